@@ -1,0 +1,51 @@
+/** `npm run check`: formatter, linter, types, and the direction of imports. Exits 1 if any of them complains. */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { ROOMS } from "./imports.mjs";
+import { installPackages, ROOT } from "./setup.mjs";
+
+/** Every import that leaves its room in a direction `ROOMS` does not allow, as one line each. */
+export function strayImports(root = join(ROOT, "src")) {
+  const stray = [];
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
+    const file = join(entry.parentPath ?? entry.path, entry.name);
+    const room = relative(root, file).split("/")[0];
+    const rules = ROOMS[room];
+    if (!rules && relative(root, file).includes("/")) stray.push(`${relative(ROOT, file)}: no such room: ${room}`);
+    if (!rules) continue; // a file directly below src/ is an entry point and may use every room
+    for (const [, target] of readFileSync(file, "utf8").matchAll(/(?:\bfrom|\bimport\(?|\brequire\()\s*"([^"]+)"/g)) {
+      const place = `${relative(ROOT, file)}: imports "${target}"`;
+      if (!target.startsWith(".")) {
+        if (!rules.node) stray.push(`${place}; ${room} is pure`);
+        continue;
+      }
+      const to = relative(root, resolve(dirname(file), target)).split("/")[0];
+      if (to !== room && !rules.imports.includes(to)) {
+        stray.push(`${place}; ${room} may import ${rules.imports.join(", ") || "nothing"}`);
+      }
+    }
+  }
+  return stray;
+}
+
+function run(title, command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, encoding: "utf8" });
+  if (status !== 0) process.stdout.write(`${title}:\n${stdout}${stderr}`);
+  return status === 0;
+}
+
+if (process.argv[1]?.endsWith("/check.mjs")) {
+  await installPackages();
+  const bin = (name) => join(ROOT, "node_modules/.bin", name);
+  const stray = strayImports();
+  for (const line of stray) console.log(line);
+  const good = [
+    stray.length === 0,
+    run("format and lint", bin("biome"), ["check", "--error-on-warnings", "."]),
+    run("types", bin("tsc"), ["--noEmit"]),
+  ].every(Boolean);
+  console.log(good ? "check: formatter, linter, types and imports are in order" : "check: failed");
+  process.exitCode = good ? 0 : 1;
+}

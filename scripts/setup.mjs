@@ -1,0 +1,82 @@
+/** What `npm start`, `npm test` and `npm run build` share: make the packages, the addon and the bundle current. */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+export const DIST = join(ROOT, "dist");
+
+/** Says what is being done, on standard error, so that the output of a command that follows stays clean. */
+export const say = (text) => process.stderr.write(`setup: ${text}\n`);
+
+/** Ends the process with a message that tells what to do. */
+export function fail(text) {
+  process.stderr.write(`setup: ${text}\n`);
+  process.exit(1);
+}
+
+/** A short text that changes whenever one of `parts` (texts or file contents) does. */
+export function digestOf(parts) {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part).update("\0");
+  return hash.digest("hex");
+}
+
+/** Runs `make` unless `stamp` says that it ran for this `digest` and its `product` is still there. */
+export async function unlessCurrent(stamp, digest, product, make) {
+  if (existsSync(product) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  await make();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, digest);
+}
+
+/** Installs the packages of package-lock.json unless they are there already. */
+export async function installPackages() {
+  const modules = join(ROOT, "node_modules");
+  const lock = readFileSync(join(ROOT, "package-lock.json"));
+  await unlessCurrent(join(modules, ".pathfinder-edge-packages"), digestOf([lock]), modules, () => {
+    say("installing packages (npm ci) …");
+    const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+    const { status, error } = spawnSync("npm", args, { cwd: ROOT, stdio: ["ignore", 2, 2] });
+    if (error?.code === "ENOENT") fail("npm is not installed; on Debian: apt install npm");
+    if (status !== 0) fail("npm ci failed; is the npm registry reachable?");
+  });
+}
+
+/**
+ * Compiles the addon to `out` unless that is current. CXX, STRIP and PATHFINDER_EDGE_CXXFLAGS serve cross builds;
+ * `extraFlags` serve the sanitizer builds of the tests.
+ */
+export async function buildAddon({ out = join(DIST, "pathfinder-edge.node"), extraFlags = [], strip = true } = {}) {
+  const source = join(ROOT, "native/addon.cc");
+  const cxx = process.env.CXX ?? "g++";
+  const flags = [
+    ...["-std=c++17", "-Os", "-fPIC", "-shared", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
+    ...["-Wall", "-Wextra", "-Wno-cast-function-type", "-D_FILE_OFFSET_BITS=64"],
+    ...["-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS", "-DNODE_GYP_MODULE_NAME=pathfinder_edge"],
+    ...["node-addon-api", "node-api-headers/include"].map((path) => `-I${join(ROOT, "node_modules", path)}`),
+    ...(process.env.PATHFINDER_EDGE_CXXFLAGS ?? "").split(" ").filter(Boolean),
+    ...extraFlags,
+  ];
+  const stamp = join(ROOT, ".cache", `addon-${digestOf([out]).slice(0, 8)}`);
+  await unlessCurrent(stamp, digestOf([readFileSync(source), cxx, flags.join(" ")]), out, () => {
+    say("compiling the addon …");
+    mkdirSync(dirname(out), { recursive: true });
+    const args = [...flags, source, "-o", out, "-Wl,--gc-sections", "-Wl,-z,relro", "-Wl,-z,now"];
+    const result = spawnSync(cxx, args, { encoding: "utf8" });
+    if (result.error?.code === "ENOENT") {
+      fail(`no C++ compiler: "${cxx}" is not installed; on Debian: apt install g++ (or name another one in CXX)`);
+    }
+    if (result.status !== 0) {
+      const header = /fatal error: ([^ :]+): No such file/.exec(result.stderr)?.[1];
+      process.stderr.write(result.stderr);
+      fail(
+        header ? `the header ${header} is missing; on Debian: apt install g++ libc6-dev` : "the addon did not compile",
+      );
+    }
+    if (strip) spawnSync(process.env.STRIP ?? "strip", ["--strip-unneeded", out]); // without binutils it is only larger
+  });
+  return out;
+}

@@ -1,0 +1,134 @@
+/**
+ * What a gateway wants to be in the directory, and the keeping of it there: compares what is wanted with what the
+ * directory was last told, and sends the difference.
+ *
+ * Generations rise over updates and over restarts (architecture: "Generations survive a restart"): the first one of a
+ * service in this process is the time in milliseconds since 1970, each change adds at least one. If the directory
+ * nevertheless knows a later one (a board whose clock starts in 1970), the next is one above that.
+ */
+
+import type { Clock } from "../core/clock.js";
+import type { Directory } from "../core/directory-access.js";
+import type { Logger } from "../core/log.js";
+import { type Properties, sameProperties } from "../core/properties.js";
+
+type Wanted =
+  | { readonly state: "published"; readonly ttlSeconds: bigint; readonly properties: Properties }
+  | { readonly state: "orphaned" }
+  | { readonly state: "withdrawn" };
+
+interface Publication {
+  wanted: Wanted;
+  /** What the directory was last told successfully; `undefined` before the first publish. */
+  told: { readonly ttlSeconds: bigint; readonly properties: Properties; readonly orphaned: boolean } | undefined;
+  generation: bigint;
+  busy: boolean;
+}
+
+export interface PublicationsOptions {
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** At most so many services; further ones are refused with a warning. */
+  readonly limit: number;
+}
+
+export class Publications {
+  private readonly publications = new Map<bigint, Publication>();
+  private refusals = 0;
+
+  constructor(private readonly options: PublicationsOptions) {}
+
+  /** Number of services that are (or are about to be) in the directory because of this gateway. */
+  get size(): number {
+    return this.publications.size;
+  }
+
+  /** Makes the directory show this service, with a new generation if anything differs. False: the limit is reached. */
+  publish(id: bigint, ttlSeconds: bigint, properties: Properties): boolean {
+    let publication = this.publications.get(id);
+    if (!publication) {
+      if (this.publications.size >= this.options.limit) {
+        if (this.refusals++ === 0) {
+          this.options.log.warning(
+            () => `More than ${this.options.limit} services announced; further ones are ignored.`,
+          );
+        }
+        return false;
+      }
+      const generation = BigInt(Math.max(0, Math.floor(this.options.clock.unixSeconds() * 1000)));
+      publication = { wanted: { state: "withdrawn" }, told: undefined, generation, busy: false };
+      this.publications.set(id, publication);
+    }
+    this.want(id, publication, { state: "published", ttlSeconds, properties });
+    return true;
+  }
+
+  /** Removes the service from the directory. */
+  withdraw(id: bigint): void {
+    const publication = this.publications.get(id);
+    if (publication) this.want(id, publication, { state: "withdrawn" });
+  }
+
+  /** Lets the service run out with its TTL, as if its owner had gone, unless it is published again before. */
+  orphan(id: bigint): void {
+    const publication = this.publications.get(id);
+    if (publication && publication.wanted.state === "published") this.want(id, publication, { state: "orphaned" });
+  }
+
+  private want(id: bigint, publication: Publication, wanted: Wanted): void {
+    publication.wanted = wanted;
+    if (publication.busy) return;
+    publication.busy = true;
+    this.settle(id, publication)
+      .catch((error: unknown) => this.options.log.error(() => `Service ${id.toString(16)}: ${String(error)}`))
+      .finally(() => {
+        publication.busy = false;
+      });
+  }
+
+  /** Sends differences until there is none: what is wanted may change while the directory answers. */
+  private async settle(id: bigint, publication: Publication): Promise<void> {
+    for (;;) {
+      const { wanted, told } = publication;
+      if (wanted.state === "withdrawn") {
+        if (told) await this.options.directory.unpublish(id);
+        publication.told = undefined;
+      } else if (wanted.state === "orphaned") {
+        if (told && !told.orphaned) await this.options.directory.orphan(id);
+        if (told) publication.told = { ...told, orphaned: true };
+      } else {
+        const { ttlSeconds, properties } = wanted;
+        const same = told && told.ttlSeconds === ttlSeconds && sameProperties(told.properties, properties);
+        if (!same || told.orphaned) {
+          if (told && !same) publication.generation += 1n;
+          if (!(await this.send(id, publication, ttlSeconds, properties))) return;
+          publication.told = { ttlSeconds, properties, orphaned: false };
+        }
+      }
+      if (publication.wanted === wanted) break;
+    }
+    if (publication.wanted.state === "withdrawn") this.publications.delete(id);
+  }
+
+  private async send(
+    id: bigint,
+    publication: Publication,
+    ttlSeconds: bigint,
+    properties: Properties,
+  ): Promise<boolean> {
+    const { directory, log } = this.options;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const outcome = await directory.publish({ id, generation: publication.generation, ttlSeconds, properties });
+      if (outcome === "ok") return true;
+      if (outcome !== "old-generation" && outcome !== "same-generation-but-different") {
+        log.warning(() => `Service ${id.toString(16)} was refused: ${outcome}.`);
+        return false;
+      }
+      const present = await directory.find(id);
+      publication.generation = (present ? present.generation : publication.generation) + 1n;
+    }
+    log.warning(() => `Service ${id.toString(16)} was refused three times: somebody else keeps changing it.`);
+    return false;
+  }
+}
