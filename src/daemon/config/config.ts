@@ -1,0 +1,202 @@
+/** The effective configuration of pafd, and the reading of it from a YAML text. */
+
+import type { LogLevel } from "../../core/log.js";
+import { ConfigError } from "./config-error.js";
+import type { ConfigFile, FACILITIES, WILL_ACTIONS } from "./schema.js";
+import { configSchema } from "./schema.js";
+import { type ReadableSchema, readBySchema } from "./schema-reader.js";
+import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
+import { parseYaml } from "./yaml-source.js";
+
+export type Facility = (typeof FACILITIES)[number];
+export type WillAction = (typeof WILL_ACTIONS)[number];
+
+/** Files for one TLS socket; what is absent comes from the default certificate directory. */
+export interface TlsFiles {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly tc?: string;
+  readonly crl?: string;
+}
+
+export interface SocketConfig {
+  /** An XCM address as written; its syntax has been checked only if it came from a file. */
+  readonly address: string;
+  readonly tls?: TlsFiles;
+}
+
+export interface DomainConfig {
+  /** Only for the log and for gateways. */
+  readonly name?: string;
+  readonly sockets: readonly SocketConfig[];
+  readonly protocolVersion: { readonly min: number; readonly max: number };
+  /** Limits of the idle time of protocol 3 clients. */
+  readonly idleSeconds: { readonly min: number; readonly max: number };
+}
+
+/** Absent means no limit; 0 allows none. */
+export interface ResourceLimits {
+  readonly clients?: number;
+  readonly services?: number;
+  readonly subscriptions?: number;
+}
+
+export interface LogConfig {
+  readonly console: boolean;
+  readonly file?: string;
+  /** Rotated files to keep; 0 lets the file grow. */
+  readonly fileBackups: number;
+  readonly fileMaxBytes: number;
+  readonly syslog: boolean;
+  readonly syslogSocket: string;
+  readonly facility: Facility;
+  /** Messages below this level are dropped. */
+  readonly filter: LogLevel;
+}
+
+export interface MdnsGatewayConfig {
+  readonly type: "mdns";
+  /** Index into `Config.domains`. */
+  readonly domain: number;
+  /** DNS-SD types like `_ipp._tcp`, as written. */
+  readonly types: "all" | readonly string[];
+  /** Absent: every multicast interface. */
+  readonly interfaces?: readonly string[];
+  readonly scope: string;
+  readonly maxInstances: number;
+}
+
+export interface MqttGatewayConfig {
+  readonly type: "mqtt";
+  /** Index into `Config.domains`. */
+  readonly domain: number;
+  /** `mqtt://` or `mqtts://`, host, and port if given; never credentials. */
+  readonly url: string;
+  readonly user?: string;
+  readonly password?: string;
+  /** Read it with `readPasswordFile` when connecting. */
+  readonly passwordFile?: string;
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly root: string;
+  readonly site: string;
+  readonly clientId?: string;
+  readonly keepaliveSeconds: number;
+  readonly onWill: WillAction;
+  /** Exceptions by kind of device. */
+  readonly kinds: ReadonlyMap<string, { readonly onWill: WillAction }>;
+  readonly clearStale: boolean;
+  readonly maxDevices: number;
+}
+
+export type GatewayConfig = MdnsGatewayConfig | MqttGatewayConfig;
+
+export interface Config {
+  readonly domains: readonly DomainConfig[];
+  /** Per domain. */
+  readonly resources: { readonly total: ResourceLimits; readonly user: ResourceLimits };
+  readonly log: LogConfig;
+  readonly gateways: readonly GatewayConfig[];
+}
+
+/** What holds where neither file nor command line says anything: no domain, the log at `info` to syslog. */
+export const DEFAULT_CONFIG: Config = effective(
+  readBySchema(configSchema as ReadableSchema, parseYaml("{}", "defaults")).value as ConfigFile,
+);
+
+/** A domain of the command line: no name, all protocol versions, the default idle limits. */
+export function commandLineDomain(addresses: readonly string[]): DomainConfig {
+  return {
+    sockets: addresses.map((address) => ({ address })),
+    protocolVersion: { min: 2, max: 3 },
+    idleSeconds: { min: 4, max: 30 },
+  };
+}
+
+/**
+ * Reads a configuration file's text. `replacedBy`, unless empty, takes the place of the file's domains (they are still
+ * checked); gateways then serve those. Throws a `ConfigError` with every problem found. Opens nothing.
+ */
+export function loadConfig(text: string, fileName: string, replacedBy: readonly DomainConfig[] = []): Config {
+  const reading = readBySchema(configSchema as ReadableSchema, parseYaml(text, fileName));
+  checkWholeFile((reading.value ?? {}) as LooseFile, replacedBy.length, reading.report);
+  if (reading.problems.length > 0) {
+    throw new ConfigError(
+      fileName,
+      [...reading.problems].sort((a, b) => a.line - b.line),
+    );
+  }
+  const config = effective(reading.value as ConfigFile);
+  return replacedBy.length > 0 ? { ...config, domains: replacedBy } : config;
+}
+
+/** The file's values under their TypeScript names. Everything has been checked. */
+function effective(file: ConfigFile): Config {
+  const domainIndex = new Map(file.domains.map(({ name }, i) => [name, i]));
+  return {
+    domains: file.domains.map(domainConfig),
+    resources: file.resources,
+    log: {
+      console: file.log.console,
+      ...present("file", file.log.log_file),
+      fileBackups: file.log.log_file_backup,
+      fileMaxBytes: file.log.log_file_max_size,
+      syslog: file.log.syslog,
+      syslogSocket: file.log.syslog_socket,
+      facility: file.log.facility,
+      filter: file.log.filter,
+    },
+    // Without a name there is exactly one domain.
+    gateways: file.gateways.map((gateway) =>
+      gatewayConfig(gateway, gateway.domain === undefined ? 0 : (domainIndex.get(gateway.domain) ?? 0)),
+    ),
+  };
+}
+
+function domainConfig(domain: ConfigFile["domains"][number]): DomainConfig {
+  const sockets = domain.sockets ?? domain.addrs ?? [];
+  return {
+    ...present("name", domain.name),
+    sockets: sockets.map((socket) =>
+      typeof socket === "string" ? { address: socket } : { address: socket.addr, ...present("tls", socket.tls) },
+    ),
+    protocolVersion: domain.protocol_version,
+    idleSeconds: { min: domain.idle.min, max: domain.max_idle_time ?? domain.idle.max },
+  };
+}
+
+function gatewayConfig(gateway: ConfigFile["gateways"][number], domain: number): GatewayConfig {
+  if (gateway.type === "mdns") {
+    return {
+      type: "mdns",
+      domain,
+      types: gateway.types,
+      ...present("interfaces", gateway.interfaces),
+      scope: gateway.scope,
+      maxInstances: gateway.max_instances,
+    };
+  }
+  // The reader gives records as maps.
+  const kinds = (gateway.kinds ?? new Map()) as ReadonlyMap<string, { on_will: WillAction }>;
+  return {
+    type: "mqtt",
+    domain,
+    url: gateway.url,
+    ...present("user", gateway.user),
+    ...present("password", gateway.password),
+    ...present("passwordFile", gateway.password_file),
+    ...present("tls", gateway.tls),
+    root: gateway.root,
+    site: gateway.site,
+    ...present("clientId", gateway.client_id),
+    keepaliveSeconds: gateway.keepalive,
+    onWill: gateway.on_will,
+    kinds: new Map([...kinds].map(([kind, { on_will }]) => [kind, { onWill: on_will }])),
+    clearStale: gateway.clear_stale,
+    maxDevices: gateway.max_devices,
+  };
+}
+
+/** `{ [key]: value }`, or nothing if the value is absent. */
+function present<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]: V });
+}

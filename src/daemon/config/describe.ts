@@ -1,0 +1,59 @@
+/** The effective configuration on one line, as the reference prints it when it has started (pafd-and-pafc.md, 1.5). */
+
+import type { Config, DomainConfig, GatewayConfig, LogConfig, ResourceLimits } from "./config.js";
+
+/**
+ * `domains: [{…}], log: {…}`, then `resources:` and `gateways:` if there are any. File names appear, passwords never.
+ */
+export function describeConfig(config: Config): string {
+  const { total, user } = config.resources;
+  const parts = [`domains: ${literal(config.domains.map(domainLiteral))}`, `log: ${logText(config.log)}`];
+  if (limitsText(total) || limitsText(user)) {
+    const scopes = [
+      ["user", limitsText(user)],
+      ["total", limitsText(total)],
+    ].filter(([, text]) => text);
+    parts.push(`resources: { ${scopes.map(([scope, text]) => `${scope}: { ${text} }`).join(", ")} }`);
+  }
+  if (config.gateways.length > 0) parts.push(`gateways: ${literal(config.gateways.map(gatewayLiteral))}`);
+  return parts.join(", ");
+}
+
+function domainLiteral({ name, sockets, protocolVersion, idleSeconds }: DomainConfig) {
+  return {
+    name,
+    sockets: sockets.map(({ address, tls }) => ({ addr: address, tls })),
+    protocol_version: protocolVersion,
+    idle: idleSeconds,
+  };
+}
+
+function gatewayLiteral(gateway: GatewayConfig) {
+  if (gateway.type === "mdns") {
+    const { type, domain, types, interfaces, scope, maxInstances } = gateway;
+    return { type, domain, types, interfaces, scope, max_instances: maxInstances };
+  }
+  const { type, domain, url, user, root, site, onWill } = gateway;
+  const password = gateway.password !== undefined || gateway.passwordFile !== undefined ? "(not shown)" : undefined;
+  return { type, domain, url, user, password, root, site, on_will: onWill, max_devices: gateway.maxDevices };
+}
+
+function logText({ console, file, syslog, filter, facility }: LogConfig): string {
+  const where = `console: ${console}, log_file: ${literal(file ?? "-")}, syslog: ${syslog}`;
+  return `{ ${where}, filter: ${filter}, facility: ${facility} }`;
+}
+
+function limitsText({ clients, subscriptions, services }: ResourceLimits): string {
+  return Object.entries({ client: clients, subscription: subscriptions, service: services })
+    .flatMap(([name, limit]) => (limit === undefined ? [] : [`${name}: ${limit}`]))
+    .join(", ");
+}
+
+/** As Python prints it: `{'a': 'text', 'n': [1, 2]}`. Absent keys are left out. */
+function literal(value: unknown): string {
+  if (typeof value === "string") return `'${value.replace(/['\\]/g, "\\$&")}'`;
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return String(value);
+  const keys = Object.entries(value).filter(([, item]) => item !== undefined);
+  return `{${keys.map(([key, item]) => `'${key}': ${literal(item)}`).join(", ")}}`;
+}

@@ -1,0 +1,279 @@
+/**
+ * The configuration file, described once: keys, types, limits, defaults and what they mean. The reader (schema-reader.ts),
+ * the error messages and the types are derived from it; it is plain JSON Schema with a few keywords of our own:
+ *
+ * - `what`: the noun that an error message uses for the value
+ * - `secret`: the value never appears in a message
+ * - `nullRefused`: `null` is an error here, where elsewhere it counts as absent (pafd-and-pafc.md, 1.4)
+ * - `check`: what JSON Schema cannot say; called once all keys of the object are right
+ *
+ * A key with a `default` may be left out of the file though TypeBox lists it as required: the type is that of the value
+ * after reading.
+ */
+
+import { type SchemaOptions, type Static, type TSchema, Type } from "@sinclair/typebox";
+import { LOG_LEVELS } from "../../core/log.js";
+import { checkDomain, checkIdle, checkMqtt, checkProtocolVersion, checkSocket } from "./object-checks.js";
+
+/** Syslog facilities as the reference names them. */
+export const FACILITIES = [
+  ...["auth", "authpriv", "console", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "ntp", "security"],
+  ...["solaris-cron", "syslog", "user", "uucp"],
+  ...["local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"],
+] as const;
+
+/** A text that is one of `values`. */
+const oneOf = <T extends string>(values: readonly T[], options: SchemaOptions) =>
+  Type.Unsafe<T>({ type: "string", enum: [...values], ...options });
+
+const mapping = <P extends Record<string, TSchema>>(keys: P, options: SchemaOptions = {}) =>
+  Type.Object(keys, { additionalProperties: false, ...options });
+
+const text = (options: SchemaOptions = {}) => Type.String({ minLength: 1, maxLength: 1024, ...options });
+
+const path = (options: SchemaOptions = {}) => text({ what: "a file name", maxLength: 4095, ...options });
+
+const count = (what: string, minimum: number, maximum: number, options: SchemaOptions = {}) =>
+  Type.Integer({ minimum, maximum, what, ...options });
+
+const limit = (of: string) =>
+  Type.Optional(
+    count("a resource limit", 0, Number.MAX_SAFE_INTEGER, {
+      nullRefused: true,
+      description: `Most ${of}; 0 allows none. Default: no limit.`,
+    }),
+  );
+
+const protocolVersion = (options: SchemaOptions) => count("a protocol version", 2, 3, options);
+
+const seconds = (minimum: number, maximum: number, options: SchemaOptions) =>
+  count("a number of seconds", minimum, maximum, options);
+
+const MAX_SECONDS = 86_400 * 365;
+
+const address = text({
+  what: "a domain address",
+  maxLength: 578,
+  accepted: "like ux:NAME or tcp:HOST:PORT",
+  description: "An XCM address: ux:NAME, uxf:PATH, tcp:HOST:PORT, tls:HOST:PORT or utls:HOST:PORT.",
+});
+
+const tlsFiles = mapping(
+  {
+    cert: Type.Optional(path({ description: "Certificate chain of the server, PEM." })),
+    key: Type.Optional(path({ description: "Private key of the certificate, PEM." })),
+    tc: Type.Optional(path({ description: "Trusted certificates, PEM: who may connect." })),
+    crl: Type.Optional(path({ description: "Revocation list, PEM; giving one switches revocation checking on." })),
+  },
+  { description: "Only for tls: and utls:. What is not given comes from the directory XCM_TLS_CERT names." },
+);
+
+const socket = Type.Union(
+  [
+    address,
+    mapping(
+      { addr: address, tls: Type.Optional({ ...tlsFiles, nullRefused: true } as typeof tlsFiles) },
+      { check: checkSocket },
+    ),
+  ],
+  { what: "a socket: an address, or a mapping with addr and tls" },
+);
+
+const sockets = (options: SchemaOptions) =>
+  Type.Optional(Type.Array(socket, { maxItems: 256, what: "a list of sockets", ...options }));
+
+const domain = mapping(
+  {
+    name: Type.Optional(text({ maxLength: 256, description: "Shown in the log; gateways refer to it." })),
+    sockets: sockets({ description: "Where the domain listens; all sockets share its clients and services." }),
+    addrs: sockets({ description: "Older name of sockets." }),
+    protocol_version: mapping(
+      {
+        min: protocolVersion({ default: 2, description: "Lowest protocol version a client may use." }),
+        max: protocolVersion({ default: 3, description: "Highest protocol version a client may use." }),
+      },
+      { default: {}, check: checkProtocolVersion },
+    ),
+    idle: mapping(
+      {
+        min: seconds(1, MAX_SECONDS, {
+          default: 4,
+          description: "A protocol 3 client may be silent at least so long, however short the TTLs of its services.",
+        }),
+        max: seconds(1, MAX_SECONDS, {
+          default: 30,
+          description: "A protocol 3 client that is silent for longer counts as gone, however long its TTLs.",
+        }),
+      },
+      { default: {}, check: checkIdle },
+    ),
+    max_idle_time: Type.Optional(seconds(1, MAX_SECONDS, { description: "Older name of idle.max." })),
+  },
+  { check: checkDomain },
+);
+
+const limits = (whose: string) =>
+  mapping(
+    {
+      clients: limit(`clients ${whose}`),
+      services: limit(`services ${whose}`),
+      subscriptions: limit(`subscriptions ${whose}`),
+    },
+    { default: {} },
+  );
+
+const log = mapping(
+  {
+    console: Type.Boolean({ default: false, description: "Log to standard error." }),
+    log_file: Type.Optional(path({ description: "Log to this file as well; it is appended to." })),
+    log_file_backup: count("a number of files", 0, 1000, {
+      default: 0,
+      description: "Rotated log files to keep; 0 lets the file grow.",
+    }),
+    log_file_max_size: count("a number of bytes", 1, Number.MAX_SAFE_INTEGER, {
+      default: 1_000_000,
+      description: "Size at which the log file is rotated; only with log_file_backup above 0.",
+    }),
+    syslog: Type.Boolean({ default: true, description: "Log to syslog." }),
+    syslog_socket: path({ default: "/dev/log", description: "Where syslog listens." }),
+    facility: oneOf(FACILITIES, { what: "a log facility", default: "daemon", description: "Syslog facility." }),
+    filter: oneOf(LOG_LEVELS, { what: "a filter level", default: "info", description: "Drop messages below this." }),
+  },
+  { default: {} },
+);
+
+const gatewayDomain = Type.Optional(
+  text({
+    maxLength: 256,
+    description: "Name of the domain the gateway serves; may be left out if there is exactly one domain.",
+  }),
+);
+
+const serviceType = Type.String({
+  pattern: "^_[A-Za-z0-9][A-Za-z0-9_-]{0,62}\\._([tT][cC][pP]|[uU][dD][pP])$",
+  what: "a DNS-SD service type",
+  accepted: "like _ipp._tcp or _coap._udp",
+});
+
+const mdnsGateway = mapping({
+  type: Type.Literal("mdns"),
+  domain: gatewayDomain,
+  types: Type.Union(
+    [
+      oneOf<"all">(["all"], { what: 'a list of service types, or the word "all"', accepted: "" }),
+      Type.Array(serviceType, { minItems: 1, maxItems: 1000, what: "a list of service types" }),
+    ],
+    {
+      default: "all",
+      what: 'a list of service types, or the word "all"',
+      description: "DNS-SD service types to browse; all: every type announced on the link.",
+    },
+  ),
+  interfaces: Type.Optional(
+    Type.Array(Type.String({ pattern: "^[^\\s/]{1,15}$", what: "a network interface name", accepted: "like eth0" }), {
+      minItems: 1,
+      maxItems: 64,
+      what: "a list of network interfaces",
+      description: "Interfaces to browse on. Default: every one that can do multicast, as they come and go.",
+    }),
+  ),
+  scope: text({
+    default: "local",
+    maxLength: 64,
+    description: "Names the link; gateways on the same link that share a scope give a service the same id.",
+  }),
+  max_instances: count("a number of instances", 1, 1_000_000, {
+    default: 4096,
+    description: "Most service instances kept; further ones are ignored with a warning.",
+  }),
+});
+
+export const WILL_ACTIONS = ["withdraw", "orphan"] as const;
+
+const willAction = (options: SchemaOptions) => oneOf(WILL_ACTIONS, { what: "an action on a last will", ...options });
+
+/** One or more topic levels: what stands before /a/, /s/ … in each topic. */
+const topicRoot = Type.String({
+  pattern: "^(?![$])[^+#/\\s\\u0000-\\u001f]+(/[^+#/\\s\\u0000-\\u001f]+)*$",
+  maxLength: 128,
+  default: "sd1",
+  what: "a topic root",
+  accepted: "topic levels without +, #, spaces, or a leading $ or /",
+  description: "First level(s) of the announcement topics.",
+});
+
+const mqttGateway = mapping(
+  {
+    type: Type.Literal("mqtt"),
+    domain: gatewayDomain,
+    url: text({
+      secret: true, // may hold a password, which is then refused
+      what: "a broker address",
+      accepted: "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]",
+      description: "The broker: mqtt://HOST[:PORT] (port 1883) or mqtts://HOST[:PORT] (TLS, port 8883).",
+    }),
+    user: Type.Optional(text({ maxLength: 65_535, description: "User name at the broker." })),
+    password: Type.Optional(text({ secret: true, maxLength: 65_535, description: "Password at the broker." })),
+    password_file: Type.Optional(path({ description: "File with the password on its first line; best mode 0600." })),
+    tls: Type.Optional(
+      mapping(
+        {
+          ca: Type.Optional(
+            path({ description: "Certificates the broker's is checked against. Default: the system's." }),
+          ),
+          cert: Type.Optional(path({ description: "Certificate of this client, PEM; together with key." })),
+          key: Type.Optional(path({ description: "Private key of this client, PEM; together with cert." })),
+        },
+        { description: "Only for mqtts: addresses." },
+      ),
+    ),
+    root: topicRoot,
+    site: text({
+      default: "local",
+      maxLength: 64,
+      description: "Gateways that share a site and a root give a device the same service id.",
+    }),
+    client_id: Type.Optional(
+      text({ maxLength: 256, description: "MQTT client id. Default: made from the host name." }),
+    ),
+    keepalive: seconds(5, 65_535, { default: 60, description: "MQTT keep alive." }),
+    on_will: willAction({
+      default: "withdraw",
+      description:
+        "When a device's last will says it is gone: withdraw its service, or orphan it until its TTL passes.",
+    }),
+    kinds: Type.Optional(
+      Type.Record(Type.String(), mapping({ on_will: willAction({ description: "As above, for this kind." }) }), {
+        maxProperties: 1000,
+        what: "a mapping of device kinds",
+        description: "Exceptions by kind of device.",
+      }),
+    ),
+    clear_stale: Type.Boolean({
+      default: false,
+      description: "Clear retained announcements of devices that are long gone.",
+    }),
+    max_devices: count("a number of devices", 1, 1_000_000, {
+      default: 10_000,
+      description: "Most devices kept; further ones are ignored with a warning.",
+    }),
+  },
+  { check: checkMqtt },
+);
+
+export const configSchema = mapping(
+  {
+    domains: Type.Array(domain, { default: [], maxItems: 1024, what: "a list of domains" }),
+    resources: mapping({ total: limits("of the domain"), user: limits("of one user") }, { default: {} }),
+    log,
+    gateways: Type.Array(Type.Union([mdnsGateway, mqttGateway], { what: "a gateway", discriminator: "type" }), {
+      default: [],
+      maxItems: 64,
+      what: "a list of gateways",
+    }),
+  },
+  { what: "a mapping" },
+);
+
+/** The file as it is after reading: defaults filled in, the names those of the file. */
+export type ConfigFile = Static<typeof configSchema>;
