@@ -1,7 +1,7 @@
 /** What `npm start`, `npm test` and `npm run build` share: make the packages, the addon and the bundle current. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -50,7 +50,9 @@ export async function installPackages() {
  * `extraFlags` serve the sanitizer builds of the tests.
  */
 export async function buildAddon({ out = join(DIST, "pathfinder-edge.node"), extraFlags = [], strip = true } = {}) {
-  const source = join(ROOT, "native/addon.cc");
+  const native = join(ROOT, "native");
+  const source = join(native, "addon.cc");
+  const inputs = readdirSync(native).sort();
   const cxx = process.env.CXX ?? "g++";
   const flags = [
     ...["-std=c++17", "-Os", "-fPIC", "-shared", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
@@ -61,7 +63,8 @@ export async function buildAddon({ out = join(DIST, "pathfinder-edge.node"), ext
     ...extraFlags,
   ];
   const stamp = join(ROOT, ".cache", `addon-${digestOf([out]).slice(0, 8)}`);
-  await unlessCurrent(stamp, digestOf([readFileSync(source), cxx, flags.join(" ")]), out, () => {
+  const digest = digestOf([...inputs.map((name) => readFileSync(join(native, name))), cxx, flags.join(" ")]);
+  await unlessCurrent(stamp, digest, out, () => {
     say("compiling the addon …");
     mkdirSync(dirname(out), { recursive: true });
     const args = [...flags, source, "-o", out, "-Wl,--gc-sections", "-Wl,-z,relro", "-Wl,-z,now"];

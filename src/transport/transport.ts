@@ -51,7 +51,11 @@ export interface Connection {
   /** Messages (and their bytes) that were flushed but that the kernel did not yet take. */
   readonly queuedMessages: number;
   readonly queuedBytes: number;
-  /** Stops and resumes `onMessage`. After a pause at most the rest of the batch being delivered still arrives… never: delivery stops at once. */
+  /**
+   * Stops and resumes `onMessage`. Delivery stops at once, also in the middle of a batch: the rest of it is kept and
+   * delivered after resuming (never from within `resumeReading`). Nothing more is read while paused, so the end of the
+   * connection is not noticed either, except that `onClose` follows a `close()`.
+   */
   pauseReading(): void;
   resumeReading(): void;
   /** TCP keepalive on or off (xcm-transports.md, 4.3). No effect on UNIX sockets. */

@@ -1,0 +1,79 @@
+/** The native addon (native/addon.cc) as TypeScript sees it, and how it is found. */
+
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { TransportError } from "./transport.js";
+
+/** What `NativeSocket.start` calls back with: the number of messages in the arena, or this. */
+export const WRITABLE_EVENT = -1;
+/** What `NativeSocket.watch` is given. */
+export const WATCH_READABLE = 1;
+export const WATCH_WRITABLE = 2;
+
+/** Errors are negative errno numbers, wherever a number can be returned. */
+export interface NativeSocket {
+  /**
+   * Sets the callback; the socket stays alive until `close`. For a connection, `event` is the number of messages that
+   * now lie in the arena, or WRITABLE_EVENT; for a listener it is 0: there is something to accept.
+   */
+  start(onEvent: (event: number) => void): number;
+  watch(events: number): void;
+  accept(): NativeSocket | number;
+  /** Sends the first `count` entries of `sendTable`; returns how many the kernel took. */
+  send(source: ArrayBufferLike, count: number): number;
+  /** `sun_path`: empty if unnamed, beginning with NUL if abstract. */
+  localName(): Buffer | number;
+  peerName(): Buffer | number;
+  /** Process, user and group of the peer. */
+  credentials(): [number, number, number] | number;
+  /** Twice is harmless. */
+  close(): void;
+}
+
+export interface Addon {
+  readonly SeqpacketSocket: {
+    /** `sunPath` is exactly what the kernel gets: `\0` and the name, or a path padded with NULs. */
+    listen(sunPath: Uint8Array, backlog: number): NativeSocket | number;
+    connect(sunPath: Uint8Array): NativeSocket | number;
+  };
+  /** Where messages arrive, `slotStride` bytes apart. All sockets share it: it is valid only during the callback. */
+  readonly receiveArena: Uint8Array;
+  /** The length of each message (also when more than fits a slot), then at `receiveBatch`: 0, 1 = end, or an error. */
+  readonly received: Int32Array;
+  /** What to send: offset and length, `sendBatch` times. */
+  readonly sendTable: Int32Array;
+  readonly receiveBatch: number;
+  readonly sendBatch: number;
+  readonly slotStride: number;
+  /** setsockopt() and getsockopt() with an integer value, on a descriptor that stays its owner's. */
+  setOption(fd: number, level: number, option: number, value: number): number;
+  getOption(fd: number, level: number, option: number): number;
+}
+
+let loaded: Addon | undefined;
+let failure: string | undefined;
+
+function load(): void {
+  const path = process.env.PATHFINDER_EDGE_ADDON ?? join(__dirname, "pathfinder-edge.node");
+  try {
+    loaded = createRequire(path)(path) as Addon;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
+    failure =
+      `ux and uxf addresses need the addon ${path}, which could not be loaded (${reason}); ` +
+      "build it with `npm run build`, name another file in PATHFINDER_EDGE_ADDON, or use a tcp address";
+  }
+}
+
+/** The addon, or a TransportError `ENOPROTOOPT` that says what to do. */
+export function requireAddon(): Addon {
+  const addon = optionalAddon();
+  if (addon === undefined) throw new TransportError("ENOPROTOOPT", failure!);
+  return addon;
+}
+
+/** The addon, or undefined where there is none; it is looked for once. */
+export function optionalAddon(): Addon | undefined {
+  if (loaded === undefined && failure === undefined) load();
+  return loaded;
+}

@@ -1,0 +1,52 @@
+/** The front door of the transports: listens on and connects to any address. */
+
+import { parseAddress } from "./address.js";
+import { connectSeqpacket, listenSeqpacket } from "./seqpacket-endpoints.js";
+import { connectTcp, listenTcp } from "./tcp-endpoints.js";
+import {
+  type Connection,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
+  TransportError,
+} from "./transport.js";
+
+export { type Address, formatAddress, type InetAddress, parseAddress, type UnixAddress } from "./address.js";
+export { MAX_SENT_LENGTH, Outbox } from "./outbox.js";
+export * from "./transport.js";
+
+/** XCM's `tcp.connect_timeout`. */
+const CONNECT_TIMEOUT_MS = 3_000;
+
+/** Listens on an XCM address. Rejects with a TransportError, `code` as XCM's errno. */
+export async function listen(address: string, options: ListenOptions): Promise<Listener> {
+  const parsed = parseAddress(address);
+  switch (parsed.transport) {
+    case "ux":
+    case "uxf":
+      return listenSeqpacket(parsed, options);
+    case "tcp":
+      return listenTcp(parsed, options);
+    default:
+      throw notSupported(address, parsed.transport);
+  }
+}
+
+/** Connects to an XCM address. Rejects with a TransportError, `code` as XCM's errno; `ECANCELED` if aborted. */
+export async function connect(address: string, options: ConnectOptions): Promise<Connection> {
+  const parsed = parseAddress(address);
+  const bounded = { ...options, connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS };
+  switch (parsed.transport) {
+    case "ux":
+    case "uxf":
+      return connectSeqpacket(parsed, bounded);
+    case "tcp":
+      return connectTcp(parsed, bounded);
+    default:
+      throw notSupported(address, parsed.transport);
+  }
+}
+
+function notSupported(address: string, transport: string): TransportError {
+  return new TransportError("ENOPROTOOPT", `${address}: ${transport} is not supported yet; use ux, uxf or tcp`);
+}

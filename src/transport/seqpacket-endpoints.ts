@@ -1,0 +1,180 @@
+/** Makes `ux` and `uxf` connections: listening with stale socket files removed, connecting with retries. */
+
+import { lstatSync, type Stats, unlinkSync } from "node:fs";
+import { type Addon, type NativeSocket, requireAddon, WATCH_READABLE } from "./addon.js";
+import { formatAddress, type UnixAddress } from "./address.js";
+import { fromCode, fromErrno } from "./errors.js";
+import { SeqpacketConnection, sunPath } from "./seqpacket.js";
+import type { Connection, ConnectOptions, Listener, ListenOptions, TransportError } from "./transport.js";
+
+/** More than XCM's 32, with which a burst of clients is turned away; the kernel's `somaxconn` is the upper bound. */
+const BACKLOG = 1_024;
+/** Connections accepted per event, so that a burst of them does not keep the others waiting. */
+const ACCEPTS_PER_EVENT = 16;
+/** How long accepting rests after an error like EMFILE, which would otherwise come back at once for ever. */
+const ACCEPT_REST_MS = 200;
+const FIRST_RETRY_MS = 1;
+const LONGEST_RETRY_MS = 100;
+
+/** Throws a TransportError if the address cannot be bound. */
+export function listenSeqpacket(address: UnixAddress, options: ListenOptions): Listener {
+  return new SeqpacketListener(address, bind(requireAddon(), address), options);
+}
+
+function bind(addon: Addon, address: UnixAddress): NativeSocket {
+  const path = sunPath(address);
+  let socket = addon.SeqpacketSocket.listen(path, BACKLOG);
+  if (typeof socket === "number" && address.transport === "uxf" && codeOf(socket, address) === "EADDRINUSE") {
+    if (removeIfStale(addon, address)) socket = addon.SeqpacketSocket.listen(path, BACKLOG);
+  }
+  if (typeof socket === "number") throw fromErrno(socket, formatAddress(address));
+  return socket;
+}
+
+/** Removes the socket file of a server that is gone. Any other file, and one on which somebody listens, is left alone. */
+function removeIfStale(addon: Addon, address: UnixAddress): boolean {
+  if (!fileStatus(address.name)?.isSocket()) return false;
+  const probe = addon.SeqpacketSocket.connect(sunPath(address));
+  if (typeof probe !== "number") {
+    probe.close();
+    return false;
+  }
+  if (codeOf(probe, address) !== "ECONNREFUSED") return false;
+  return unlink(address.name);
+}
+
+function fileStatus(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function unlink(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch {
+    return false; // not there any more, or not ours to remove
+  }
+}
+
+function codeOf(errorNumber: number, address: UnixAddress): string {
+  return fromErrno(errorNumber, address.name).code;
+}
+
+class SeqpacketListener implements Listener {
+  readonly address: string;
+  readonly #unixAddress: UnixAddress;
+  readonly #socket: NativeSocket;
+  readonly #options: ListenOptions;
+  /** Of the socket file, so that a file which somebody else has put in its place is not removed. */
+  readonly #inode: number | undefined;
+  #paused = false;
+  #closed = false;
+  #rest: NodeJS.Timeout | undefined;
+
+  constructor(address: UnixAddress, socket: NativeSocket, options: ListenOptions) {
+    this.address = formatAddress(address);
+    this.#unixAddress = address;
+    this.#socket = socket;
+    this.#options = options;
+    if (address.transport === "uxf") this.#inode = fileStatus(address.name)?.ino;
+    const error = socket.start(() => this.#accept());
+    if (error < 0) {
+      this.close();
+      throw fromErrno(error, this.address);
+    }
+    this.#watch();
+  }
+
+  pauseAccepting(): void {
+    this.#paused = true;
+    this.#watch();
+  }
+
+  resumeAccepting(): void {
+    this.#paused = false;
+    this.#watch();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#rest);
+    this.#socket.close();
+    const path = this.#unixAddress.name;
+    if (this.#inode !== undefined && fileStatus(path)?.ino === this.#inode) unlink(path);
+  }
+
+  #watch(): void {
+    if (!this.#closed) this.#socket.watch(this.#paused || this.#rest !== undefined ? 0 : WATCH_READABLE);
+  }
+
+  /** If the owner throws, the connections that were not accepted yet wait in the kernel for the next event. */
+  #accept(): void {
+    for (let i = 0; i < ACCEPTS_PER_EVENT && !this.#paused && !this.#closed; i++) {
+      const socket = this.#socket.accept();
+      if (typeof socket !== "number") {
+        this.#open(new SeqpacketConnection(this.#options.outbox, socket, this.#unixAddress, true));
+        continue;
+      }
+      const error = fromErrno(socket, `${this.address}: accept`);
+      if (error.code !== "EAGAIN") this.#restAfter(error);
+      return;
+    }
+  }
+
+  #open(connection: SeqpacketConnection): void {
+    const { outbox, onConnection } = this.#options;
+    outbox.enter();
+    try {
+      connection.openWith(onConnection);
+    } finally {
+      outbox.leave();
+    }
+  }
+
+  #restAfter(error: TransportError): void {
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      this.#watch();
+    }, ACCEPT_REST_MS);
+    this.#watch();
+    this.#options.onAcceptError(error);
+  }
+}
+
+/** Tries again, for `connectTimeoutMs` at most, while the server's backlog is full. */
+export async function connectSeqpacket(
+  address: UnixAddress,
+  options: ConnectOptions & { connectTimeoutMs: number },
+): Promise<Connection> {
+  const addon = requireAddon();
+  const where = formatAddress(address);
+  const deadline = performance.now() + options.connectTimeoutMs;
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS)) {
+    if (options.signal?.aborted) throw fromCode("ECANCELED", where);
+    const socket = addon.SeqpacketSocket.connect(sunPath(address));
+    if (typeof socket !== "number") {
+      const connection = new SeqpacketConnection(options.outbox, socket, address, false);
+      connection.open(options.listener);
+      return connection;
+    }
+    const error = fromErrno(socket, where);
+    // XCM reports a socket file that does not exist like a server that does not run.
+    if (error.code === "ENOENT") throw fromCode("ECONNREFUSED", where);
+    if (error.code !== "EAGAIN" || performance.now() + waitMs > deadline) throw error;
+    await pause(waitMs, options.signal);
+  }
+}
+
+/** Resolves after `delayMs`, or at once when `signal` aborts. */
+function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, delayMs);
+    signal?.addEventListener("abort", done);
+  });
+}
