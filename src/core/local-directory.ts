@@ -1,0 +1,131 @@
+/** The directory of this process, offered to gateways and hooks through the same interface as a remote one. */
+
+import type { Random } from "./clock.js";
+import type {
+  Directory,
+  Match,
+  Service,
+  ServiceState,
+  Subscription as SubscriptionHandle,
+} from "./directory-access.js";
+import type { PublishOutcome, UnpublishOutcome } from "./fail-reason.js";
+import { toProperties } from "./record.js";
+import {
+  APPEARED,
+  type Client,
+  DISAPPEARED,
+  type MatchType,
+  type ServiceDirectory,
+  type ServiceEntry,
+  type Subscription,
+} from "./service-directory.js";
+import { fromBigInt, toBigInt, Uint63 } from "./uint63.js";
+
+/** A random 63-bit number in two halves. */
+export function randomId(random: Random): Uint63 {
+  const id = new Uint63();
+  id.hi = Math.floor(random() * 0x8000_0000) | 0;
+  id.lo = Math.floor(random() * 0x1_0000_0000) | 0;
+  return id;
+}
+
+/** Fixes the state of a service at this moment. */
+export function serviceState(directory: ServiceDirectory, service: ServiceEntry): ServiceState {
+  return {
+    id: toBigInt(service.idHi, service.idLo),
+    generation: toBigInt(service.generationHi, service.generationLo),
+    ttlSeconds: toBigInt(service.ttlHi, service.ttlLo),
+    properties: toProperties(directory.store.page(service.record), directory.store.at(service.record)),
+    owner: toBigInt(service.owner.idHi, service.owner.idLo),
+    ...(service.isOrphan ? { orphanSince: service.orphanSinceUnix } : {}),
+  };
+}
+
+export class LocalDirectory implements Directory {
+  private readonly client: Client;
+
+  /** Connects a client with a random id, on behalf of `user`. Throws if a client limit of the domain is reached. */
+  constructor(
+    private readonly directory: ServiceDirectory,
+    private readonly user: string,
+    private readonly random: Random,
+  ) {
+    this.client = this.connect();
+  }
+
+  /** Leaves: services become orphans, as those of any client that goes. */
+  close(): void {
+    this.directory.disconnect(this.client);
+  }
+
+  async publish(service: Service): Promise<PublishOutcome> {
+    const id = fromBigInt(service.id, new Uint63(), "service id");
+    const generation = fromBigInt(service.generation, new Uint63(), "generation");
+    const ttl = fromBigInt(service.ttlSeconds, new Uint63(), "TTL");
+    this.directory.builder.fromProperties(service.properties);
+    return this.directory.publish(this.client, id.hi, id.lo, generation.hi, generation.lo, ttl.hi, ttl.lo);
+  }
+
+  async unpublish(serviceId: bigint): Promise<UnpublishOutcome> {
+    const id = fromBigInt(serviceId, new Uint63(), "service id");
+    return this.directory.unpublish(this.client, id.hi, id.lo);
+  }
+
+  async orphan(serviceId: bigint): Promise<void> {
+    const id = fromBigInt(serviceId, new Uint63(), "service id");
+    this.directory.orphan(this.client, id.hi, id.lo);
+  }
+
+  async find(serviceId: bigint): Promise<ServiceState | undefined> {
+    const id = fromBigInt(serviceId, new Uint63(), "service id");
+    const service = this.directory.service(id.hi, id.lo);
+    return service && serviceState(this.directory, service);
+  }
+
+  subscribe(filter: string | undefined, onMatch: (match: Match) => void): SubscriptionHandle {
+    const { directory } = this;
+    let cancelled = false;
+    // The directory must not be called from within a match, so matches are delivered in a microtask of their own.
+    const deliver = (match: Match) => {
+      void Promise.resolve().then(() => {
+        if (!cancelled) onMatch(match);
+      });
+    };
+    const onEntry = (_: Subscription | undefined, type: MatchType, service: ServiceEntry) => {
+      if (type === DISAPPEARED) deliver({ type: "disappeared", serviceId: toBigInt(service.idHi, service.idLo) });
+      else deliver({ type: type === APPEARED ? "appeared" : "modified", service: serviceState(directory, service) });
+    };
+    let subscription: Subscription | "subscription-id-exists" | "insufficient-resources";
+    do {
+      const id = randomId(this.random);
+      subscription = directory.subscribe(this.client, id.hi, id.lo, filter, { onMatch: onEntry });
+    } while (subscription === "subscription-id-exists");
+    if (subscription === "insufficient-resources") {
+      throw new Error(`a subscription limit of the domain is reached (user ${this.user})`);
+    }
+    const made = subscription;
+    if (made.initial) {
+      for (let entry = directory.advance(made.initial, made.program); entry; ) {
+        onEntry(made, APPEARED, entry);
+        entry = directory.advance(made.initial, made.program);
+      }
+      made.initial = undefined;
+    }
+    return {
+      cancel() {
+        cancelled = true;
+        directory.removeSubscription(made);
+      },
+    };
+  }
+
+  private connect(): Client {
+    for (;;) {
+      const id = randomId(this.random);
+      const client = this.directory.connect(id.hi, id.lo, this.user);
+      if (typeof client === "object") return client;
+      if (client === "insufficient-resources")
+        throw new Error(`a client limit of the domain is reached (user ${this.user})`);
+    }
+  }
+}

@@ -1,0 +1,488 @@
+/**
+ * The directory of one domain: the one place where its services, subscriptions, clients and orphans live
+ * (pathfinder-protocol.md, 10 and 11). Synchronous; ids in two halves (uint63.ts). Connections use it directly;
+ * gateways through local-directory.ts.
+ *
+ * It tells subscribers about a change from within the call that made it. A sink must not call back into the directory.
+ */
+
+import { BlockStore, NO_BLOCK } from "./blocks.js";
+import type { Clock, Random, Timer, Timers } from "./clock.js";
+import type { PublishOutcome, UnpublishOutcome } from "./fail-reason.js";
+import { FilterCompiler, matches } from "./filter/program.js";
+import { type Filter, parseFilter } from "./filter/syntax.js";
+import { IdTable } from "./id-table.js";
+import { type DomainLimits, ResourceCounter, UNLIMITED } from "./limits.js";
+import { type Indexed, MatchingIndex } from "./matching.js";
+import { PairHash } from "./pair-hash.js";
+import { RecordBuilder, recordWords, sameRecords } from "./record.js";
+import { compare, toNumber } from "./uint63.js";
+
+export const APPEARED = 0;
+export const MODIFIED = 1;
+export const DISAPPEARED = 2;
+export type MatchType = typeof APPEARED | typeof MODIFIED | typeof DISAPPEARED;
+
+const NOT_ORPHAN = -1;
+
+/** A client id that is connected, or has orphans. */
+export class Client {
+  connected = true;
+  readonly services = new Set<ServiceEntry>();
+  readonly subscriptions = new Set<Subscription>();
+  private lowestTtl = Infinity;
+  /** The cached lowest TTL may be too low: the service that had it is gone or has another one now. */
+  private stale = false;
+
+  constructor(
+    readonly idHi: number,
+    readonly idLo: number,
+    readonly user: string,
+  ) {}
+
+  /** The lowest TTL of the services this client keeps alive, in seconds; `Infinity` if there are none. */
+  get lowestTtlSeconds(): number {
+    if (this.stale) {
+      this.stale = false;
+      this.lowestTtl = Infinity;
+      for (const service of this.services) if (!service.isOrphan) this.lowerTtl(service.ttlSeconds);
+    }
+    return this.lowestTtl;
+  }
+
+  /** @internal */
+  lowerTtl(ttlSeconds: number): void {
+    if (ttlSeconds < this.lowestTtl) this.lowestTtl = ttlSeconds;
+  }
+
+  /** @internal */
+  raiseTtl(ttlSeconds: number): void {
+    if (ttlSeconds <= this.lowestTtl) this.stale = true;
+  }
+}
+
+/** A service as the directory holds it. Only the directory writes to it. */
+export class ServiceEntry {
+  generationHi = 0;
+  generationLo = 0;
+  ttlHi = 0;
+  ttlLo = 0;
+  /** The properties, in the directory's block store. */
+  record = NO_BLOCK;
+  owner!: Client;
+  orphanSinceUnix = NOT_ORPHAN;
+  expiry: Timer | undefined = undefined;
+  previous: ServiceEntry | undefined = undefined;
+  next: ServiceEntry | undefined = undefined;
+  /** Number of the last change to this service; with it, an encoded notification can be told to be current. */
+  change = 0;
+
+  constructor(
+    readonly idHi: number,
+    readonly idLo: number,
+    /** User of the owner; only the same user may change the service (12.1). */
+    readonly user: string,
+    /** Rises with creation. */
+    readonly sequence: number,
+  ) {}
+
+  get isOrphan(): boolean {
+    return this.orphanSinceUnix !== NOT_ORPHAN;
+  }
+
+  /** May be rounded above 2^53. */
+  get ttlSeconds(): number {
+    return toNumber(this.ttlHi, this.ttlLo);
+  }
+}
+
+export interface SubscriptionSink {
+  /** `service` is the state after the change; for `DISAPPEARED` only its id is meaningful. */
+  onMatch(subscription: Subscription, type: MatchType, service: ServiceEntry): void;
+}
+
+export class Subscription implements Indexed {
+  filedUnder: Indexed["filedUnder"] = undefined;
+  lookup = 0;
+  /** Walks over the services that were there when the subscription was made; `undefined` once all were announced. */
+  initial: ServiceCursor | undefined = undefined;
+
+  constructor(
+    readonly idHi: number,
+    readonly idLo: number,
+    readonly client: Client,
+    readonly program: number,
+    readonly sink: SubscriptionSink,
+    readonly sequence: number,
+  ) {}
+}
+
+/**
+ * A walk over the services that existed when it began, in order of creation, which may pause between two steps: what
+ * is removed meanwhile is left out, what changes is seen as it is when reached.
+ */
+export class ServiceCursor {
+  /** @internal */
+  next: ServiceEntry | undefined;
+
+  constructor(
+    first: ServiceEntry | undefined,
+    private readonly lastSequence: number,
+  ) {
+    this.next = first;
+    this.bound();
+  }
+
+  get done(): boolean {
+    return this.next === undefined;
+  }
+
+  /** True if the walk will still come to `service`. */
+  isBefore(service: ServiceEntry): boolean {
+    return this.next !== undefined && service.sequence >= this.next.sequence && service.sequence <= this.lastSequence;
+  }
+
+  /** @internal */
+  step(): void {
+    this.next = this.next?.next;
+    this.bound();
+  }
+
+  private bound(): void {
+    if (this.next && this.next.sequence > this.lastSequence) this.next = undefined;
+  }
+}
+
+export interface ServiceDirectoryOptions {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly limits?: DomainLimits;
+}
+
+export class ServiceDirectory {
+  readonly store = new BlockStore();
+  readonly hash: PairHash;
+  /** For the one publish being prepared; see `publish`. */
+  readonly builder: RecordBuilder;
+  readonly counter: ResourceCounter;
+  private readonly services: IdTable<ServiceEntry>;
+  private readonly subscriptionsById: IdTable<Subscription>;
+  private readonly clients: IdTable<Client>;
+  /** In order of creation. */
+  private readonly subscriptionsInOrder = new Set<Subscription>();
+  private readonly index: MatchingIndex<Subscription>;
+  private readonly compiler: FilterCompiler;
+  private readonly cursors = new Set<ServiceCursor>();
+  private first: ServiceEntry | undefined = undefined;
+  private last: ServiceEntry | undefined = undefined;
+  private sequence = 0;
+  private changes = 0;
+
+  constructor(private readonly options: ServiceDirectoryOptions) {
+    const word = () => Math.floor(options.random() * 0x1_0000_0000) | 0;
+    this.hash = new PairHash(word(), word());
+    this.builder = new RecordBuilder(this.hash);
+    this.compiler = new FilterCompiler(this.store, this.hash);
+    this.index = new MatchingIndex(this.store, this.hash);
+    this.services = new IdTable(word());
+    this.subscriptionsById = new IdTable(word());
+    this.clients = new IdTable(word());
+    this.counter = new ResourceCounter(options.limits ?? { total: UNLIMITED, user: UNLIMITED });
+  }
+
+  // --- clients -----------------------------------------------------------------------------------------------------
+
+  client(idHi: number, idLo: number): Client | undefined {
+    return this.clients.get(idHi, idLo);
+  }
+
+  /** A client comes (back). The orphans of the same client id stay orphans until they are published again. */
+  connect(
+    idHi: number,
+    idLo: number,
+    user: string,
+  ): Client | "client-id-exists" | "permission-denied" | "insufficient-resources" {
+    const known = this.clients.get(idHi, idLo);
+    if (known?.connected) return "client-id-exists";
+    if (known && known.user !== user) return "permission-denied";
+    if (!this.counter.take("clients", user)) return "insufficient-resources";
+    if (known) {
+      known.connected = true;
+      return known;
+    }
+    const client = new Client(idHi, idLo, user);
+    this.clients.set(idHi, idLo, client);
+    return client;
+  }
+
+  /** A client goes, for whatever reason: its subscriptions vanish silently, then its services become orphans (10.3). */
+  disconnect(client: Client): void {
+    for (const subscription of [...client.subscriptions]) this.removeSubscription(subscription);
+    client.connected = false;
+    this.counter.giveBack("clients", client.user);
+    const now = this.options.clock.unixSeconds();
+    for (const service of [...client.services]) if (!service.isOrphan) this.makeOrphan(service, now);
+    this.forgetIfUnused(client);
+  }
+
+  // --- services ----------------------------------------------------------------------------------------------------
+
+  get serviceCount(): number {
+    return this.services.size;
+  }
+
+  service(idHi: number, idLo: number): ServiceEntry | undefined {
+    return this.services.get(idHi, idLo);
+  }
+
+  /** Publishes the properties that stand in `builder` (10.2). */
+  publish(
+    client: Client,
+    idHi: number,
+    idLo: number,
+    generationHi: number,
+    generationLo: number,
+    ttlHi: number,
+    ttlLo: number,
+  ): PublishOutcome {
+    const { builder, store } = this;
+    const service = this.services.get(idHi, idLo);
+    if (service === undefined) {
+      if (builder.tooLarge || !this.counter.take("services", client.user)) return "insufficient-resources";
+      const created = new ServiceEntry(idHi, idLo, client.user, ++this.sequence);
+      this.services.set(idHi, idLo, created);
+      this.append(created);
+      this.state(created, client, generationHi, generationLo, ttlHi, ttlLo);
+      created.record = store.store(builder.page, 0, builder.page.words[0]);
+      this.notify(created, NO_BLOCK, created.record);
+      return "ok";
+    }
+    if (service.user !== client.user) return "permission-denied";
+    const order = compare(generationHi, generationLo, service.generationHi, service.generationLo);
+    if (order < 0) return "old-generation";
+    if (order === 0) {
+      const same =
+        ttlHi === service.ttlHi &&
+        ttlLo === service.ttlLo &&
+        !builder.tooLarge &&
+        sameRecords(builder.page, 0, store.page(service.record), store.at(service.record));
+      if (!same) return "same-generation-but-different";
+      if (service.owner !== client || service.isOrphan) this.takeOver(service, client);
+      return "ok";
+    }
+    if (builder.tooLarge) return "insufficient-resources";
+    const before = service.record;
+    const record = store.store(builder.page, 0, builder.page.words[0]);
+    this.leaveOwner(service);
+    this.state(service, client, generationHi, generationLo, ttlHi, ttlLo);
+    service.record = record;
+    this.notify(service, before, record);
+    this.releaseRecord(before);
+    return "ok";
+  }
+
+  /** Withdraws a service; orphans and services of others are first taken over, and that is announced (10.4). */
+  unpublish(client: Client, idHi: number, idLo: number): UnpublishOutcome {
+    const service = this.services.get(idHi, idLo);
+    if (service === undefined) return "non-existent-service-id";
+    if (service.user !== client.user) return "permission-denied";
+    if (service.owner !== client || service.isOrphan) this.takeOver(service, client);
+    this.remove(service);
+    return "ok";
+  }
+
+  /** Ends the ownership of a service of this client, as if the client had gone. */
+  orphan(client: Client, idHi: number, idLo: number): void {
+    const service = this.services.get(idHi, idLo);
+    if (service === undefined || service.owner !== client || service.isOrphan) return;
+    client.raiseTtl(service.ttlSeconds);
+    this.makeOrphan(service, this.options.clock.unixSeconds());
+  }
+
+  /** A walk over all services; must be given to `closeCursor` unless it was walked to its end. */
+  openCursor(): ServiceCursor {
+    const cursor = new ServiceCursor(this.first, this.sequence);
+    if (!cursor.done) this.cursors.add(cursor);
+    return cursor;
+  }
+
+  /** The next service of the walk that satisfies the program (NO_BLOCK: any); `undefined` at its end. */
+  advance(cursor: ServiceCursor, program: number): ServiceEntry | undefined {
+    while (cursor.next !== undefined) {
+      const service = cursor.next;
+      cursor.step();
+      if (cursor.done) this.cursors.delete(cursor);
+      if (matches(this.store, program, service.record)) return service;
+    }
+    return undefined;
+  }
+
+  closeCursor(cursor: ServiceCursor): void {
+    cursor.next = undefined;
+    this.cursors.delete(cursor);
+  }
+
+  // --- subscriptions -----------------------------------------------------------------------------------------------
+
+  /** In order of creation. */
+  get subscriptions(): ReadonlySet<Subscription> {
+    return this.subscriptionsInOrder;
+  }
+
+  subscription(idHi: number, idLo: number): Subscription | undefined {
+    return this.subscriptionsById.get(idHi, idLo);
+  }
+
+  /**
+   * Makes a subscription. Its `initial` walk is for the caller to take (with `advance`), announcing each service as
+   * appeared; changes to services that it has not yet come to are not reported. Throws a `FilterSyntaxError`.
+   */
+  subscribe(
+    client: Client,
+    idHi: number,
+    idLo: number,
+    filter: string | undefined,
+    sink: SubscriptionSink,
+  ): Subscription | "subscription-id-exists" | "insufficient-resources" {
+    const parsed = filter === undefined ? undefined : parseFilter(filter);
+    if (this.subscriptionsById.get(idHi, idLo)) return "subscription-id-exists";
+    if (!this.counter.take("subscriptions", client.user)) return "insufficient-resources";
+    const program = parsed ? this.compiler.compile(parsed) : NO_BLOCK;
+    const subscription = new Subscription(idHi, idLo, client, program, sink, ++this.sequence);
+    this.subscriptionsById.set(idHi, idLo, subscription);
+    this.subscriptionsInOrder.add(subscription);
+    client.subscriptions.add(subscription);
+    this.index.add(subscription, parsed);
+    const cursor = this.openCursor();
+    if (!cursor.done) subscription.initial = cursor;
+    return subscription;
+  }
+
+  removeSubscription(subscription: Subscription): void {
+    if (!this.subscriptionsById.delete(subscription.idHi, subscription.idLo)) return;
+    this.subscriptionsInOrder.delete(subscription);
+    subscription.client.subscriptions.delete(subscription);
+    this.index.remove(subscription);
+    if (subscription.initial) this.closeCursor(subscription.initial);
+    subscription.initial = undefined;
+    if (subscription.program !== NO_BLOCK) this.compiler.release(subscription.program);
+    this.counter.giveBack("subscriptions", subscription.client.user);
+  }
+
+  /** Compiles a filter for use with `advance`; to be given back to `releaseFilter`. Throws a `FilterSyntaxError`. */
+  compileFilter(filter: string | Filter): number {
+    return this.compiler.compile(typeof filter === "string" ? parseFilter(filter) : filter);
+  }
+
+  releaseFilter(program: number): void {
+    if (program !== NO_BLOCK) this.compiler.release(program);
+  }
+
+  // --- state changes -----------------------------------------------------------------------------------------------
+
+  /** Takes over everything but the properties from a publish request. */
+  private state(
+    service: ServiceEntry,
+    client: Client,
+    generationHi: number,
+    generationLo: number,
+    ttlHi: number,
+    ttlLo: number,
+  ): void {
+    service.generationHi = generationHi;
+    service.generationLo = generationLo;
+    service.ttlHi = ttlHi;
+    service.ttlLo = ttlLo;
+    this.joinOwner(service, client);
+  }
+
+  /** The service belongs to `client` now, and is no orphan any more; nothing else changes. */
+  private takeOver(service: ServiceEntry, client: Client): void {
+    this.leaveOwner(service);
+    this.joinOwner(service, client);
+    this.notify(service, service.record, service.record);
+  }
+
+  private joinOwner(service: ServiceEntry, client: Client): void {
+    service.owner = client;
+    client.services.add(service);
+    client.lowerTtl(service.ttlSeconds);
+  }
+
+  private leaveOwner(service: ServiceEntry): void {
+    const { owner } = service;
+    owner.services.delete(service);
+    owner.raiseTtl(service.ttlSeconds);
+    service.orphanSinceUnix = NOT_ORPHAN;
+    service.expiry?.cancel();
+    service.expiry = undefined;
+    this.forgetIfUnused(owner);
+  }
+
+  private makeOrphan(service: ServiceEntry, nowUnix: number): void {
+    service.orphanSinceUnix = nowUnix;
+    service.expiry = this.options.timers.after("orphan", service.ttlSeconds * 1000, () => this.remove(service));
+    this.notify(service, service.record, service.record);
+  }
+
+  private remove(service: ServiceEntry): void {
+    this.services.delete(service.idHi, service.idLo);
+    this.leaveOwner(service);
+    this.counter.giveBack("services", service.user);
+    // Before it is unlinked: a walk that has not come to it yet must still be seen as being before it.
+    this.notify(service, service.record, NO_BLOCK);
+    this.unlink(service);
+    this.releaseRecord(service.record);
+    service.record = NO_BLOCK;
+  }
+
+  private releaseRecord(record: number): void {
+    this.store.release(record, recordWords(this.store.page(record), this.store.at(record)));
+  }
+
+  private forgetIfUnused(client: Client): void {
+    if (!client.connected && client.services.size === 0) this.clients.delete(client.idHi, client.idLo);
+  }
+
+  private append(service: ServiceEntry): void {
+    service.previous = this.last;
+    if (this.last) this.last.next = service;
+    else this.first = service;
+    this.last = service;
+  }
+
+  private unlink(service: ServiceEntry): void {
+    for (const cursor of this.cursors) {
+      if (cursor.next !== service) continue;
+      cursor.step();
+      if (cursor.done) this.cursors.delete(cursor);
+    }
+    if (service.previous) service.previous.next = service.next;
+    else this.first = service.next;
+    if (service.next) service.next.previous = service.previous;
+    else this.last = service.previous;
+    service.previous = undefined;
+    service.next = undefined;
+  }
+
+  /** HOT: tells every subscription concerned about a change from one record to another (11.1). */
+  private notify(service: ServiceEntry, before: number, after: number): void {
+    service.change = ++this.changes;
+    const { store } = this;
+    const candidates = this.index.lookup(before, after);
+    for (let i = 0; i < candidates.length; i++) {
+      const subscription = candidates[i];
+      const { program } = subscription;
+      const matchedBefore = before !== NO_BLOCK && matches(store, program, before);
+      const matchesNow = after === before ? matchedBefore : after !== NO_BLOCK && matches(store, program, after);
+      if (!matchedBefore && !matchesNow) continue;
+      if (subscription.initial?.isBefore(service)) continue; // it will be announced when the walk comes to it
+      subscription.sink.onMatch(
+        subscription,
+        matchesNow ? (matchedBefore ? MODIFIED : APPEARED) : DISAPPEARED,
+        service,
+      );
+    }
+  }
+}

@@ -1,0 +1,1 @@
+/** The bundle's entry: runs the command that the launcher names. */

@@ -1,0 +1,2 @@
+/** The project's folder; the test runner names it. */
+export const root = process.env.PATHFINDER_EDGE_ROOT ?? process.cwd();
