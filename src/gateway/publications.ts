@@ -21,6 +21,7 @@ interface Publication {
   wanted: Wanted;
   /** What the directory was last told successfully; `undefined` before the first publish. */
   told: { readonly ttlSeconds: bigint; readonly properties: Properties; readonly orphaned: boolean } | undefined;
+  /** Of the last publish; each change adds one first. */
   generation: bigint;
   busy: boolean;
 }
@@ -56,8 +57,13 @@ export class Publications {
         }
         return false;
       }
-      const generation = BigInt(Math.max(0, Math.floor(this.options.clock.unixSeconds() * 1000)));
-      publication = { wanted: { state: "withdrawn" }, told: undefined, generation, busy: false };
+      const nowMs = Math.max(0, Math.floor(this.options.clock.unixSeconds() * 1000));
+      publication = {
+        wanted: { state: "withdrawn" },
+        told: undefined,
+        generation: BigInt(nowMs) - 1n,
+        busy: false,
+      };
       this.publications.set(id, publication);
     }
     this.want(id, publication, { state: "published", ttlSeconds, properties });
@@ -80,35 +86,46 @@ export class Publications {
     publication.wanted = wanted;
     if (publication.busy) return;
     publication.busy = true;
-    this.settle(id, publication)
-      .catch((error: unknown) => this.options.log.error(() => `Service ${id.toString(16)}: ${String(error)}`))
-      .finally(() => {
-        publication.busy = false;
-      });
+    void this.settle(id, publication);
   }
 
-  /** Sends differences until there is none: what is wanted may change while the directory answers. */
+  /**
+   * Sends differences until there is none: what is wanted may change while the directory answers. What the directory
+   * refuses is not sent again before it changes.
+   */
   private async settle(id: bigint, publication: Publication): Promise<void> {
-    for (;;) {
-      const { wanted, told } = publication;
-      if (wanted.state === "withdrawn") {
-        if (told) await this.options.directory.unpublish(id);
-        publication.told = undefined;
-      } else if (wanted.state === "orphaned") {
-        if (told && !told.orphaned) await this.options.directory.orphan(id);
-        if (told) publication.told = { ...told, orphaned: true };
-      } else {
-        const { ttlSeconds, properties } = wanted;
-        const same = told && told.ttlSeconds === ttlSeconds && sameProperties(told.properties, properties);
-        if (!same || told.orphaned) {
-          if (told && !same) publication.generation += 1n;
-          if (!(await this.send(id, publication, ttlSeconds, properties))) return;
-          publication.told = { ttlSeconds, properties, orphaned: false };
-        }
+    let wanted: Wanted;
+    do {
+      wanted = publication.wanted;
+      try {
+        await this.tell(id, publication, wanted);
+      } catch (error) {
+        this.options.log.error(() => `Service ${id.toString(16)}: ${String(error)}`);
       }
-      if (publication.wanted === wanted) break;
+    } while (publication.wanted !== wanted);
+    // Nothing may run between the last comparison and this, or a change in between would be lost.
+    publication.busy = false;
+    if (wanted.state === "withdrawn") this.publications.delete(id);
+  }
+
+  private async tell(id: bigint, publication: Publication, wanted: Wanted): Promise<void> {
+    const { told } = publication;
+    if (wanted.state === "withdrawn") {
+      publication.told = undefined;
+      if (told) await this.options.directory.unpublish(id);
+    } else if (wanted.state === "orphaned") {
+      if (!told || told.orphaned) return;
+      await this.options.directory.orphan(id);
+      publication.told = { ...told, orphaned: true };
+    } else {
+      const { ttlSeconds, properties } = wanted;
+      const same = told && told.ttlSeconds === ttlSeconds && sameProperties(told.properties, properties);
+      if (same && !told.orphaned) return;
+      if (!same) publication.generation += 1n;
+      if (await this.send(id, publication, ttlSeconds, properties)) {
+        publication.told = { ttlSeconds, properties, orphaned: false };
+      }
     }
-    if (publication.wanted.state === "withdrawn") this.publications.delete(id);
   }
 
   private async send(

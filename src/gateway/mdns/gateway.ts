@@ -1,0 +1,227 @@
+/** The inbound mDNS gateway: one browser per interface, one link per address family, one service per instance. */
+
+import type { Timer } from "../../core/clock.js";
+import { type Logger, prefixed } from "../../core/log.js";
+import type { Gateway, GatewayContext } from "../gateway.js";
+import { Publications } from "../publications.js";
+import { isHostAddress } from "./addresses.js";
+import { Browser, type BrowserLimits } from "./browser.js";
+import { Instances } from "./instances.js";
+import { linkScope, listInterfaces, type NetworkInterface } from "./interfaces.js";
+import { type Family, type Link, type LinkOptions, openLink } from "./link.js";
+import { NameError } from "./names.js";
+import { type BrowseName, parseBrowseName } from "./service-names.js";
+
+/** All have defaults but `types`; what each limit does when it is reached is in README.md. */
+export interface MdnsGatewayOptions {
+  /** Service types such as `_http._tcp` (or subtypes: `_printer._sub._http._tcp`), or whatever the link offers. */
+  readonly types: readonly string[] | "all";
+  /** Part of each service's id and of its `src`. Gateways on one link should use one scope. Default: `local`. */
+  readonly scope?: string | undefined;
+  /** Names of the interfaces to use. Default: all but loopback. They may come later. */
+  readonly interfaces?: readonly string[] | undefined;
+  /** How often to look for interfaces that came or went. Default: 5. */
+  readonly interfacePollSeconds?: number | undefined;
+  /** Default: 4500. */
+  readonly maxTtlSeconds?: number | undefined;
+  /** Instances per interface, and services in the directory. Default: 1024. */
+  readonly maxInstances?: number | undefined;
+  /** Learnt types per interface, if `types` is "all". Default: 256. */
+  readonly maxTypes?: number | undefined;
+  /** Default: 4096. */
+  readonly maxRecordsPerInterface?: number | undefined;
+  /** Records from one source address. Default: 512. */
+  readonly maxRecordsPerHost?: number | undefined;
+}
+
+/** What the gateway uses of the machine; tests replace it. */
+export interface MdnsEnvironment {
+  readonly listInterfaces: () => readonly NetworkInterface[];
+  readonly openLink: (options: LinkOptions) => Link;
+}
+
+export class MdnsOptionError extends Error {}
+
+/** Throws an `MdnsOptionError` that names the option. */
+export function mdnsGateway(
+  options: MdnsGatewayOptions,
+  context: GatewayContext,
+  environment: MdnsEnvironment = { listInterfaces, openLink },
+): Gateway {
+  return new MdnsGateway(options, context, environment);
+}
+
+const FAMILIES = [4, 6] as const;
+
+/** One interface that is in use. */
+interface Port {
+  interface: NetworkInterface;
+  isInScope: (source: string) => boolean;
+  readonly browser: Browser;
+  readonly links: Map<Family, { readonly link: Link; readonly address: string; readonly state: { isBroken: boolean } }>;
+}
+
+class MdnsGateway implements Gateway {
+  readonly name = "mdns";
+  private readonly browse: readonly BrowseName[] | "all";
+  private readonly limits: BrowserLimits;
+  private readonly pollMs: number;
+  private readonly log: Logger;
+  private readonly instances: Instances;
+  private readonly ports = new Map<string, Port>();
+  /** Interfaces whose trouble has been told; it is told again after they worked. */
+  private readonly troubled = new Set<string>();
+  private pollTimer: Timer | undefined;
+  private isWaiting = false;
+
+  constructor(
+    private readonly options: MdnsGatewayOptions,
+    private readonly context: GatewayContext,
+    private readonly environment: MdnsEnvironment,
+  ) {
+    const { directory, clock, timers, random } = context;
+    this.log = prefixed(context.log, () => "mdns: ");
+    this.browse = options.types === "all" ? "all" : options.types.map(browseOption);
+    this.pollMs = 1000 * positive("interfacePollSeconds", options.interfacePollSeconds, 5);
+    this.limits = {
+      instances: positive("maxInstances", options.maxInstances, 1024),
+      types: positive("maxTypes", options.maxTypes, 256),
+      records: positive("maxRecordsPerInterface", options.maxRecordsPerInterface, 4096),
+      recordsPerSource: positive("maxRecordsPerHost", options.maxRecordsPerHost, 512),
+      ttlSeconds: positive("maxTtlSeconds", options.maxTtlSeconds, 4500),
+    };
+    this.instances = new Instances({
+      scope: options.scope ?? "local",
+      publications: new Publications({ directory, clock, log: this.log, limit: this.limits.instances }),
+      timers,
+      random,
+      views: (key) => [...this.ports.values()].flatMap(({ browser }) => browser.view(key) ?? []),
+    });
+  }
+
+  start(): void {
+    this.poll();
+  }
+
+  async stop(): Promise<void> {
+    this.pollTimer?.cancel();
+    const closed = [...this.ports.keys()].map((key) => this.close(key));
+    this.instances.stop(); // before it hears that everything is gone
+    await Promise.all(closed);
+  }
+
+  /** Compares the interfaces in use with those the machine has now. */
+  private poll(): void {
+    this.pollTimer = this.context.timers.after("mdns interfaces", this.pollMs, () => this.poll());
+    const present = new Map(this.wantedInterfaces().map((found) => [`${found.name} ${found.index}`, found]));
+    // New ones first: an interface that was created anew then shows its services before the old one's are missed.
+    for (const [key, found] of present) this.refresh(this.ports.get(key) ?? this.open(key, found), found);
+    for (const [key, port] of this.ports) {
+      if (present.has(key)) continue;
+      this.log.info(() => `${port.interface.name} is gone.`);
+      void this.close(key);
+    }
+    if (this.ports.size === 0 && !this.isWaiting) this.log.info(() => "waiting for a network interface.");
+    this.isWaiting = this.ports.size === 0;
+  }
+
+  private wantedInterfaces(): NetworkInterface[] {
+    const { interfaces } = this.options;
+    return this.environment
+      .listInterfaces()
+      .filter(({ name, isLoopback }) => (interfaces ? interfaces.includes(name) : !isLoopback));
+  }
+
+  private open(key: string, found: NetworkInterface): Port {
+    const { clock, timers, random } = this.context;
+    const port: Port = {
+      interface: found,
+      isInScope: linkScope(found),
+      links: new Map(),
+      browser: new Browser({
+        interfaceName: found.name,
+        browse: this.browse,
+        limits: this.limits,
+        clock,
+        timers,
+        random,
+        acceptsAddress: (address) => isHostAddress(address, found.isLoopback),
+        send: (message) => {
+          for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(message);
+        },
+        onChange: (instanceKey) => this.instances.change(instanceKey),
+      }),
+    };
+    this.ports.set(key, port);
+    this.log.info(() => `browsing on ${found.name}.`);
+    return port;
+  }
+
+  /** Brings the links of an interface in line with its addresses; asks anew if any of these changed. */
+  private refresh(port: Port, found: NetworkInterface): void {
+    let isChanged = port.links.size === 0 || JSON.stringify(port.interface) !== JSON.stringify(found);
+    port.interface = found;
+    if (isChanged) port.isInScope = linkScope(found);
+    for (const family of FAMILIES) {
+      const present = port.links.get(family);
+      const addresses = found.addresses.filter((candidate) => candidate.family === family);
+      const isUsable =
+        present && !present.state.isBroken && addresses.some(({ address }) => address === present.address);
+      if (isUsable) continue;
+      if (present) {
+        port.links.delete(family);
+        void present.link.close();
+      }
+      if (addresses.length === 0) continue;
+      this.openFamily(port, family, addresses[0].address);
+      isChanged = true;
+    }
+    if (isChanged) port.browser.restart();
+  }
+
+  private openFamily(port: Port, family: Family, address: string): void {
+    const place = `${port.interface.name}, IPv${family}`;
+    const state = { isBroken: false };
+    const link = this.environment.openLink({
+      family,
+      interface: port.interface,
+      isInScope: (source) => port.isInScope(source),
+      onRecords: (records, source) => {
+        this.troubled.delete(place);
+        port.browser.receive(records, source);
+      },
+      onBroken: (error) => {
+        state.isBroken = true; // the next poll opens another one
+        const text = () => `${place}: ${error.message}; trying again every ${this.pollMs / 1000} s.`;
+        if (this.troubled.has(place)) this.log.debug(text);
+        else this.log.warning(text);
+        this.troubled.add(place);
+      },
+      log: this.log,
+    });
+    port.links.set(family, { link, address, state });
+  }
+
+  private async close(key: string): Promise<void> {
+    const port = this.ports.get(key);
+    if (!port) return;
+    this.ports.delete(key);
+    port.browser.stop();
+    await Promise.all([...port.links.values()].map(({ link }) => link.close()));
+  }
+}
+
+function browseOption(type: string, i: number): BrowseName {
+  try {
+    return parseBrowseName(type);
+  } catch (error) {
+    if (error instanceof NameError) throw new MdnsOptionError(`types[${i}]: ${error.message}`);
+    throw error;
+  }
+}
+
+function positive(name: string, value: number | undefined, preset: number): number {
+  if (value === undefined) return preset;
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new MdnsOptionError(`${name}: ${value} is not a number above 0`);
+}

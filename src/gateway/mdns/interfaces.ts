@@ -1,0 +1,73 @@
+/** The network interfaces of this machine that are up, and which source addresses belong to each one's link. */
+
+import { readFileSync } from "node:fs";
+import { BlockList, isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
+import { isLinkLocal } from "./addresses.js";
+
+export interface InterfaceAddress {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+export interface NetworkInterface {
+  readonly name: string;
+  /** The kernel's number; another one means that the interface was deleted and created anew. 0: unknown. */
+  readonly index: number;
+  readonly isLoopback: boolean;
+  readonly addresses: readonly InterfaceAddress[];
+}
+
+/** All interfaces that are up and have an address, loopback included. */
+export function listInterfaces(): NetworkInterface[] {
+  const indexes = multicastIndexes();
+  const found = new Map<string, NetworkInterface & { addresses: InterfaceAddress[] }>();
+  for (const [label, entries] of Object.entries(networkInterfaces())) {
+    const name = label.replace(/:.*/, ""); // eth0:1 is a second address of eth0
+    for (const entry of entries ?? []) {
+      const known = found.get(name);
+      const scope = "scopeid" in entry ? (entry.scopeid ?? 0) : 0;
+      const index = known?.index || scope || (indexes.get(name) ?? 0);
+      const address: InterfaceAddress = {
+        family: isIPv6(entry.address) ? 6 : 4,
+        address: entry.address,
+        prefixLength: Number(entry.cidr?.split("/")[1] ?? (isIPv6(entry.address) ? 128 : 32)),
+      };
+      found.set(name, {
+        name,
+        index,
+        isLoopback: entry.internal,
+        addresses: [...(known?.addresses ?? []), address],
+      });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Node tells the number of an interface only with its link-local IPv6 address; Linux tells it here, too. */
+function multicastIndexes(): Map<string, number> {
+  let table: string;
+  try {
+    table = readFileSync("/proc/net/igmp", "latin1");
+  } catch {
+    return new Map(); // no procfs: a re-created interface is noticed by its addresses, or when sending fails
+  }
+  return new Map([...table.matchAll(/^(\d+)\s+([^\s:]+)\s*:/gm)].map(([, index, name]) => [name, Number(index)]));
+}
+
+/**
+ * Whether a packet from this source came over the interface, as far as can be told: Node shows neither the arriving TTL
+ * nor the interface, and each IPv4 socket gets the multicast of all. Link-local IPv4 is accepted on every interface.
+ */
+export function linkScope(of: NetworkInterface): (source: string) => boolean {
+  const subnets = new BlockList();
+  for (const { address, prefixLength, family } of of.addresses) {
+    subnets.addSubnet(address, prefixLength, family === 6 ? "ipv6" : "ipv4");
+  }
+  return (source) => {
+    const [address, zone] = source.split("%");
+    if (isLinkLocal(address)) return zone === undefined || zone === of.name || zone === String(of.index);
+    return subnets.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+  };
+}
