@@ -1,0 +1,27 @@
+/** The times of part D.5, and those of the connection to the broker. */
+
+export const TIMES = {
+  /** From a will to the loss of the service: a take-over or reconnect gives `0`, then `1`. */
+  graceMs: 10_000,
+  /** A replayed announcement must be confirmed within the lesser of its TTL and this. */
+  provisionalMs: 600_000,
+  /** After the broker came back: devices spread their reconnects over 30 s. */
+  settleMs: 30_000,
+  /** A sleeper is given this much of the time it announced. */
+  sleepFactor: 1.5,
+  /** Leftovers are cleared after so many TTLs, but not before `leastRememberedMs`. */
+  clearFactor: 4,
+  leastRememberedMs: 3_600_000,
+  /** A timer this late shows that the whole process stood still. */
+  stalledMs: 5_000,
+
+  /** Between attempts to connect: doubling from the first to the last, then half to all of it by chance. */
+  firstRetryMs: 1_000,
+  lastRetryMs: 60_000,
+  /** A connection that lasted this long was a good one: the next retry is the first one again. */
+  stableMs: 30_000,
+  /** From the begin of an attempt to the broker's answer to CONNECT. */
+  connectMs: 20_000,
+  /** For leaving in order when the gateway stops. */
+  disconnectMs: 2_000,
+} as const;
