@@ -33,12 +33,11 @@ export class ResourceCounter {
     return this.total[resource];
   }
 
-  /** Takes one token for `user`; false, and nothing is taken, if a limit is reached. */
-  take(resource: Resource, user: string): boolean {
+  /** Takes one token for `user`; false, and nothing is taken, if a limit is reached. Local clients heed the total only. */
+  take(resource: Resource, user: string, isLocal = false): boolean {
     const counts = this.users.get(user) ?? none();
-    if (this.total[resource] >= this.limits.total[resource] || counts[resource] >= this.limits.user[resource]) {
-      return false;
-    }
+    if (this.total[resource] >= this.limits.total[resource]) return false;
+    if (!isLocal && counts[resource] >= this.limits.user[resource]) return false;
     this.total[resource]++;
     counts[resource]++;
     this.users.set(user, counts);

@@ -38,6 +38,8 @@ export class Client {
     readonly idHi: number,
     readonly idLo: number,
     readonly user: string,
+    /** A gateway of this process: not counted as a client, and no limit per user holds for it. */
+    readonly isLocal: boolean,
   ) {}
 
   /** The lowest TTL of the services this client keeps alive, in seconds; `Infinity` if there are none. */
@@ -191,6 +193,11 @@ export class ServiceDirectory {
     this.counter = new ResourceCounter(options.limits ?? { total: UNLIMITED, user: UNLIMITED });
   }
 
+  /** The `sequence` of the newest service or subscription. */
+  get lastSequence(): number {
+    return this.sequence;
+  }
+
   // --- clients -----------------------------------------------------------------------------------------------------
 
   client(idHi: number, idLo: number): Client | undefined {
@@ -202,16 +209,17 @@ export class ServiceDirectory {
     idHi: number,
     idLo: number,
     user: string,
+    isLocal = false,
   ): Client | "client-id-exists" | "permission-denied" | "insufficient-resources" {
     const known = this.clients.get(idHi, idLo);
     if (known?.connected) return "client-id-exists";
     if (known && known.user !== user) return "permission-denied";
-    if (!this.counter.take("clients", user)) return "insufficient-resources";
+    if (!isLocal && !this.counter.take("clients", user)) return "insufficient-resources";
     if (known) {
       known.connected = true;
       return known;
     }
-    const client = new Client(idHi, idLo, user);
+    const client = new Client(idHi, idLo, user, isLocal);
     this.clients.set(idHi, idLo, client);
     return client;
   }
@@ -220,7 +228,7 @@ export class ServiceDirectory {
   disconnect(client: Client): void {
     for (const subscription of [...client.subscriptions]) this.removeSubscription(subscription);
     client.connected = false;
-    this.counter.giveBack("clients", client.user);
+    if (!client.isLocal) this.counter.giveBack("clients", client.user);
     const now = this.options.clock.unixSeconds();
     for (const service of [...client.services]) if (!service.isOrphan) this.makeOrphan(service, now);
     this.forgetIfUnused(client);
@@ -249,7 +257,8 @@ export class ServiceDirectory {
     const { builder, store } = this;
     const service = this.services.get(idHi, idLo);
     if (service === undefined) {
-      if (builder.tooLarge || !this.counter.take("services", client.user)) return "insufficient-resources";
+      if (builder.tooLarge || !this.counter.take("services", client.user, client.isLocal))
+        return "insufficient-resources";
       const created = new ServiceEntry(idHi, idLo, client.user, ++this.sequence);
       this.services.set(idHi, idLo, created);
       this.append(created);
@@ -347,7 +356,7 @@ export class ServiceDirectory {
   ): Subscription | "subscription-id-exists" | "insufficient-resources" {
     const parsed = filter === undefined ? undefined : parseFilter(filter);
     if (this.subscriptionsById.get(idHi, idLo)) return "subscription-id-exists";
-    if (!this.counter.take("subscriptions", client.user)) return "insufficient-resources";
+    if (!this.counter.take("subscriptions", client.user, client.isLocal)) return "insufficient-resources";
     const program = parsed ? this.compiler.compile(parsed) : NO_BLOCK;
     const subscription = new Subscription(idHi, idLo, client, program, sink, ++this.sequence);
     this.subscriptionsById.set(idHi, idLo, subscription);

@@ -1,0 +1,564 @@
+/**
+ * The server's side of one connection: the protocol's state machine (pathfinder-protocol.md, 4, 6, 9 and 13.1).
+ *
+ * Whatever goes wrong here ends this connection and nothing else: a `ProtocolError` because the peer broke the
+ * protocol, any other error because we have a bug.
+ */
+
+import { NO_BLOCK } from "../core/blocks.js";
+import type { Timer } from "../core/clock.js";
+import type { FailReason } from "../core/fail-reason.js";
+import { programText } from "../core/filter/program.js";
+import { FilterSyntaxError } from "../core/filter/syntax.js";
+import { IdTable } from "../core/id-table.js";
+import { APPEARED, type Client, type Subscription } from "../core/service-directory.js";
+import { encodeText } from "../core/text.js";
+import { compare, toHex, toNumber } from "../core/uint63.js";
+import type { Connection, ConnectionListener, TransportError } from "../transport/transport.js";
+import {
+  CLIENTS,
+  COMMANDS,
+  F,
+  HELLO,
+  INFORM,
+  MESSAGE_TYPES,
+  MIN_VERSION,
+  PING,
+  PUBLISH,
+  REQUEST,
+  SERVICES,
+  SUBSCRIBE,
+  SUBSCRIPTIONS,
+  TRACK,
+  TRACK_QUERY,
+  TRACK_REPLY,
+  UNPUBLISH,
+  UNSUBSCRIBE,
+} from "../wire/commands.js";
+import { ProtocolError } from "../wire/protocol-error.js";
+import {
+  MESSAGE_ROOM,
+  writeAccept,
+  writeClient,
+  writeComplete,
+  writeFail,
+  writeHelloComplete,
+  writeSubscription,
+  writeTrackNotify,
+} from "../wire/responses.js";
+import type { Message } from "../wire/scanner.js";
+import { ConnectionLog } from "./connection-log.js";
+import type { Domain } from "./domain.js";
+import { type Listing, listingOf } from "./listing.js";
+import { Liveness } from "./liveness.js";
+import { SubscribeTransaction } from "./subscribe-transaction.js";
+import { userOf } from "./users.js";
+
+/** A connection that has not said hello by then is dropped (9.1). */
+const HANDSHAKE_SECONDS = 2;
+/** While its client id is taken by somebody else, a connection may go on trying; it is looked at this often. */
+const CONTESTED_RECHECK_SECONDS = 1;
+/** While so many messages wait for the peer to read, nothing is read from it (13.1). */
+const MAX_QUEUED_MESSAGES = 128;
+/**
+ * A peer that lets so many bytes of notifications pile up is dropped: what it missed it learns when it comes back.
+ * Answers to its own requests do not count: they are made only as fast as it reads.
+ */
+export const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+
+/** The other kind of open transaction beside SubscribeTransaction. */
+const TRACKING = "tracking";
+
+export class ServerConnection implements ConnectionListener {
+  readonly log: ConnectionLog;
+  readonly connectedAtUnix: number;
+  /** The version that messages are parsed by: 2 until a hello has negotiated another (4.1). */
+  version = MIN_VERSION;
+  /** Present once the handshake is done. */
+  client: Client | undefined;
+  /** Order of the handshakes, for `clients`. */
+  sequence = 0;
+  lastHeardMs: number;
+  latencySeconds: number | undefined;
+  private hasClientId = false;
+  private clientIdHi = 0;
+  private clientIdLo = 0;
+  private open = true;
+  /** Its hello failed because the client id is in use. */
+  private contested = false;
+  private handshakeTimer: Timer | undefined;
+  private liveness: Liveness | undefined;
+  /** Open subscribe and track transactions by transaction id. */
+  private transactions: IdTable<SubscribeTransaction | typeof TRACKING> | undefined;
+  private trackTaHi = -1;
+  private trackTaLo = 0;
+  private queryAtMs: number | undefined;
+  /** Answers in progress, first come first served; meanwhile nothing is read. */
+  private readonly listings: Listing[] = [];
+  private paused = false;
+  private dropping = false;
+
+  constructor(
+    readonly domain: Domain,
+    readonly transport: Connection,
+  ) {
+    this.log = new ConnectionLog(domain.log, () => this.prefix());
+    this.connectedAtUnix = domain.clock.unixSeconds();
+    this.lastHeardMs = domain.clock.monotonicMs();
+    this.log.accepted(transport.remoteAddress);
+    this.armHandshakeTimer(HANDSHAKE_SECONDS);
+  }
+
+  // --- what the transport tells -------------------------------------------------------------------------------------
+
+  /** HOT: once per message. */
+  onMessage(bytes: Uint8Array, start: number, end: number): void {
+    try {
+      if (this.domain.trace) this.log.received(bytes, start, end);
+      this.process(this.domain.scanner.scan(bytes, start, end, this.version));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  onDrain(): void {
+    try {
+      this.proceed();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  onClose(error: TransportError | undefined): void {
+    this.end(error?.message);
+  }
+
+  // --- ending -------------------------------------------------------------------------------------------------------
+
+  /** Ends the connection; `why` is for the log. Twice is harmless. */
+  drop(why: string): void {
+    this.transport.close();
+    this.end(why);
+  }
+
+  private fail(error: unknown): void {
+    if (error instanceof ProtocolError) this.log.protocolError(error.message);
+    else this.log.ourBug(error);
+    this.drop(error instanceof ProtocolError ? "protocol error" : "internal error");
+  }
+
+  private end(why: string | undefined): void {
+    if (!this.open) return;
+    this.open = false;
+    this.handshakeTimer?.cancel();
+    this.liveness?.stop();
+    for (const listing of this.listings) listing.close();
+    this.listings.length = 0;
+    this.log.gone(why);
+    this.domain.remove(this);
+    if (this.client) this.domain.directory.disconnect(this.client);
+  }
+
+  private prefix(): string {
+    return `<${this.hasClientId ? toHex(this.clientIdHi, this.clientIdLo) : "unknown"}> `;
+  }
+
+  private armHandshakeTimer(seconds: number): void {
+    this.handshakeTimer = this.domain.timers.after("handshake", seconds * 1000, () => {
+      if (this.contested && this.domain.directory.client(this.clientIdHi, this.clientIdLo)) {
+        this.armHandshakeTimer(CONTESTED_RECHECK_SECONDS);
+        return;
+      }
+      this.log.handshakeTimeout(this.transport.remoteAddress, HANDSHAKE_SECONDS);
+      this.drop("no handshake");
+    });
+  }
+
+  // --- messages -----------------------------------------------------------------------------------------------------
+
+  private process(message: Message): void {
+    const { command, type } = message;
+    const taHi = message.hi(F.taId);
+    const taLo = message.lo(F.taId);
+    if (type === INFORM) {
+      this.inform(message, taHi, taLo);
+      return;
+    }
+    if (type !== REQUEST) {
+      throw new ProtocolError(
+        `"${MESSAGE_TYPES[type]}" in transaction ${toNumber(taHi, taLo)} is the server's to send`,
+      );
+    }
+    if (this.transactions?.get(taHi, taLo) !== undefined) {
+      throw new ProtocolError(`request in transaction ${toNumber(taHi, taLo)}, which is still open`);
+    }
+    if (command === HELLO) {
+      this.hello(message, taHi, taLo);
+      return;
+    }
+    const { client } = this;
+    if (client === undefined) {
+      this.refuse(command, taHi, taLo, "no-hello");
+      return;
+    }
+    this.heard();
+    switch (command) {
+      case PING:
+        this.complete(command, taHi, taLo);
+        break;
+      case PUBLISH:
+        this.publish(client, message, taHi, taLo);
+        break;
+      case UNPUBLISH:
+        this.answer(
+          command,
+          taHi,
+          taLo,
+          this.domain.directory.unpublish(client, message.hi(F.serviceId), message.lo(F.serviceId)),
+        );
+        break;
+      case SUBSCRIBE:
+        this.subscribe(client, message, taHi, taLo);
+        break;
+      case UNSUBSCRIBE:
+        this.unsubscribe(client, message, taHi, taLo);
+        break;
+      case SERVICES:
+        this.services(message, taHi, taLo);
+        break;
+      case SUBSCRIPTIONS:
+        this.subscriptions(taHi, taLo);
+        break;
+      case CLIENTS:
+        this.clients(taHi, taLo);
+        break;
+      case TRACK:
+        this.track(taHi, taLo);
+        break;
+    }
+    if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) this.pause();
+  }
+
+  private heard(): void {
+    this.lastHeardMs = this.domain.clock.monotonicMs();
+    this.liveness?.heard(this.lastHeardMs);
+  }
+
+  private hello(message: Message, taHi: number, taLo: number): void {
+    const { domain } = this;
+    const idHi = message.hi(F.clientId);
+    const idLo = message.lo(F.clientId);
+    if (!this.hasClientId) {
+      this.hasClientId = true;
+      this.clientIdHi = idHi;
+      this.clientIdLo = idLo;
+    } else if (compare(idHi, idLo, this.clientIdHi, this.clientIdLo) !== 0) {
+      this.refuse(
+        HELLO,
+        taHi,
+        taLo,
+        "permission-denied",
+        `this connection has another client id than ${toHex(idHi, idLo)}`,
+      );
+      return;
+    }
+    if (this.client) {
+      this.heard();
+      this.send(writeHelloComplete(domain.outbox.bytes, this.begin(), taHi, taLo, this.version));
+      return;
+    }
+    const least = Math.max(toNumber(message.hi(F.minimumVersion), message.lo(F.minimumVersion)), domain.versions.min);
+    const selected = Math.min(
+      toNumber(message.hi(F.maximumVersion), message.lo(F.maximumVersion)),
+      domain.versions.max,
+    );
+    if (selected < least) {
+      this.version = MIN_VERSION;
+      this.refuse(HELLO, taHi, taLo, "unsupported-protocol-version");
+      return;
+    }
+    this.version = selected;
+    const user = userOf(this.transport);
+    this.log.user(user);
+    const client = domain.directory.connect(idHi, idLo, user);
+    this.contested = client === "client-id-exists";
+    if (typeof client === "string") {
+      if (this.contested) domain.connectionOf(domain.directory.client(idHi, idLo))?.checkLiveness();
+      this.refuse(HELLO, taHi, taLo, client);
+      return;
+    }
+    this.client = client;
+    this.handshakeTimer?.cancel();
+    this.sequence = domain.handshaked(client, this);
+    this.lastHeardMs = domain.clock.monotonicMs();
+    if (selected >= 3) {
+      this.transport.setKeepalive(false);
+      this.liveness = new Liveness({
+        clock: domain.clock,
+        timers: domain.timers,
+        random: domain.random,
+        limits: domain.idle,
+        lowestTtlSeconds: () => client.lowestTtlSeconds,
+        onTentative: () => this.onTentative(),
+        onTimeout: () => {
+          this.log.idleTimeout();
+          this.drop("silent for too long");
+        },
+      });
+    }
+    this.log.handshake(selected);
+    this.send(writeHelloComplete(domain.outbox.bytes, this.begin(), taHi, taLo, selected));
+  }
+
+  private publish(client: Client, message: Message, taHi: number, taLo: number): void {
+    const ttlHi = message.hi(F.ttl);
+    const ttlLo = message.lo(F.ttl);
+    const outcome = this.domain.directory.publish(
+      client,
+      message.hi(F.serviceId),
+      message.lo(F.serviceId),
+      message.hi(F.generation),
+      message.lo(F.generation),
+      ttlHi,
+      ttlLo,
+    );
+    if (outcome === "ok") this.liveness?.published(toNumber(ttlHi, ttlLo));
+    this.answer(PUBLISH, taHi, taLo, outcome);
+  }
+
+  private subscribe(client: Client, message: Message, taHi: number, taLo: number): void {
+    const { directory } = this.domain;
+    const filter = message.has(F.filter) ? message.text(F.filter) : undefined;
+    const transaction = new SubscribeTransaction(this, taHi, taLo);
+    let subscription: Subscription | "subscription-id-exists" | "insufficient-resources";
+    try {
+      const idHi = message.hi(F.subscriptionId);
+      subscription = directory.subscribe(client, idHi, message.lo(F.subscriptionId), filter, transaction);
+    } catch (error) {
+      if (!(error instanceof FilterSyntaxError)) throw error;
+      this.refuse(SUBSCRIBE, taHi, taLo, "invalid-filter-syntax", error.message);
+      return;
+    }
+    if (typeof subscription === "string") {
+      this.refuse(SUBSCRIBE, taHi, taLo, subscription);
+      return;
+    }
+    this.openTransaction(taHi, taLo, transaction);
+    this.send(writeAccept(this.domain.outbox.bytes, this.begin(), SUBSCRIBE, taHi, taLo));
+    const made = subscription;
+    const { initial } = made;
+    if (initial === undefined) return;
+    this.list({
+      step: () => {
+        const service = directory.advance(initial, made.program);
+        if (service) transaction.onMatch(made, APPEARED, service);
+        else made.initial = undefined;
+        return service !== undefined;
+      },
+      close() {},
+    });
+  }
+
+  private unsubscribe(client: Client, message: Message, taHi: number, taLo: number): void {
+    const { directory, outbox } = this.domain;
+    const subscription = directory.subscription(message.hi(F.subscriptionId), message.lo(F.subscriptionId));
+    if (subscription === undefined) {
+      this.refuse(UNSUBSCRIBE, taHi, taLo, "non-existent-subscription-id");
+    } else if (subscription.client !== client) {
+      this.refuse(UNSUBSCRIBE, taHi, taLo, "permission-denied");
+    } else {
+      const transaction = subscription.sink as SubscribeTransaction;
+      directory.removeSubscription(subscription);
+      this.transactions?.delete(transaction.taHi, transaction.taLo);
+      this.send(writeComplete(outbox.bytes, this.begin(), SUBSCRIBE, transaction.taHi, transaction.taLo));
+      this.complete(UNSUBSCRIBE, taHi, taLo);
+    }
+  }
+
+  private services(message: Message, taHi: number, taLo: number): void {
+    const { directory } = this.domain;
+    let program = NO_BLOCK;
+    try {
+      if (message.has(F.filter)) program = directory.compileFilter(message.text(F.filter));
+    } catch (error) {
+      if (!(error instanceof FilterSyntaxError)) throw error;
+      this.log.malformedServicesFilter(error.message);
+      this.send(writeFail(this.domain.outbox.bytes, this.begin(), SERVICES, taHi, taLo, "invalid-filter-syntax"));
+      return;
+    }
+    this.send(writeAccept(this.domain.outbox.bytes, this.begin(), SERVICES, taHi, taLo));
+    const cursor = directory.openCursor();
+    const close = () => {
+      directory.closeCursor(cursor);
+      directory.releaseFilter(program);
+    };
+    this.list({
+      step: () => {
+        const service = directory.advance(cursor, program);
+        if (service) {
+          this.domain.notifications.sendService(this, taHi, taLo, service);
+          return true;
+        }
+        close();
+        this.complete(SERVICES, taHi, taLo);
+        return false;
+      },
+      close,
+    });
+  }
+
+  private subscriptions(taHi: number, taLo: number): void {
+    const { directory, outbox } = this.domain;
+    this.send(writeAccept(outbox.bytes, this.begin(), SUBSCRIPTIONS, taHi, taLo));
+    const send = (subscription: Subscription) => {
+      const { program } = subscription;
+      const filter = program === NO_BLOCK ? undefined : encodeText(programText(directory.store, program));
+      const at = outbox.begin(MESSAGE_ROOM + 6 * (filter?.length ?? 0));
+      this.send(writeSubscription(outbox.bytes, at, taHi, taLo, subscription, filter));
+    };
+    const complete = () => this.complete(SUBSCRIPTIONS, taHi, taLo);
+    this.list(listingOf(directory.subscriptions.values(), directory.lastSequence, send, complete));
+  }
+
+  private clients(taHi: number, taLo: number): void {
+    const { domain } = this;
+    this.send(writeAccept(domain.outbox.bytes, this.begin(), CLIENTS, taHi, taLo));
+    const send = (other: ServerConnection) => {
+      const address = encodeText(other.transport.remoteAddress);
+      const listing = {
+        idHi: other.clientIdHi,
+        idLo: other.clientIdLo,
+        address,
+        connectedAtUnix: other.connectedAtUnix,
+        idleSeconds: Math.max(0, domain.clock.monotonicMs() - other.lastHeardMs) / 1000,
+        version: other.version,
+        latencySeconds: other.latencySeconds,
+      };
+      const at = domain.outbox.begin(MESSAGE_ROOM + 6 * address.length);
+      this.send(writeClient(domain.outbox.bytes, at, taHi, taLo, listing, this.version));
+    };
+    const complete = () => this.complete(CLIENTS, taHi, taLo);
+    this.list(listingOf(domain.handshakedConnections, domain.lastHandshake, send, complete));
+  }
+
+  // --- track --------------------------------------------------------------------------------------------------------
+
+  private track(taHi: number, taLo: number): void {
+    if (this.isTracking) {
+      this.refuse(TRACK, taHi, taLo, "track-exists");
+      return;
+    }
+    this.trackTaHi = taHi;
+    this.trackTaLo = taLo;
+    this.openTransaction(taHi, taLo, TRACKING);
+    this.send(writeAccept(this.domain.outbox.bytes, this.begin(), TRACK, taHi, taLo));
+  }
+
+  private get isTracking(): boolean {
+    return this.trackTaHi >= 0;
+  }
+
+  private inform(message: Message, taHi: number, taLo: number): void {
+    const transaction = this.transactions?.get(taHi, taLo);
+    if (transaction === undefined) {
+      throw new ProtocolError(`inform in transaction ${toNumber(taHi, taLo)}, which is not open`);
+    }
+    if (transaction !== TRACKING) {
+      throw new ProtocolError(`inform in transaction ${toNumber(taHi, taLo)}, which is a subscription's`);
+    }
+    this.heard();
+    if (message.trackType === TRACK_QUERY) {
+      this.send(writeTrackNotify(this.domain.outbox.bytes, this.begin(), taHi, taLo, TRACK_REPLY));
+      if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) this.pause();
+      return;
+    }
+    if (this.queryAtMs === undefined) throw new ProtocolError("track reply without a query");
+    this.latencySeconds = (this.domain.clock.monotonicMs() - this.queryAtMs) / 1000;
+    this.queryAtMs = undefined;
+    this.log.latency(this.latencySeconds);
+  }
+
+  /** Somebody else says hello with this client's id: is this one still there? Version 2 clients can not be asked. */
+  private checkLiveness(): void {
+    this.liveness?.check();
+  }
+
+  private onTentative(): void {
+    const asks = this.isTracking && this.queryAtMs === undefined;
+    this.log.tentative(asks);
+    if (!asks) return;
+    this.queryAtMs = this.domain.clock.monotonicMs();
+    this.send(writeTrackNotify(this.domain.outbox.bytes, this.begin(), this.trackTaHi, this.trackTaLo, TRACK_QUERY));
+  }
+
+  // --- sending ------------------------------------------------------------------------------------------------------
+
+  /** Where a message without texts may be written. */
+  private begin(): number {
+    return this.domain.outbox.begin(MESSAGE_ROOM);
+  }
+
+  /** Sends what was written up to `end`. */
+  send(end: number): void {
+    const { outbox, trace } = this.domain;
+    if (trace) this.log.sent(outbox.bytes, outbox.begin(0), end);
+    outbox.commit(this.transport, end);
+  }
+
+  private complete(command: number, taHi: number, taLo: number): void {
+    this.send(writeComplete(this.domain.outbox.bytes, this.begin(), command, taHi, taLo));
+  }
+
+  private answer(command: number, taHi: number, taLo: number, outcome: "ok" | FailReason): void {
+    if (outcome === "ok") this.complete(command, taHi, taLo);
+    else this.refuse(command, taHi, taLo, outcome);
+  }
+
+  private refuse(command: number, taHi: number, taLo: number, reason: FailReason, detail?: string): void {
+    this.log.refused(COMMANDS[command].name, reason, detail);
+    this.send(writeFail(this.domain.outbox.bytes, this.begin(), command, taHi, taLo, reason));
+  }
+
+  /** A notification was sent that this connection did not ask for just now; see MAX_QUEUED_BYTES. */
+  notified(): void {
+    const { queuedBytes } = this.transport;
+    if (queuedBytes <= MAX_QUEUED_BYTES || this.dropping) return;
+    this.log.tooSlow(queuedBytes);
+    this.dropping = true;
+    // Not from within the change that is being told: the directory must not be changed there.
+    this.domain.timers.after("too slow", 0, () => this.drop("too slow"));
+  }
+
+  private openTransaction(taHi: number, taLo: number, transaction: SubscribeTransaction | typeof TRACKING): void {
+    this.transactions ??= new IdTable(this.domain.tableSeed);
+    this.transactions.set(taHi, taLo, transaction);
+  }
+
+  // --- flow control -------------------------------------------------------------------------------------------------
+
+  private list(listing: Listing): void {
+    this.listings.push(listing);
+    this.proceed();
+  }
+
+  private pause(): void {
+    if (this.paused) return;
+    this.paused = true;
+    this.transport.pauseReading();
+  }
+
+  /** Goes on with what waits for the peer to read; reads on when nothing does. */
+  private proceed(): void {
+    while (this.open && this.listings.length > 0) {
+      if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) {
+        this.pause();
+        return;
+      }
+      if (!this.listings[0].step()) this.listings.shift();
+    }
+    if (this.open && this.paused && this.transport.queuedMessages < MAX_QUEUED_MESSAGES) {
+      this.paused = false;
+      this.transport.resumeReading();
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * One domain: its directory, the sockets it is served on, and the connections over them. All sockets share one
+ * namespace of clients, services and subscriptions (pathfinder-protocol.md, 2).
+ */
+
+import type { Clock, Random, Timers } from "../core/clock.js";
+import { type DomainLimits, UNLIMITED } from "../core/limits.js";
+import { type Logger, prefixed } from "../core/log.js";
+import { type Client, ServiceDirectory } from "../core/service-directory.js";
+import { listen } from "../transport/index.js";
+import type { Outbox } from "../transport/outbox.js";
+import type { Connection, Listener } from "../transport/transport.js";
+import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
+import { Scanner } from "../wire/scanner.js";
+import { ServerConnection } from "./connection.js";
+import type { IdleLimits } from "./liveness.js";
+import { Notifications } from "./notifications.js";
+
+export interface DomainOptions {
+  /** For the log only. */
+  readonly name?: string | undefined;
+  readonly versions?: { readonly min: number; readonly max: number };
+  readonly idle?: IdleLimits;
+  readonly limits?: DomainLimits;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Every message is logged at debug level. */
+  readonly trace?: boolean;
+  readonly outbox: Outbox;
+}
+
+export class Domain {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly trace: boolean;
+  readonly outbox: Outbox;
+  readonly versions: { readonly min: number; readonly max: number };
+  readonly idle: IdleLimits;
+  readonly directory: ServiceDirectory;
+  readonly scanner: Scanner;
+  readonly notifications: Notifications;
+  readonly tableSeed: number;
+  private readonly listeners: Listener[] = [];
+  private readonly connections = new Set<ServerConnection>();
+  /** In order of the handshakes. */
+  private readonly byClient = new Map<Client, ServerConnection>();
+  private handshakes = 0;
+  private readonly maxConnections: number;
+
+  constructor(options: DomainOptions) {
+    const { clock, timers, random, outbox, name, limits } = options;
+    this.clock = clock;
+    this.timers = timers;
+    this.random = random;
+    this.outbox = outbox;
+    this.log = name === undefined ? options.log : prefixed(options.log, () => `${name}: `);
+    this.trace = options.trace ?? false;
+    this.versions = options.versions ?? { min: MIN_VERSION, max: MAX_VERSION };
+    this.idle = options.idle ?? { min: 4, max: 30 };
+    this.maxConnections = (limits?.total ?? UNLIMITED).clients;
+    this.directory = new ServiceDirectory({ clock, timers, random, ...(limits ? { limits } : {}) });
+    this.scanner = new Scanner({ builder: this.directory.builder });
+    this.notifications = new Notifications(this.directory, outbox);
+    this.tableSeed = Math.floor(random() * 0x1_0000_0000) | 0;
+  }
+
+  /** Serves the domain on one more socket; returns the address really bound. Rejects with a `TransportError`. */
+  async listen(address: string): Promise<string> {
+    const listener = await listen(address, {
+      outbox: this.outbox,
+      onConnection: (connection) => this.accept(connection),
+      onAcceptError: (error) =>
+        this.log.warning(() => `Accepting a connection on ${address} failed: ${error.message}.`),
+    });
+    this.listeners.push(listener);
+    if (this.connections.size >= this.maxConnections) listener.pauseAccepting();
+    return listener.address;
+  }
+
+  /** Stops listening and ends every connection. */
+  close(): void {
+    for (const listener of this.listeners) listener.close();
+    for (const connection of [...this.connections]) connection.drop("the server is exiting");
+  }
+
+  /** Connections that have completed the handshake, in that order. */
+  get handshakedConnections(): Iterator<ServerConnection> {
+    return this.byClient.values();
+  }
+
+  /** The `sequence` of the connection that was the last to complete the handshake. */
+  get lastHandshake(): number {
+    return this.handshakes;
+  }
+
+  get connectionCount(): number {
+    return this.connections.size;
+  }
+
+  connectionOf(client: Client | undefined): ServerConnection | undefined {
+    return client && this.byClient.get(client);
+  }
+
+  /** A connection has completed the handshake; returns its place in the order of handshakes. */
+  handshaked(client: Client, connection: ServerConnection): number {
+    this.byClient.set(client, connection);
+    return ++this.handshakes;
+  }
+
+  remove(connection: ServerConnection): void {
+    this.connections.delete(connection);
+    if (connection.client) this.byClient.delete(connection.client);
+    if (this.connections.size === this.maxConnections - 1) {
+      for (const listener of this.listeners) listener.resumeAccepting();
+    }
+  }
+
+  /** Takes over a new connection. At the limit, which counts connections before their handshake too, nobody is accepted any more (13.3). */
+  accept(transport: Connection): ServerConnection {
+    const connection = new ServerConnection(this, transport);
+    this.connections.add(connection);
+    if (this.connections.size >= this.maxConnections) for (const listener of this.listeners) listener.pauseAccepting();
+    return connection;
+  }
+}
