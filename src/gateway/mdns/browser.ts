@@ -69,7 +69,7 @@ interface Instance {
   /** Keys of the hosts that its SRV records name. */
   hosts: readonly string[];
   /** Asking for what is missing; absent while nothing is. */
-  resolve: Backoff | undefined;
+  resolve: { readonly backoff: Backoff; readonly asked: ReadonlySet<string> } | undefined;
   /** It has been complete, or at least asked for, once: an absent address family is not asked for again. */
   isResolved: boolean;
 }
@@ -101,7 +101,7 @@ export class Browser {
     if (this.options.browse === "all") this.addBrowse("meta");
     else for (const name of this.options.browse) this.addBrowse(name);
     for (const { backoff } of this.browses.values()) backoff.restart(this.now);
-    for (const instance of this.instances.values()) instance.resolve?.restart(this.now);
+    for (const instance of this.instances.values()) instance.resolve?.backoff.restart(this.now);
     this.arm();
   }
 
@@ -306,11 +306,16 @@ export class Browser {
   private report(dirty: ReadonlySet<string>): void {
     for (const key of dirty) {
       const instance = this.instances.get(key);
-      if (instance && !instance.resolve && this.missing(instance, !instance.isResolved).length > 0) {
-        instance.resolve = new Backoff(this.options.random, this.now);
-      }
+      if (instance) this.resolve(instance);
       this.options.onChange(key);
     }
+  }
+
+  /** Begins to ask for what is missing; a question that is new (the host's address, say) starts the schedule again. */
+  private resolve(instance: Instance): void {
+    const missing = this.missing(instance, !instance.isResolved).map(questionKey);
+    if (missing.every((question) => instance.resolve?.asked.has(question))) return;
+    instance.resolve = { backoff: new Backoff(this.options.random, this.now), asked: new Set(missing) };
   }
 
   // Asking
@@ -339,8 +344,9 @@ export class Browser {
     for (const { name, data } of refresh) this.ask({ name, type: data.type });
     for (const { question, backoff } of this.browses.values()) if (backoff.isDue(this.now)) this.ask(question);
     for (const instance of this.instances.values()) {
-      if (!instance.resolve?.isDue(this.now)) continue;
-      const withSecondFamily = !instance.isResolved && instance.resolve.attempts <= SECOND_FAMILY_ATTEMPTS;
+      const backoff = instance.resolve?.backoff;
+      if (!backoff?.isDue(this.now)) continue;
+      const withSecondFamily = !instance.isResolved && backoff.attempts <= SECOND_FAMILY_ATTEMPTS;
       const questions = this.missing(instance, withSecondFamily);
       if (questions.length === 0) {
         instance.resolve = undefined;
@@ -383,7 +389,7 @@ export class Browser {
   private arm(): void {
     let atMs = this.cache.dueMs;
     for (const { backoff } of this.browses.values()) atMs = Math.min(atMs, backoff.nextMs);
-    for (const { resolve } of this.instances.values()) if (resolve) atMs = Math.min(atMs, resolve.nextMs);
+    for (const { resolve } of this.instances.values()) if (resolve) atMs = Math.min(atMs, resolve.backoff.nextMs);
     if (this.outbox.size > 0) atMs = Math.min(atMs, this.sendNotBeforeMs);
     if (atMs >= this.timerAtMs || atMs === Number.POSITIVE_INFINITY) return;
     this.timer?.cancel();

@@ -1,0 +1,295 @@
+/** The whole gateway on a fake clock, with made-up interfaces and links: merging, holding, interfaces that come and go. */
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { SILENT } from "../../../src/core/log.js";
+import type { Gateway } from "../../../src/gateway/gateway.js";
+import { type MdnsGatewayOptions, MdnsOptionError, mdnsGateway } from "../../../src/gateway/mdns/gateway.js";
+import { linkScope, listInterfaces, type NetworkInterface } from "../../../src/gateway/mdns/interfaces.js";
+import type { LinkOptions } from "../../../src/gateway/mdns/link.js";
+import type { HeardRecord } from "../../../src/gateway/mdns/records.js";
+import { FakeClock } from "../../support/fake-clock.js";
+import { RecordingDirectory } from "../recording-directory.js";
+import { addressRecord, instance, pointerRecord, srvRecord, txtRecord } from "./records.js";
+
+const ETH0: NetworkInterface = {
+  name: "eth0",
+  index: 2,
+  isLoopback: false,
+  addresses: [
+    { family: 4, address: "10.0.0.1", prefixLength: 24 },
+    { family: 6, address: "fe80::1", prefixLength: 64 },
+  ],
+};
+const ETH1: NetworkInterface = {
+  name: "eth1",
+  index: 3,
+  isLoopback: false,
+  addresses: [{ family: 4, address: "10.1.0.1", prefixLength: 24 }],
+};
+const LO: NetworkInterface = {
+  name: "lo",
+  index: 1,
+  isLoopback: true,
+  addresses: [{ family: 4, address: "127.0.0.1", prefixLength: 8 }],
+};
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly gateway: Gateway;
+  interfaces: NetworkInterface[];
+  /** Open links, by interface, index and family: `eth0#2/4`. */
+  readonly links = new Map<string, LinkOptions>();
+  queries = 0;
+
+  constructor(
+    options: Partial<MdnsGatewayOptions> = {},
+    interfaces = [LO, ETH0],
+    readonly directory = new RecordingDirectory(),
+  ) {
+    this.interfaces = interfaces;
+    const { clock } = this;
+    this.gateway = mdnsGateway(
+      { types: ["_x._tcp"], ...options },
+      { directory, clock, timers: clock, random: () => 0.5, log: SILENT },
+      {
+        listInterfaces: () => this.interfaces,
+        openLink: (link) => {
+          const key = `${link.interface.name}#${link.interface.index}/${link.family}`;
+          this.links.set(key, link);
+          return {
+            send: () => void this.queries++,
+            close: async () => void (this.links.get(key) === link && this.links.delete(key)),
+          };
+        },
+      },
+    );
+    this.gateway.start();
+  }
+
+  hear(link: string, ...records: HeardRecord[]): void {
+    this.links.get(link)!.onRecords(records, "10.0.0.2");
+  }
+
+  /** Lets time pass, and the directory answer. What it was told meanwhile, as short lines. */
+  async during(ms: number): Promise<string[]> {
+    this.directory.calls.length = 0;
+    this.clock.advanceMs(ms);
+    await new Promise(setImmediate);
+    return this.directory.calls;
+  }
+
+  shown(name: string): unknown[] {
+    const services = [...this.directory.services.values()];
+    return services.map(({ properties }) => properties.get(name)).map((values) => values?.join());
+  }
+
+  generations(): bigint[] {
+    return [...this.directory.services.values()].map(({ generation }) => generation);
+  }
+}
+
+test("what IPv4 and IPv6 bring of one instance is published once", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  bench.hear("eth0#2/6", ...instance("a"), addressRecord("h", "fd00::2"));
+  assert.equal(await bench.during(99), []);
+  assert.equal(await bench.during(1), ["publish a"]);
+  assert.equal(bench.shown("addr"), ["10.0.0.2,fd00::2"]);
+  assert.equal([...bench.directory.services.values()][0].ttlSeconds, 240n);
+});
+
+test("the same again is no new generation; a difference is one", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(1000);
+  const [first] = bench.generations();
+  bench.hear("eth0#2/4", ...instance("a"));
+  assert.equal(await bench.during(3000), []);
+  bench.hear("eth0#2/4", txtRecord("a", ["v=2"]));
+  assert.equal(await bench.during(3000), ["publish a"]);
+  assert.ok(bench.generations()[0] > first);
+});
+
+test("a goodbye is followed by the withdrawal after 1 s of grace and 1.5 to 2 s of patience", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(10_000);
+  bench.hear("eth0#2/4", pointerRecord("a", { ttlSeconds: 0 }));
+  assert.equal(await bench.during(2600), []);
+  assert.equal(await bench.during(500), ["unpublish a"]);
+});
+
+test("an instance that returns within that time was never away", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(10_000);
+  const goodbye = { ttlSeconds: 0 };
+  bench.hear("eth0#2/4", ...instance("a").map((record) => ({ ...record, ...goodbye })));
+  await bench.during(2500);
+  bench.hear("eth0#2/4", ...instance("a"));
+  assert.equal(await bench.during(10_000), []);
+  assert.is(bench.directory.services.size, 1);
+});
+
+test("a host that vanishes without goodbye is withdrawn within 125 s", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(100);
+  assert.equal(await bench.during(119_900), []);
+  assert.equal(await bench.during(5000), ["unpublish a"]);
+});
+
+test("two interfaces that show the same are one service with both addresses", async () => {
+  const bench = new Bench({}, [ETH0, ETH1]);
+  bench.hear("eth0#2/4", ...instance("a"));
+  bench.hear("eth1#3/4", pointerRecord("a"), srvRecord("a"), txtRecord("a"), addressRecord("h", "10.1.0.2"));
+  await bench.during(1000);
+  assert.equal(bench.shown("addr"), ["10.0.0.2,10.1.0.2"]);
+  assert.equal(bench.shown("mdns.interface"), ["eth0,eth1"]);
+  bench.interfaces = [ETH1];
+  assert.equal(await bench.during(10_000), ["publish a"]);
+  assert.equal(bench.shown("addr"), ["10.1.0.2"]);
+});
+
+test("two things of one name on two links: the one that was there first stays while it lives", async () => {
+  const bench = new Bench({}, [ETH0, ETH1]);
+  bench.hear("eth1#3/4", ...instance("a"));
+  await bench.during(1000);
+  bench.hear("eth0#2/4", pointerRecord("a"), srvRecord("a", { port: 81 }), txtRecord("a"), addressRecord("h"));
+  assert.equal(await bench.during(1000), []);
+  assert.equal(bench.shown("port"), ["80"]);
+  bench.hear("eth1#3/4", pointerRecord("a", { ttlSeconds: 0 }));
+  assert.equal(await bench.during(2000), ["publish a"]);
+  assert.equal(bench.shown("port"), ["81"]);
+  assert.equal(bench.shown("mdns.interface"), ["eth0"]);
+});
+
+test("without an interface it waits for one; loopback does not count", async () => {
+  const bench = new Bench({}, [LO]);
+  await bench.during(60_000);
+  assert.is(bench.links.size, 0);
+  bench.interfaces = [LO, ETH1];
+  await bench.during(5000);
+  assert.equal([...bench.links.keys()], ["eth1#3/4"]);
+  await bench.during(200);
+  assert.is(bench.queries, 1);
+});
+
+test("interfaces that are listed are used, and no others; loopback, too", async () => {
+  assert.equal([...new Bench({ interfaces: ["lo", "wlan0"] }, [LO, ETH0]).links.keys()], ["lo#1/4"]);
+});
+
+test("an interface that is deleted and created anew gets new links, and its services do not flap", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(1000);
+  bench.interfaces = [{ ...ETH0, index: 9 }];
+  await bench.during(5000);
+  assert.equal([...bench.links.keys()].sort(), ["eth0#9/4", "eth0#9/6"]);
+  bench.hear("eth0#9/4", ...instance("a"));
+  assert.equal(await bench.during(10_000), []);
+  assert.is(bench.directory.services.size, 1);
+});
+
+test("another address on the interface keeps what is known and asks anew; a lost one gets another link", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(30_000);
+  const before = bench.links.get("eth0#2/4");
+  const address = { family: 4, address: "10.9.0.1", prefixLength: 16 } as const;
+  bench.interfaces = [{ ...ETH0, addresses: [...ETH0.addresses, address] }];
+  bench.queries = 0;
+  assert.equal(await bench.during(5100), []);
+  assert.ok(bench.queries >= 2);
+  assert.is(bench.links.get("eth0#2/4"), before);
+  assert.ok(before!.isInScope("10.9.77.1"));
+  bench.interfaces = [{ ...ETH0, addresses: [address] }];
+  assert.equal(await bench.during(5100), []);
+  assert.equal([...bench.links.keys()], ["eth0#2/4"]);
+  assert.is.not(bench.links.get("eth0#2/4"), before);
+});
+
+test("a link that breaks is opened again at the next look", async () => {
+  const bench = new Bench();
+  const before = bench.links.get("eth0#2/4")!;
+  before.onBroken(new Error("send ENODEV"));
+  await bench.during(5000);
+  assert.is.not(bench.links.get("eth0#2/4"), before);
+  assert.is(bench.links.size, 2);
+});
+
+test("stop closes all links, leaves no timer, and leaves the directory as it is", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(1000);
+  await bench.gateway.stop();
+  assert.equal([bench.links.size, bench.clock.timers(), bench.directory.services.size], [0, [], 1]);
+});
+
+test("after a restart of the process generations go on rising, under the same ids", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(5000);
+  const [[id, { generation }]] = bench.directory.services;
+  await bench.gateway.stop();
+  const again = new Bench({}, [ETH0], bench.directory);
+  again.hear("eth0#2/4", pointerRecord("a"), srvRecord("a"), txtRecord("a", ["v=2"]), addressRecord("h"));
+  await again.during(1000);
+  assert.equal(again.shown("txt.v"), ["2"]);
+  assert.ok(bench.directory.services.get(id)!.generation > generation);
+});
+
+test("no more services than the limit", async () => {
+  const bench = new Bench({ maxInstances: 2 });
+  bench.hear("eth0#2/4", ...instance("a"), ...instance("b"), ...instance("c"));
+  await bench.during(1000);
+  assert.is(bench.directory.services.size, 2);
+});
+
+const BAD_OPTIONS: readonly [options: object, message: RegExp][] = [
+  [{ types: ["_a._tcp", "http"] }, /types\[1\]: "http" is not a service type/],
+  [{ types: ["_a..tcp"] }, /types\[0\]: empty label/],
+  [{ maxTtlSeconds: 0 }, /maxTtlSeconds: 0 is not a number above 0/],
+  [{ interfacePollSeconds: Number.NaN }, /interfacePollSeconds: NaN/],
+];
+for (const [options, message] of BAD_OPTIONS) {
+  test(`options ${JSON.stringify(options)} are refused`, () => {
+    try {
+      new Bench(options);
+    } catch (error) {
+      assert.instance(error, MdnsOptionError);
+      assert.match((error as Error).message, message);
+      return;
+    }
+    assert.unreachable();
+  });
+}
+
+const SCOPE: readonly [source: string, isInScope: boolean][] = [
+  ["10.0.0.77", true],
+  ["10.0.1.77", false],
+  ["127.0.0.1", false],
+  ["169.254.9.9", true],
+  ["fe80::99", true],
+  ["fe80::99%eth0", true],
+  ["fe80::99%2", true],
+  ["fe80::99%eth1", false],
+  ["fd00::1", false],
+  ["", false],
+];
+for (const [source, isInScope] of SCOPE) {
+  test(`a packet from ${source || "nowhere"} is ${isInScope ? "" : "not "}of this link`, () => {
+    assert.is(linkScope(ETH0)(source), isInScope);
+  });
+}
+
+test("this machine's interfaces are listed, loopback with its number", () => {
+  const lo = listInterfaces().find(({ isLoopback }) => isLoopback);
+  assert.equal(
+    [lo?.name, lo?.index, lo?.addresses[0]],
+    ["lo", 1, { family: 4, address: "127.0.0.1", prefixLength: 8 }],
+  );
+});
+
+test.run();

@@ -1,0 +1,182 @@
+/** What a gateway wants in the directory gets there: generations, refusals, changes while the directory answers. */
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Logger, SILENT } from "../../src/core/log.js";
+import { properties } from "../../src/core/properties.js";
+import { Publications } from "../../src/gateway/publications.js";
+import { FakeClock } from "../support/fake-clock.js";
+import { RecordingDirectory } from "./recording-directory.js";
+
+const A = properties({ name: "a", v: 1 });
+const A2 = properties({ name: "a", v: 2 });
+const A3 = properties({ name: "a", v: 3 });
+const BEGAN_MS = 1_700_000_000_000;
+
+class Bench {
+  readonly clock = new FakeClock(BEGAN_MS);
+  readonly directory = new RecordingDirectory();
+  readonly complaints: string[] = [];
+  readonly publications = this.fresh();
+
+  fresh(limit = 10): Publications {
+    const note = (text: () => string) => void this.complaints.push(text());
+    const log: Logger = { debug() {}, info() {}, warning: note, error: note };
+    return new Publications({ directory: this.directory, clock: this.clock, log, limit });
+  }
+
+  generation(): bigint | undefined {
+    return this.directory.services.get(1n)?.generation;
+  }
+}
+
+const answered = () => new Promise(setImmediate);
+
+test("the first generation is the time in milliseconds; each change adds one; no change sends nothing", async () => {
+  const { publications, directory, generation } = bind(new Bench());
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.is(generation(), BigInt(BEGAN_MS));
+  publications.publish(1n, 60n, properties({ v: 1, name: "a" }));
+  await answered();
+  assert.equal(directory.calls, ["publish a"]);
+  publications.publish(1n, 60n, A2);
+  await answered();
+  assert.is(generation(), BigInt(BEGAN_MS) + 1n);
+  publications.publish(1n, 90n, A2);
+  await answered();
+  assert.is(generation(), BigInt(BEGAN_MS) + 2n);
+});
+
+test("a restart continues above, even with a clock that starts in 1970", async () => {
+  const bench = new Bench();
+  bench.publications.publish(1n, 60n, A);
+  await answered();
+  const directory = bench.directory;
+  const early = new Publications({ directory, clock: new FakeClock(0), log: SILENT, limit: 9 });
+  early.publish(1n, 60n, A2);
+  await answered();
+  assert.is(bench.generation(), BigInt(BEGAN_MS) + 1n);
+  assert.equal(directory.services.get(1n)!.properties, A2);
+});
+
+test("withdrawn is gone, and frees its place; withdrawing what is not there does nothing", async () => {
+  const { publications, directory } = bind(new Bench());
+  publications.withdraw(7n);
+  publications.publish(1n, 60n, A);
+  await answered();
+  publications.withdraw(1n);
+  await answered();
+  assert.equal(directory.calls, ["publish a", "unpublish a"]);
+  assert.equal([directory.services.size, publications.size], [0, 0]);
+});
+
+test("an orphan stays in the directory; publishing the same again takes it back", async () => {
+  const { publications, directory, generation } = bind(new Bench());
+  publications.publish(1n, 60n, A);
+  await answered();
+  publications.orphan(1n);
+  await answered();
+  publications.orphan(1n);
+  await answered();
+  assert.is(directory.services.get(1n)!.orphanSince, 0);
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.is(directory.services.get(1n)!.orphanSince, undefined);
+  assert.is(generation(), BigInt(BEGAN_MS));
+  assert.equal(directory.calls, ["publish a", "orphan a", "publish a"]);
+});
+
+test("of changes made while the directory answers, the last one counts", async () => {
+  const bench = new Bench();
+  const { publications, directory } = bench;
+  directory.before = answered as () => Promise<void>;
+  for (const wanted of [A, A2, A3]) publications.publish(1n, 60n, wanted);
+  await answered();
+  publications.withdraw(1n);
+  publications.publish(1n, 60n, A2);
+  for (let i = 0; i < 10; i++) await answered();
+  assert.equal(directory.services.get(1n)!.properties, A2);
+  assert.ok(directory.calls.length <= 3, directory.calls.join());
+});
+
+test("a change is not lost at any moment of the directory's answer", async () => {
+  for (let microtasks = 0; microtasks < 12; microtasks++) {
+    const { publications, directory } = bind(new Bench());
+    publications.publish(1n, 60n, A);
+    for (let i = 0; i < microtasks; i++) await undefined;
+    publications.publish(1n, 60n, A2);
+    await answered();
+    assert.equal(directory.services.get(1n)?.properties, A2, `after ${microtasks} microtasks`);
+    publications.withdraw(1n);
+    for (let i = 0; i < microtasks; i++) await undefined;
+    publications.publish(1n, 60n, A);
+    await answered();
+    assert.equal(directory.services.get(1n)?.properties, A, `withdrawn, after ${microtasks} microtasks`);
+  }
+});
+
+test("a refusal is told and not repeated; what is wanted next is sent", async () => {
+  const { publications, directory, complaints } = bind(new Bench());
+  directory.refusal = "permission-denied";
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.equal(complaints, ["Service 1 was refused: permission-denied."]);
+  assert.equal(directory.calls, ["publish a"]);
+  directory.refusal = undefined;
+  publications.publish(1n, 60n, A2);
+  await answered();
+  assert.equal(directory.services.get(1n)!.properties, A2);
+});
+
+test("a change during a refused publish is sent", async () => {
+  const { publications, directory } = bind(new Bench());
+  directory.refusal = "permission-denied";
+  publications.publish(1n, 60n, A);
+  directory.refusal = undefined;
+  publications.publish(1n, 60n, A2);
+  await answered();
+  assert.equal(directory.services.get(1n)!.properties, A2);
+});
+
+test("a service that somebody else keeps changing is given up after three tries", async () => {
+  const { publications, directory, complaints } = bind(new Bench());
+  directory.refusal = "old-generation";
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.equal(directory.calls, ["publish a", "publish a", "publish a"]);
+  assert.match(complaints.join(), /refused three times/);
+});
+
+test("a directory that fails is told in the log, and the next change works", async () => {
+  const { publications, directory, complaints } = bind(new Bench());
+  directory.before = () => Promise.reject(new Error("connection lost"));
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.equal(complaints, ["Service 1: Error: connection lost"]);
+  directory.before = undefined;
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.is(directory.services.size, 1);
+});
+
+test("beyond the limit a service is refused, told once; a freed place can be used", async () => {
+  const bench = new Bench();
+  const publications = bench.fresh(1);
+  assert.is(publications.publish(1n, 60n, A), true);
+  assert.is(publications.publish(2n, 60n, A), false);
+  assert.is(publications.publish(3n, 60n, A), false);
+  assert.is(publications.publish(1n, 60n, A2), true);
+  assert.is(bench.complaints.length, 1);
+  await answered();
+  publications.withdraw(1n);
+  await answered();
+  assert.is(publications.publish(2n, 60n, A), true);
+});
+
+function bind(bench: Bench) {
+  const { publications, directory, complaints } = bench;
+  return { publications, directory, complaints, generation: () => bench.generation() };
+}
+
+test.run();
