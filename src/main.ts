@@ -1,1 +1,24 @@
 /** The bundle's entry: runs the command that the launcher names. */
+
+declare const PATHFINDER_EDGE_VERSION: string;
+
+const [command, ...argv] = process.argv.slice(2);
+
+/** Each command's code is loaded only when it is the one to run. */
+async function main(): Promise<void> {
+  if (command === "pafd") {
+    const { runPafd } = await import("./daemon/pafd.js");
+    await runPafd(argv, PATHFINDER_EDGE_VERSION);
+  } else if (command === "pafc") {
+    const { runPafc } = await import("./cli/pafc.js");
+    process.exitCode = await runPafc(argv, { stdout: process.stdout, stderr: process.stderr, env: process.env });
+  } else {
+    process.stdout.write("Run dist/pafd or dist/pafc; they call this file.\n");
+    process.exitCode = 1;
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+});

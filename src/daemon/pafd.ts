@@ -1,0 +1,174 @@
+/** The command `pafd`: reads its command line, opens what the configuration names, runs until a signal ends it. */
+
+import { randomInt } from "node:crypto";
+import type { Random } from "../core/clock.js";
+import { UNLIMITED } from "../core/limits.js";
+import { LocalDirectory } from "../core/local-directory.js";
+import { prefixed } from "../core/log.js";
+import type { Gateway, GatewayContext } from "../gateway/gateway.js";
+import { Domain } from "../server/domain.js";
+import { Outbox } from "../transport/index.js";
+import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
+import type { Config, GatewayConfig } from "./config/config.js";
+import { DEMO_BROKER_PORT } from "./config/demo.js";
+import { describeConfig } from "./config/describe.js";
+import { demoIntroduction } from "./demo.js";
+import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.js";
+import { eventLoopTimers, systemClock } from "./event-loop-time.js";
+import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
+import { pafdHelp, parsePafdOptions } from "./options.js";
+
+/** How long gateways may take to leave in order when the process ends. */
+const STOP_LIMIT_MS = 3000;
+
+/** User id of the services that gateways publish: no client is that user, so none can withdraw them. */
+const GATEWAY_USER = "gateway";
+
+/** Cryptographically random in [0, 1): ids and hash keys must not be guessed. Not called on the hot path. */
+const random: Random = () => randomInt(2 ** 47) / 2 ** 47;
+
+export async function runPafd(argv: readonly string[], version: string): Promise<void> {
+  const command = parsePafdOptions(argv);
+  switch (command.kind) {
+    case "help":
+      process.stdout.write(pafdHelp());
+      return;
+    case "version":
+      process.stdout.write(`Server version: ${version}\nProtocol version(s): ${MIN_VERSION} ${MAX_VERSION}\n`);
+      return;
+    case "error":
+      return refuse(command.lines);
+    case "run":
+      break;
+  }
+  let log: DaemonLog;
+  try {
+    log = openLog(command.config.log);
+  } catch (error) {
+    if (error instanceof LogSetupError) return refuse([error.message]);
+    throw error;
+  }
+  await new Daemon(command.config, log, version).run(command.demo);
+}
+
+/** Start-up errors go to standard output, where the reference's scripts look for them. */
+function refuse(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join("\n")}\n`);
+  process.exitCode = 1;
+}
+
+class Daemon {
+  private readonly outbox = new Outbox();
+  private readonly timers = eventLoopTimers(systemClock, this.outbox);
+  private readonly domains: Domain[] = [];
+  private readonly gateways: Gateway[] = [];
+  private broker: EmbeddedBroker | undefined;
+  private stopping = false;
+
+  constructor(
+    private readonly config: Config,
+    private readonly log: DaemonLog,
+    private readonly version: string,
+  ) {}
+
+  async run(demo: boolean): Promise<void> {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => this.onSignal(signal));
+    process.on("uncaughtException", (error) => this.onInternalError(error));
+    try {
+      await this.openDomains();
+    } catch (error) {
+      this.log.error(() => (error instanceof Error ? error.message : String(error)));
+      this.end(1);
+      return;
+    }
+    const configuration = describeConfig(this.config);
+    this.log.info(() => `Server version ${this.version} started with configuration: ${configuration}`);
+    if (demo) this.broker = await this.startBroker();
+    for (const gateway of this.config.gateways) await this.startGateway(gateway);
+    if (demo && !this.stopping) process.stderr.write(demoIntroduction());
+  }
+
+  private async openDomains(): Promise<void> {
+    const { config, log, outbox, timers } = this;
+    for (const { name, sockets, protocolVersion, idleSeconds } of config.domains) {
+      const domain = new Domain({
+        name,
+        versions: protocolVersion,
+        idle: idleSeconds,
+        limits: {
+          total: { ...UNLIMITED, ...config.resources.total },
+          user: { ...UNLIMITED, ...config.resources.user },
+        },
+        clock: systemClock,
+        timers,
+        random,
+        log,
+        trace: log.filter === "debug",
+        outbox,
+      });
+      this.domains.push(domain);
+      for (const { address } of sockets) await domain.listen(address);
+    }
+  }
+
+  /** A newcomer's machine may already have a broker at the usual port: then that one is used. */
+  private async startBroker(): Promise<EmbeddedBroker | undefined> {
+    try {
+      return await startEmbeddedBroker({ host: "127.0.0.1", port: DEMO_BROKER_PORT, log: this.log });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+      this.log.info(() => `Port ${DEMO_BROKER_PORT} is in use; taking what listens there as the MQTT broker.`);
+      return undefined;
+    }
+  }
+
+  /** The code of a gateway (and the libraries below it) is loaded only where one is configured. */
+  private async startGateway(config: GatewayConfig): Promise<void> {
+    const { directory, log } = this.domains[config.domain];
+    const context: GatewayContext = {
+      directory: new LocalDirectory(directory, GATEWAY_USER, random),
+      clock: systemClock,
+      timers: this.timers,
+      random,
+      log: prefixed(log, () => `${config.type} gateway: `),
+    };
+    let gateway: Gateway;
+    if (config.type === "mdns") {
+      const { mdnsGateway } = await import("../gateway/mdns/gateway.js");
+      gateway = mdnsGateway(config.options, context);
+    } else {
+      const { mqttGateway } = await import("../gateway/mqtt/gateway.js");
+      gateway = mqttGateway(config.options, context);
+    }
+    if (this.stopping) return;
+    this.gateways.push(gateway);
+    gateway.start();
+  }
+
+  private onSignal(signal: NodeJS.Signals): void {
+    if (this.stopping) return;
+    this.log.info(() => `Received ${signal}; exiting.`);
+    void this.stop(0);
+  }
+
+  /** A bug outside of any connection: nothing can be said about the state, so the process ends, in order as far as it can. */
+  private onInternalError(error: unknown): void {
+    this.log.error(() => `Internal error: ${error instanceof Error ? error.stack : String(error)}`);
+    if (this.stopping) this.end(1);
+    else void this.stop(1);
+  }
+
+  private async stop(exitCode: number): Promise<void> {
+    this.stopping = true;
+    const limit = new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS));
+    await Promise.race([limit, Promise.allSettled(this.gateways.map((gateway) => gateway.stop()))]);
+    await Promise.race([limit, this.broker?.close()]);
+    this.end(exitCode);
+  }
+
+  private end(exitCode: number): void {
+    for (const domain of this.domains) domain.close();
+    this.log.close();
+    process.exit(exitCode);
+  }
+}
