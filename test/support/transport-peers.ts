@@ -137,11 +137,6 @@ let names = 0;
 /** A `ux` name that nobody else uses. */
 export const freshName = () => `pathfinder-edge-test-${process.pid}-${names++}`;
 
-/** The descriptors of this process that are sockets. */
-export function openSockets(): number {
-  return spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout.split("socket:").length - 1;
-}
-
 export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
@@ -216,4 +211,9 @@ export async function uncaught(body: () => Promise<void>): Promise<unknown[]> {
     for (const other of before) process.on("uncaughtException", other);
   }
   return errors;
+}
+
+/** For `after`: sockets that a failed test has left open do not keep the process alive for long. */
+export function endSoon(): void {
+  setTimeout(() => process.exit(process.exitCode ?? 1), 3_000).unref();
 }

@@ -1,0 +1,391 @@
+/**
+ * Exercises every path of the addon, without TypeScript in between: `node --expose-gc addon-driver.mjs ADDON SCENARIO`.
+ * Says "done" when all went well. Run plainly and under the address sanitizer (addon.test.ts, addon-sanitizer.test.ts).
+ */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { isMainThread, Worker, workerData } from "node:worker_threads";
+
+const [path, scenario] = isMainThread ? process.argv.slice(2) : workerData;
+const {
+  SeqpacketSocket,
+  receiveArena,
+  received,
+  sendTable,
+  receiveBatch,
+  sendBatch,
+  slotStride,
+  setOption,
+  getOption,
+} = createRequire(import.meta.url)(path);
+const READABLE = 1;
+const WRITABLE = 2;
+const END = receiveBatch;
+let names = 0;
+const freshName = () => Buffer.from(`\0paf-driver-${process.pid}-${isMainThread ? "main" : "worker"}-${names++}`);
+const turn = () => new Promise(setImmediate);
+const descriptors = () => readdirSync("/proc/self/fd").length;
+
+function good(value) {
+  assert(typeof value === "object" || value >= 0, `errno ${-value}`);
+  return value;
+}
+
+/** Two ends of a connection, neither started. */
+function pair() {
+  const name = freshName();
+  const listener = good(SeqpacketSocket.listen(name, 16));
+  const client = good(SeqpacketSocket.connect(name));
+  const server = good(listener.accept());
+  listener.close();
+  return { client, server };
+}
+
+function send(socket, ...lengths) {
+  const source = new Uint8Array(lengths.reduce((a, b) => a + b, 0)).fill(120);
+  let at = 0;
+  lengths.forEach((length, i) => {
+    sendTable[2 * i] = at;
+    sendTable[2 * i + 1] = length;
+    at += length;
+  });
+  return socket.send(source.buffer, lengths.length);
+}
+
+/** Starts `socket`; resolves with the events until the end of the stream, each as [count, lengths, end]. */
+function readAll(socket) {
+  return new Promise((resolve) => {
+    const events = [];
+    good(
+      socket.start((count) => {
+        events.push([count, [...received.subarray(0, Math.max(count, 0))], received[END]]);
+        if (received[END] !== 0) {
+          socket.close();
+          resolve(events);
+        }
+      }),
+    );
+    socket.watch(READABLE);
+  });
+}
+
+const scenarios = {
+  async echo() {
+    for (let i = 0; i < 50; i++) {
+      const { client, server } = pair();
+      const reading = readAll(server);
+      assert.equal(send(client, 1, 80, 65_535), 3);
+      assert.equal(send(client, 65_536), 1);
+      assert.equal(send(client, 200_000), 1); // longer than a slot: cut, and the real length told
+      client.close();
+      const lengths = (await reading).flatMap(([, list]) => list);
+      assert.deepEqual(lengths, [1, 80, 65_535, 65_536, 200_000]);
+      assert.equal(receiveArena[0], 120);
+      assert.equal(receiveArena.length, receiveBatch * slotStride);
+    }
+  },
+
+  async "wrong arguments"() {
+    const { client, server } = pair();
+    const source = new Uint8Array(100).buffer;
+    for (const [offset, length] of [
+      [0, 101],
+      [100, 1],
+      [101, 0],
+      [0, 0],
+      [-1, 1],
+      [1, -1],
+      [2 ** 31 - 1, 2 ** 31 - 1],
+    ]) {
+      sendTable.set([offset, length]);
+      assert.equal(client.send(source, 1), -22, `${offset} ${length}`);
+    }
+    assert.equal(client.send(source, 0), -22);
+    assert.equal(client.send(source, -1), -22);
+    assert.equal(client.send(source, sendBatch + 1), -22);
+    assert.throws(() => client.send("text", 1));
+    assert.throws(() => client.send());
+    assert.throws(() => client.start());
+    assert.throws(() => SeqpacketSocket.listen("text", 1));
+    assert.throws(() => SeqpacketSocket.prototype.send.call({}, source, 1));
+    assert.equal(SeqpacketSocket.connect(Buffer.alloc(200)), -22);
+    assert.equal(SeqpacketSocket.listen(Buffer.alloc(200), 1), -22);
+    const stranger = new SeqpacketSocket();
+    for (const method of ["accept", "localName", "peerName", "credentials"]) assert.equal(stranger[method](), -9);
+    stranger.watch(READABLE);
+    stranger.close();
+    assert.equal(setOption(-1, 6, 1, 1), -9);
+    assert.equal(getOption(-1, 6, 1), -9);
+    client.close();
+    server.close();
+  },
+
+  async "close twice, and use after close"() {
+    const { client, server } = pair();
+    server.start(() => assert.fail("closed sockets call nobody"));
+    server.watch(READABLE);
+    send(client, 5);
+    server.close();
+    server.close();
+    server.watch(READABLE | WRITABLE);
+    assert.equal(send(server, 1), -9);
+    assert.equal(
+      server.start(() => {}),
+      -9,
+    );
+    assert.equal(server.localName(), -9);
+    client.close();
+    client.close();
+    await turn();
+    await turn();
+  },
+
+  async "close within the callback"() {
+    for (let i = 0; i < 50; i++) {
+      let { client, server } = pair();
+      send(client, 1);
+      send(server, 1);
+      let events = 0;
+      const ended = new Promise((resolve) => {
+        server.start(() => {
+          events++;
+          server.close();
+          client.close();
+          server = client = undefined; // nothing but the addon knows them now
+          gc();
+          resolve();
+        });
+        client.start(() => events++);
+        server.watch(READABLE | WRITABLE);
+        client.watch(READABLE | WRITABLE);
+      });
+      await ended;
+      await turn();
+      assert(events <= 3);
+    }
+  },
+
+  async "collected without close"() {
+    const before = descriptors();
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 20; i++) pair();
+      gc();
+      await turn();
+    }
+    gc();
+    await turn();
+    await turn();
+    assert(descriptors() <= before + 2, `${descriptors() - before} descriptors are left`);
+  },
+
+  async "started sockets are not collected"() {
+    const ends = [];
+    const clients = [];
+    for (let i = 0; i < 20; i++) {
+      const { client, server } = pair();
+      clients.push(client);
+      ends.push(readAll(server));
+    }
+    gc();
+    await turn();
+    gc();
+    for (const client of clients) {
+      send(client, 7);
+      client.close();
+    }
+    for (const end of ends) assert.deepEqual((await end)[0][1], [7]);
+  },
+
+  async "a reset comes after the messages"() {
+    const { client, server } = pair();
+    send(server, 9); // stays unread, so that closing resets
+    send(client, ...Array(20).fill(10));
+    send(client, ...Array(20).fill(10));
+    client.close();
+    const events = await readAll(server);
+    assert.equal(events.flatMap(([, lengths]) => lengths).length, 40);
+    assert.equal(events.at(-1)[2], -104);
+  },
+
+  async "a reset while only writability is watched"() {
+    const { client, server } = pair();
+    while (send(server, 60_000) === 1);
+    const writable = new Promise((resolve) =>
+      server.start((event) => {
+        server.watch(0);
+        resolve(event);
+      }),
+    );
+    server.watch(WRITABLE);
+    client.close();
+    assert.equal(await writable, -1);
+    assert.equal(send(server, 1), -104);
+    assert.equal(send(server, 1), -32);
+    server.close();
+  },
+
+  async "callbacks that throw"() {
+    const errors = [];
+    process.on("uncaughtException", (error) => errors.push(error));
+    const { client, server } = pair();
+    let events = 0;
+    const ended = new Promise((resolve) => {
+      server.start((count) => {
+        events++;
+        if (received[END] !== 0) {
+          server.close();
+          resolve();
+        }
+        if (count === 1) throw new Error("planned");
+        if (count === 2) throw undefined;
+      });
+    });
+    server.watch(READABLE);
+    for (const lengths of [[1], [1, 1], [1]]) {
+      send(client, ...lengths);
+      const seen = events;
+      while (events === seen) await turn();
+    }
+    client.close();
+    await ended;
+    assert.deepEqual(
+      errors.map((error) => error?.message),
+      ["planned", undefined, "planned"],
+    );
+  },
+
+  async writability() {
+    const { client, server } = pair();
+    let queued = 0;
+    while (send(client, 60_000) === 1) queued++;
+    assert(queued > 2 && queued < 100);
+    let writable = 0;
+    client.start((event) => {
+      assert.equal(event, -1);
+      writable++;
+      client.close();
+    });
+    client.watch(WRITABLE);
+    await turn();
+    assert.equal(writable, 0);
+    const events = await readAll(server);
+    assert.equal(events.flatMap(([, lengths]) => lengths).length, queued);
+    assert.equal(writable, 1);
+  },
+
+  async names() {
+    const { client, server } = pair();
+    assert.match(client.localName().toString("latin1"), /^\0[0-9a-f]{5}$/);
+    assert.deepEqual(server.peerName(), client.localName());
+    assert.deepEqual(server.localName(), client.peerName());
+    assert.deepEqual(server.credentials(), [process.pid, process.getuid(), process.getgid()]);
+    client.close();
+    server.close();
+    const long = Buffer.concat([Buffer.alloc(1), Buffer.alloc(107, "n")]);
+    const listener = good(SeqpacketSocket.listen(long, 1));
+    assert.deepEqual(listener.localName(), long);
+    assert.equal(SeqpacketSocket.listen(long, 1), -98);
+    assert.equal(SeqpacketSocket.connect(long.subarray(0, 107)), -111);
+    listener.close();
+  },
+
+  async workers() {
+    const before = descriptors();
+    for (const how of ["ends", "exits", "exits in a callback", "is terminated", "throws"]) {
+      for (let i = 0; i < 4; i++) {
+        const worker = new Worker(fileURLToPath(import.meta.url), { workerData: [path, `worker ${how}`] });
+        const code = new Promise((resolve) => worker.once("exit", resolve));
+        const error = new Promise((resolve) => worker.once("error", resolve));
+        if (how === "is terminated") {
+          await new Promise((resolve) => worker.once("message", resolve));
+          await worker.terminate();
+        }
+        await code;
+        if (how === "throws") assert.equal((await error).message, "planned");
+      }
+    }
+    assert(descriptors() <= before + 2, `${descriptors() - before} descriptors are left`);
+  },
+
+  /** Ends with everything open; what happens then is the test. */
+  async "exit with open sockets"() {
+    openMany();
+    await turn();
+    console.log("done");
+    process.exit(0);
+  },
+
+  async "exit within a callback"() {
+    const { client, server } = openMany();
+    server.start(() => {
+      console.log("done");
+      process.exit(0);
+    });
+    server.watch(READABLE);
+    send(client, 3);
+    await new Promise(() => {});
+  },
+
+  async "an exception that nobody catches"() {
+    const { client, server } = openMany();
+    server.start(() => {
+      throw new Error("planned");
+    });
+    server.watch(READABLE);
+    send(client, 3);
+    await new Promise(() => {});
+  },
+
+  /** Not part of any run: proves that the sanitizer sees the addon. Needs a build with -DPLANTED_MEMORY_ERROR. */
+  async "planted memory error"() {
+    const { client, server } = pair();
+    send(client, 3);
+    client.close();
+    await readAll(server);
+  },
+
+  async "worker ends"() {
+    const { client, server } = pair();
+    const reading = readAll(server);
+    send(client, 3);
+    client.close();
+    await reading;
+    pair();
+  },
+  async "worker exits"() {
+    openMany();
+    process.exit(0);
+  },
+  async "worker exits in a callback"() {
+    await scenarios["exit within a callback"]();
+  },
+  async "worker throws"() {
+    await scenarios["an exception that nobody catches"]();
+  },
+  async "worker is terminated"() {
+    openMany();
+    const { parentPort } = await import("node:worker_threads");
+    parentPort.postMessage("ready");
+    await new Promise(() => {});
+  },
+};
+
+/** Started, watched and unstarted sockets, all left open; gives one more pair. */
+function openMany() {
+  const listener = good(SeqpacketSocket.listen(freshName(), 16));
+  listener.start(() => {});
+  listener.watch(READABLE);
+  for (let i = 0; i < 5; i++) {
+    const { client, server } = pair();
+    server.start(() => {});
+    server.watch(READABLE | WRITABLE);
+    client.start(() => {});
+    pair();
+  }
+  return pair();
+}
+
+await scenarios[scenario]();
+if (isMainThread) console.log("done");

@@ -1,0 +1,21 @@
+/** The scenarios of addon-driver.mjs, and how each of them ends. */
+
+export const DRIVER_SCENARIOS: readonly { readonly name: string; readonly status: number; readonly says: string }[] = [
+  ...[
+    "echo",
+    "wrong arguments",
+    "close twice, and use after close",
+    "close within the callback",
+    "collected without close",
+    "started sockets are not collected",
+    "a reset comes after the messages",
+    "a reset while only writability is watched",
+    "callbacks that throw",
+    "writability",
+    "names",
+    "workers",
+    "exit with open sockets",
+    "exit within a callback",
+  ].map((name) => ({ name, status: 0, says: "done" })),
+  { name: "an exception that nobody catches", status: 1, says: "Error: planned" },
+];
