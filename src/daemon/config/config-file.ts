@@ -1,12 +1,9 @@
-/** Reading the files that the configuration consists of: bounded, as UTF-8, with errors that name the file. */
+/** Reading the configuration file: bounded, as UTF-8, with errors that name the file. */
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { constants } from "node:os";
 import { ConfigError } from "./config-error.js";
 import { MAX_CONFIG_LENGTH } from "./yaml-source.js";
-
-/** Longest password file; what is longer is something else. */
-const MAX_PASSWORD_FILE_BYTES = 65_536;
 
 /** The text of a configuration file. Throws a `ConfigError`. A pipe (`/dev/stdin`) works as well. */
 export function readConfigFile(fileName: string): string {
@@ -23,21 +20,6 @@ export function readConfigFile(fileName: string): string {
     if (bytes.length > MAX_CONFIG_LENGTH * 4) return bytes.toString("latin1");
     throw new ConfigError(fileName, [{ path: "", line: 1, message: "the file is not UTF-8 text" }]);
   }
-}
-
-/** The first line of a password file. Throws an error that names the file, never its content. */
-export function readPasswordFile(fileName: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readBounded(fileName, MAX_PASSWORD_FILE_BYTES);
-  } catch (e) {
-    throw new Error(`password_file cannot be read: ${errorText(e)}: '${fileName}'`);
-  }
-  const password = bytes.toString("utf8").split(/\r?\n/, 1)[0];
-  if (password === "" || bytes.length > MAX_PASSWORD_FILE_BYTES) {
-    throw new Error(`password_file holds no password on its first line: '${fileName}'`);
-  }
-  return password;
 }
 
 /** At most `maxBytes + 1` bytes of a file, so that the caller sees that there are more. */

@@ -1,15 +1,16 @@
 /** The effective configuration of pafd, and the reading of it from a YAML text. */
 
 import type { LogLevel } from "../../core/log.js";
+import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
+import type { MqttGatewayOptions, OnLoss } from "../../gateway/mqtt/gateway.js";
 import { ConfigError } from "./config-error.js";
-import type { ConfigFile, FACILITIES, WILL_ACTIONS } from "./schema.js";
+import type { ConfigFile, FACILITIES } from "./schema.js";
 import { configSchema } from "./schema.js";
 import { type ReadableSchema, readBySchema } from "./schema-reader.js";
 import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
 import { parseYaml } from "./yaml-source.js";
 
 export type Facility = (typeof FACILITIES)[number];
-export type WillAction = (typeof WILL_ACTIONS)[number];
 
 /** Files for one TLS socket; what is absent comes from the default certificate directory. */
 export interface TlsFiles {
@@ -54,41 +55,10 @@ export interface LogConfig {
   readonly filter: LogLevel;
 }
 
-export interface MdnsGatewayConfig {
-  readonly type: "mdns";
-  /** Index into `Config.domains`. */
-  readonly domain: number;
-  /** DNS-SD types like `_ipp._tcp`, as written. */
-  readonly types: "all" | readonly string[];
-  /** Absent: every multicast interface. */
-  readonly interfaces?: readonly string[];
-  readonly scope: string;
-  readonly maxInstances: number;
-}
-
-export interface MqttGatewayConfig {
-  readonly type: "mqtt";
-  /** Index into `Config.domains`. */
-  readonly domain: number;
-  /** `mqtt://` or `mqtts://`, host, and port if given; never credentials. */
-  readonly url: string;
-  readonly user?: string;
-  readonly password?: string;
-  /** Read it with `readPasswordFile` when connecting. */
-  readonly passwordFile?: string;
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly root: string;
-  readonly site: string;
-  readonly clientId?: string;
-  readonly keepaliveSeconds: number;
-  readonly onWill: WillAction;
-  /** Exceptions by kind of device. */
-  readonly kinds: ReadonlyMap<string, { readonly onWill: WillAction }>;
-  readonly clearStale: boolean;
-  readonly maxDevices: number;
-}
-
-export type GatewayConfig = MdnsGatewayConfig | MqttGatewayConfig;
+/** A gateway, the domain it serves (an index into `Config.domains`), and what its own function takes. */
+export type GatewayConfig =
+  | { readonly type: "mdns"; readonly domain: number; readonly options: MdnsGatewayOptions }
+  | { readonly type: "mqtt"; readonly domain: number; readonly options: MqttGatewayOptions };
 
 export interface Config {
   readonly domains: readonly DomainConfig[];
@@ -165,21 +135,28 @@ function domainConfig(domain: ConfigFile["domains"][number]): DomainConfig {
 }
 
 function gatewayConfig(gateway: ConfigFile["gateways"][number], domain: number): GatewayConfig {
-  if (gateway.type === "mdns") {
-    return {
-      type: "mdns",
-      domain,
-      types: gateway.types,
-      ...present("interfaces", gateway.interfaces),
-      scope: gateway.scope,
-      maxInstances: gateway.max_instances,
-    };
-  }
-  // The reader gives records as maps.
-  const kinds = (gateway.kinds ?? new Map()) as ReadonlyMap<string, { on_will: WillAction }>;
+  return gateway.type === "mdns"
+    ? { type: "mdns", domain, options: mdnsOptions(gateway) }
+    : { type: "mqtt", domain, options: mqttOptions(gateway) };
+}
+
+/** Of one instance the cache holds a PTR, an SRV, a TXT and an address at least. */
+const RECORDS_PER_INSTANCE = 4;
+
+function mdnsOptions(gateway: GatewayOfType<"mdns">): MdnsGatewayOptions {
   return {
-    type: "mqtt",
-    domain,
+    types: gateway.types,
+    ...present("interfaces", gateway.interfaces),
+    scope: gateway.scope,
+    maxInstances: gateway.max_instances,
+    maxRecordsPerInterface: RECORDS_PER_INSTANCE * gateway.max_instances,
+  };
+}
+
+function mqttOptions(gateway: GatewayOfType<"mqtt">): MqttGatewayOptions {
+  // The reader gives records as maps.
+  const kinds = (gateway.kinds ?? new Map()) as ReadonlyMap<string, { on_will: OnLoss }>;
+  return {
     url: gateway.url,
     ...present("user", gateway.user),
     ...present("password", gateway.password),
@@ -189,12 +166,14 @@ function gatewayConfig(gateway: ConfigFile["gateways"][number], domain: number):
     site: gateway.site,
     ...present("clientId", gateway.client_id),
     keepaliveSeconds: gateway.keepalive,
-    onWill: gateway.on_will,
-    kinds: new Map([...kinds].map(([kind, { on_will }]) => [kind, { onWill: on_will }])),
+    onLoss: gateway.on_will,
+    onLossOfKind: Object.fromEntries([...kinds].map(([kind, { on_will }]) => [kind, on_will])),
     clearStale: gateway.clear_stale,
     maxDevices: gateway.max_devices,
   };
 }
+
+type GatewayOfType<T> = Extract<ConfigFile["gateways"][number], { type: T }>;
 
 /** `{ [key]: value }`, or nothing if the value is absent. */
 function present<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {

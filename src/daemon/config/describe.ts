@@ -29,13 +29,14 @@ function domainLiteral({ name, sockets, protocolVersion, idleSeconds }: DomainCo
 }
 
 function gatewayLiteral(gateway: GatewayConfig) {
+  const { type, domain } = gateway;
   if (gateway.type === "mdns") {
-    const { type, domain, types, interfaces, scope, maxInstances } = gateway;
+    const { types, interfaces, scope, maxInstances } = gateway.options;
     return { type, domain, types, interfaces, scope, max_instances: maxInstances };
   }
-  const { type, domain, url, user, root, site, onWill } = gateway;
-  const password = gateway.password !== undefined || gateway.passwordFile !== undefined ? "(not shown)" : undefined;
-  return { type, domain, url, user, password, root, site, on_will: onWill, max_devices: gateway.maxDevices };
+  const { url, user, password, passwordFile, root, site, onLoss, maxDevices } = gateway.options;
+  const secret = password !== undefined || passwordFile !== undefined ? "(not shown)" : undefined;
+  return { type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices };
 }
 
 function logText({ console, file, syslog, filter, facility }: LogConfig): string {

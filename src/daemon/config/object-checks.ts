@@ -1,5 +1,9 @@
 /** What must hold between the keys of one object of the configuration, beyond what the schema says of each key. */
 
+import { parseBrowseName } from "../../gateway/mdns/service-names.js";
+import { parseBrokerUrl } from "../../gateway/mqtt/broker-url.js";
+import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
+
 /** `key` is relative to the object checked: `max`, or `` for the object itself. */
 export type Report = (key: string, message: string) => void;
 
@@ -47,6 +51,8 @@ export function checkSocket({ addr, tls }: { addr: string; tls?: object }, repor
 
 interface CheckedMqtt {
   readonly url: string;
+  readonly root: string;
+  readonly site: string;
   readonly user?: string;
   readonly password?: string;
   readonly password_file?: string;
@@ -55,7 +61,9 @@ interface CheckedMqtt {
 
 export function checkMqtt(gateway: CheckedMqtt, report: Report): void {
   const { url, user, password, password_file, tls } = gateway;
-  const encrypted = checkBrokerUrl(url, report);
+  checkBy(checkedRoot, gateway.root, "root", report);
+  checkBy(checkedSite, gateway.site, "site", report);
+  const broker = checkBy(parseBrokerUrl, url, "url", report);
   if (password !== undefined && password_file !== undefined) {
     report("password_file", 'given together with "password" (give one of them)');
   }
@@ -63,36 +71,27 @@ export function checkMqtt(gateway: CheckedMqtt, report: Report): void {
     const key = password === undefined ? "password_file" : "password";
     report(key, 'given without "user" (MQTT knows no password without a user name)');
   }
-  if (tls && encrypted === false) report("tls", 'given for a broker without TLS (write the url with "mqtts://")');
+  if (tls && broker?.tls === false) report("tls", 'given for a broker without TLS (write the url with "mqtts://")');
   if (tls && (tls.cert === undefined) !== (tls.key === undefined)) {
     const [given, missing] = tls.cert === undefined ? ["key", "cert"] : ["cert", "key"];
     report(`tls.${given}`, `given without "${missing}" (a client certificate needs both)`);
   }
 }
 
-/** Whether the address means TLS; `undefined` if it is no broker address. The address itself may hold a secret. */
-function checkBrokerUrl(text: string, report: Report): boolean | undefined {
-  const accepted = "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]";
-  let url: URL;
+export function checkMdns({ types }: { types: "all" | readonly string[] }, report: Report): void {
+  if (types === "all") return;
+  for (const [i, type] of types.entries()) {
+    // An element with a problem of its own is absent.
+    if (type !== undefined) checkBy(parseBrowseName, type, `types[${i}]`, report);
+  }
+}
+
+/** What the gateway's own reader makes of a text; its complaint is the problem. */
+function checkBy<T>(read: (text: string) => T, text: string, key: string, report: Report): T | undefined {
   try {
-    url = new URL(text);
-  } catch {
-    report("url", `not a broker address (${accepted})`);
+    return read(text);
+  } catch (e) {
+    report(key, (e as Error).message);
     return undefined;
   }
-  // Also where URL would not look for them: nothing before an @ is repeated in a message.
-  if (text.includes("@")) {
-    report("url", `the address holds credentials (give them as "user" and "password_file" or "password")`);
-    return undefined;
-  }
-  if ((url.protocol !== "mqtt:" && url.protocol !== "mqtts:") || !/^mqtts?:\/\/[^/]/i.test(text)) {
-    report("url", `${JSON.stringify(url.protocol.slice(0, 32))} is not a way to reach a broker (${accepted})`);
-    return undefined;
-  }
-  if (url.hostname === "" || url.port === "0" || /\s/.test(text)) {
-    report("url", `not a broker address (${accepted})`);
-  } else if ((url.pathname !== "" && url.pathname !== "/") || url.search !== "" || url.hash !== "") {
-    report("url", `more than a host and a port (${accepted})`);
-  }
-  return url.protocol === "mqtts:";
 }

@@ -45,8 +45,8 @@ const MAX_VISITS = 200_000;
 
 export interface Reading {
   /**
-   * As the schema says if there are no problems. Otherwise what is right of it, for further checks: keys of the root
-   * that have a problem are absent, elements of a list `undefined`.
+   * As the schema says if there are no problems. Otherwise what is right of it, for further checks: a key with a
+   * problem is absent, such an element of a list is `undefined`.
    */
   readonly value: unknown;
   readonly problems: readonly ConfigProblem[];
@@ -59,38 +59,30 @@ export function readBySchema(schema: ReadableSchema, source: YamlSource): Readin
   return new SchemaReader(source).read(schema);
 }
 
-/** The answer for anything that has a problem (which has been reported); never a value that a file can give. */
-const BAD = Symbol("bad");
-
 class SchemaReader {
   private readonly problems: ConfigProblem[] = [];
   private readonly lines = new Map<string, number>();
   private visits = 0;
+  /** Unlike `problems` without a limit. */
+  private problemCount = 0;
 
   constructor(private readonly source: YamlSource) {}
 
   read(schema: ReadableSchema): Reading {
     const { root } = this.source;
-    let value: unknown = BAD;
-    if (root) value = this.value(schema, root, "");
-    else this.report("", `the file is empty (a mapping with ${Object.keys(schema.properties ?? {}).join(", ")})`);
-    return {
-      value: value === BAD ? undefined : value,
-      problems: this.problems,
-      report: (path, message) => void this.report(path, message),
-    };
+    const value = root
+      ? this.value(schema, root, "")
+      : this.report("", `the file is empty (a mapping with ${Object.keys(schema.properties ?? {}).join(", ")})`);
+    return { value, problems: this.problems, report: (path, message) => this.report(path, message) };
   }
 
-  private report(path: string, message: string): typeof BAD {
-    if (this.problems.length < MAX_PROBLEMS) this.problems.push({ path, line: this.lineOf(path), message });
-    else if (this.problems.length === MAX_PROBLEMS) {
-      this.problems.push({
-        path: "",
-        line: this.lineOf(path),
-        message: "… and more; only the first problems are shown",
-      });
+  private report(path: string, message: string): undefined {
+    this.problemCount++;
+    if (this.problemCount <= MAX_PROBLEMS) this.problems.push({ path, line: this.lineOf(path), message });
+    if (this.problemCount === MAX_PROBLEMS + 1) {
+      const line = Math.max(...this.problems.map((problem) => problem.line));
+      this.problems.push({ path: "", line, message: "… and more; only the first problems are shown" });
     }
-    return BAD;
   }
 
   private lineOf(path: string): number {
@@ -106,7 +98,7 @@ class SchemaReader {
       if (this.visits === MAX_VISITS + 1) {
         this.report(path, `more than ${MAX_VISITS} values, with aliases expanded (that many are read)`);
       }
-      return BAD;
+      return undefined;
     }
     if (schema.anyOf) return this.union(schema, schema.anyOf, node, path);
     if (schema.type === "object") return this.mapping(schema, node, path);
@@ -118,44 +110,35 @@ class SchemaReader {
     const entries = this.source.entries(node);
     if (!entries) return this.wrong(schema, node, path);
     const byKey = new Map<string, SourceEntry>();
-    let good = true;
     for (const entry of entries) {
       const first = byKey.get(entry.key);
-      if (!first) {
-        byKey.set(entry.key, entry);
-        this.lines.set(below(path, entry.key), entry.line);
+      if (first) {
+        this.report(below(path, entry.key), `given twice (lines ${first.line} and ${entry.line})`);
         continue;
       }
-      this.report(below(path, entry.key), `given twice (lines ${first.line} and ${entry.line})`);
-      good = false;
+      byKey.set(entry.key, entry);
+      this.lines.set(below(path, entry.key), entry.line);
     }
-    if (schema.patternProperties) return this.record(schema, byKey, path, good);
-    return this.object(schema, byKey, path, good);
+    return schema.patternProperties ? this.record(schema, byKey, path) : this.object(schema, byKey, path);
   }
 
   /** A mapping whose keys the schema names. */
-  private object(schema: ReadableSchema, entries: ReadonlyMap<string, SourceEntry>, path: string, unique: boolean) {
+  private object(schema: ReadableSchema, entries: ReadonlyMap<string, SourceEntry>, path: string) {
+    const problemsBefore = this.problemCount;
     const known = schema.properties ?? {};
     const result: Record<string, unknown> = {};
-    let good = unique;
     for (const key of entries.keys()) {
-      if (Object.hasOwn(known, key)) continue;
-      this.report(below(path, key), unknownKey(key, Object.keys(known)));
-      good = false;
+      if (!Object.hasOwn(known, key)) this.report(below(path, key), unknownKey(key, Object.keys(known)));
     }
     for (const [key, keySchema] of Object.entries(known)) {
       const value = this.key(keySchema, entries.get(key), below(path, key), schema.required?.includes(key) ?? false);
-      if (value === BAD) good = false;
-      else if (value !== undefined) result[key] = value;
+      if (value !== undefined) result[key] = value;
     }
-    if (!good) return path === "" ? result : BAD;
-    let accepted = true;
-    const report: Report = (key, message) => {
-      this.report(key === "" ? path : below(path, key), message);
-      accepted = false;
-    };
-    schema.check?.(result as never, report, (key) => entries.get(key)?.value !== undefined);
-    return accepted ? result : BAD;
+    if (this.problemCount === problemsBefore) {
+      const report: Report = (key, message) => this.report(below(path, key), message);
+      schema.check?.(result as never, report, (key) => entries.get(key)?.value !== undefined);
+    }
+    return result;
   }
 
   /** The value of one key of an object: from the file, or its default, or `undefined` if it may be absent. */
@@ -165,24 +148,23 @@ class SchemaReader {
     if (schema.default === undefined)
       return required ? this.report(path, `missing; needed is ${describe(schema)}`) : undefined;
     // The default of an object is {}: that of its keys.
-    if (schema.type === "object") return this.object(schema, new Map(), path, true);
+    if (schema.type === "object") return this.object(schema, new Map(), path);
     return structuredClone(schema.default);
   }
 
   /** A mapping whose keys are free, as a `Map`. */
-  private record(schema: ReadableSchema, entries: ReadonlyMap<string, SourceEntry>, path: string, unique: boolean) {
+  private record(schema: ReadableSchema, entries: ReadonlyMap<string, SourceEntry>, path: string) {
     if (entries.size > (schema.maxProperties ?? Number.POSITIVE_INFINITY)) {
       return this.report(path, `${entries.size} keys are too many (at most ${schema.maxProperties})`);
     }
-    const valueSchema = Object.values(schema.patternProperties ?? {})[0];
+    const [[pattern, valueSchema]] = Object.entries(schema.patternProperties ?? {});
     const result = new Map<string, unknown>();
-    let good = unique;
     for (const [key, entry] of entries) {
-      const value = this.key(valueSchema, entry, below(path, key), true);
-      if (value === BAD) good = false;
-      else result.set(key, value);
+      const at = below(path, key);
+      if (new RegExp(pattern).test(key)) result.set(key, this.key(valueSchema, entry, at, true));
+      else this.report(at, `not a key of ${describe(schema)}`);
     }
-    return good ? result : BAD;
+    return result;
   }
 
   private list(schema: ReadableSchema, node: Node, path: string): unknown {
@@ -193,14 +175,12 @@ class SchemaReader {
     if (elements.length > maxItems) {
       return this.report(path, `${elements.length} elements are too many (at most ${maxItems})`);
     }
-    const values = elements.map((element, i) => {
+    return elements.map((element, i) => {
       const at = `${path}[${i}]`;
       if (!element) return this.report(at, `null is not ${describe(items)}`);
       this.lines.set(at, this.source.lineOf(element));
       return this.value(items, element, at);
     });
-    // The checks of the whole file still look at the elements that are right.
-    return values.map((value) => (value === BAD ? undefined : value));
   }
 
   /** Chooses the alternative that the kind of the node, or the discriminating key of a mapping, stands for. */
@@ -260,7 +240,7 @@ class SchemaReader {
     return fits ? value : this.wrong(schema, node, path);
   }
 
-  private wrong(schema: ReadableSchema, node: Node, path: string): typeof BAD {
+  private wrong(schema: ReadableSchema, node: Node, path: string): undefined {
     const unquoted = schema.type === "string" && !schema.enum && isScalar(node) && typeof node.value !== "string";
     const shown = schema.secret ? "the value (not shown)" : this.shown(node);
     return this.report(path, `${shown} is not ${describe(schema)}${unquoted ? "; put it in quotes" : ""}`);

@@ -13,7 +13,9 @@
 
 import { type SchemaOptions, type Static, type TSchema, Type } from "@sinclair/typebox";
 import { LOG_LEVELS } from "../../core/log.js";
-import { checkDomain, checkIdle, checkMqtt, checkProtocolVersion, checkSocket } from "./object-checks.js";
+import type { OnLoss } from "../../gateway/mqtt/gateway.js";
+import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
+import { checkDomain, checkIdle, checkMdns, checkMqtt, checkProtocolVersion, checkSocket } from "./object-checks.js";
 
 /** Syslog facilities as the reference names them. */
 export const FACILITIES = [
@@ -149,58 +151,48 @@ const gatewayDomain = Type.Optional(
   }),
 );
 
-const serviceType = Type.String({
-  pattern: "^_[A-Za-z0-9][A-Za-z0-9_-]{0,62}\\._([tT][cC][pP]|[uU][dD][pP])$",
-  what: "a DNS-SD service type",
-  accepted: "like _ipp._tcp or _coap._udp",
-});
-
-const mdnsGateway = mapping({
-  type: Type.Literal("mdns"),
-  domain: gatewayDomain,
-  types: Type.Union(
-    [
-      oneOf<"all">(["all"], { what: 'a list of service types, or the word "all"', accepted: "" }),
-      Type.Array(serviceType, { minItems: 1, maxItems: 1000, what: "a list of service types" }),
-    ],
-    {
-      default: "all",
-      what: 'a list of service types, or the word "all"',
-      description: "DNS-SD service types to browse; all: every type announced on the link.",
-    },
-  ),
-  interfaces: Type.Optional(
-    Type.Array(Type.String({ pattern: "^[^\\s/]{1,15}$", what: "a network interface name", accepted: "like eth0" }), {
-      minItems: 1,
-      maxItems: 64,
-      what: "a list of network interfaces",
-      description: "Interfaces to browse on. Default: every one that can do multicast, as they come and go.",
+const mdnsGateway = mapping(
+  {
+    type: Type.Literal("mdns"),
+    domain: gatewayDomain,
+    types: Type.Union(
+      [
+        oneOf<"all">(["all"], { what: 'a list of service types, or the word "all"', accepted: "" }),
+        Type.Array(text({ what: "a DNS-SD service type", accepted: "like _ipp._tcp" }), {
+          minItems: 1,
+          maxItems: 1000,
+          what: "a list of service types",
+        }),
+      ],
+      {
+        default: "all",
+        what: 'a list of service types, or the word "all"',
+        description: "DNS-SD service types to browse; all: every type announced on the link.",
+      },
+    ),
+    interfaces: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[^\\s/]{1,15}$", what: "a network interface name", accepted: "like eth0" }), {
+        minItems: 1,
+        maxItems: 64,
+        what: "a list of network interfaces",
+        description: "Interfaces to browse on. Default: every one that can do multicast, as they come and go.",
+      }),
+    ),
+    scope: text({
+      default: "local",
+      maxLength: 64,
+      description: "Names the link; gateways on the same link that share a scope give a service the same id.",
     }),
-  ),
-  scope: text({
-    default: "local",
-    maxLength: 64,
-    description: "Names the link; gateways on the same link that share a scope give a service the same id.",
-  }),
-  max_instances: count("a number of instances", 1, 1_000_000, {
-    default: 4096,
-    description: "Most service instances kept; further ones are ignored with a warning.",
-  }),
-});
+    max_instances: count("a number of instances", 1, 1_000_000, {
+      default: 4096,
+      description: "Most service instances kept; further ones are ignored with a warning.",
+    }),
+  },
+  { check: checkMdns },
+);
 
-export const WILL_ACTIONS = ["withdraw", "orphan"] as const;
-
-const willAction = (options: SchemaOptions) => oneOf(WILL_ACTIONS, { what: "an action on a last will", ...options });
-
-/** One or more topic levels: what stands before /a/, /s/ … in each topic. */
-const topicRoot = Type.String({
-  pattern: "^(?![$])[^+#/\\s\\u0000-\\u001f]+(/[^+#/\\s\\u0000-\\u001f]+)*$",
-  maxLength: 128,
-  default: "sd1",
-  what: "a topic root",
-  accepted: "topic levels without +, #, spaces, or a leading $ or /",
-  description: "First level(s) of the announcement topics.",
-});
+const willAction = (options: SchemaOptions) =>
+  oneOf<OnLoss>(["withdraw", "orphan"], { what: "an action on a last will", ...options });
 
 const mqttGateway = mapping(
   {
@@ -227,7 +219,10 @@ const mqttGateway = mapping(
         { description: "Only for mqtts: addresses." },
       ),
     ),
-    root: topicRoot,
+    root: text({
+      default: "sd1",
+      description: "First level(s) of the topics below which devices announce themselves.",
+    }),
     site: text({
       default: "local",
       maxLength: 64,
@@ -243,11 +238,16 @@ const mqttGateway = mapping(
         "When a device's last will says it is gone: withdraw its service, or orphan it until its TTL passes.",
     }),
     kinds: Type.Optional(
-      Type.Record(Type.String(), mapping({ on_will: willAction({ description: "As above, for this kind." }) }), {
-        maxProperties: 1000,
-        what: "a mapping of device kinds",
-        description: "Exceptions by kind of device.",
-      }),
+      Type.Record(
+        Type.String({ pattern: NAME_PATTERN.source }),
+        mapping({ on_will: willAction({ description: "As above, for this kind." }) }),
+        {
+          maxProperties: 1000,
+          what: "a mapping of device kinds",
+          accepted: "each named by 1 to 20 of A-Z a-z 0-9 _ -",
+          description: "Exceptions by kind of device.",
+        },
+      ),
     ),
     clear_stale: Type.Boolean({
       default: false,

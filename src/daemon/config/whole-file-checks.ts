@@ -1,6 +1,7 @@
 /** What must hold between distant places of the configuration: names and addresses used once, gateways with a domain. */
 
 import { type Address, formatAddress, parseAddress } from "../../transport/address.js";
+import { TransportError } from "../../transport/transport.js";
 
 /** A file of which parts may be missing because they have a problem of their own, which was reported. */
 export interface LooseFile {
@@ -14,7 +15,7 @@ interface LooseDomain {
   readonly addrs?: readonly LooseSocket[];
 }
 
-type LooseSocket = string | { readonly addr: string } | undefined;
+type LooseSocket = string | { readonly addr?: string } | undefined;
 
 type ReportAt = (path: string, message: string) => void;
 
@@ -41,9 +42,9 @@ function checkAddresses(domains: readonly (LooseDomain | undefined)[], report: R
   domains.forEach((domain, i) => {
     const key = domain?.sockets ? "sockets" : "addrs";
     (domain?.[key] ?? []).forEach((socket, j) => {
-      if (socket === undefined) return;
       const path = `domains[${i}].${key}[${j}]${typeof socket === "string" ? "" : ".addr"}`;
-      const address = typeof socket === "string" ? socket : socket.addr;
+      const address = typeof socket === "string" ? socket : socket?.addr;
+      if (address === undefined) return;
       const canonical = uniqueAddress(address, (problem) => report(path, problem));
       if (canonical === undefined) return;
       const other = first.get(canonical);
@@ -59,7 +60,8 @@ function uniqueAddress(text: string, report: (problem: string) => void): string 
   try {
     address = parseAddress(text);
   } catch (e) {
-    report((e as Error).message);
+    if (!(e instanceof TransportError)) throw e;
+    report(e.message);
     return undefined;
   }
   return "port" in address && address.port === 0 ? undefined : formatAddress(address);

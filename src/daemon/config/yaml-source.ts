@@ -41,7 +41,7 @@ export interface YamlSource {
   resolve(node: Node): Node;
   /** The keys of a mapping in the order written, duplicates included; `undefined` if the node is no mapping. */
   entries(node: Node): readonly SourceEntry[] | undefined;
-  /** The elements of a list; `undefined` if the node is no list. */
+  /** The elements of a list, `undefined` for `null`; `undefined` if the node is no list. */
   elements(node: Node): readonly (Node | undefined)[] | undefined;
 }
 
@@ -69,11 +69,13 @@ export function parseYaml(text: string, fileName: string): YamlSource {
   }
   const { document, targets } = parse(text, lines);
   for (const fault of [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_PROBLEMS)) {
-    report(fault.pos[0], `not valid YAML: ${fault.message}`);
+    // The name of a tag is not repeated: it may be a password that begins with "!" and lacks its quotes.
+    const why = fault.code === "TAG_RESOLVE_FAILED" ? "this tag is not known here" : fault.message;
+    report(fault.pos[0], `not valid YAML: ${why}`);
   }
   for (const [alias, target] of targets) {
     if (!target && problems.length < MAX_SYNTAX_PROBLEMS) {
-      report(alias.range?.[0] ?? 0, `not valid YAML: no anchor of this name stands before it: ${alias.toString()}`);
+      report(alias.range?.[0] ?? 0, `not valid YAML: no anchor with the name of this alias stands before it`);
     }
   }
   if (problems.length > 0) throw new ConfigError(fileName, problems);
@@ -93,7 +95,7 @@ export function parseYaml(text: string, fileName: string): YamlSource {
     resolve,
     entries: (node) => (isMap(node) ? (node.items as Pair[]).map(entry) : undefined),
     elements: (node) =>
-      isSeq(node) ? node.items.map((item) => (isNode(item) ? resolve(item) : undefined)) : undefined,
+      isSeq(node) ? node.items.map((item) => (isNode(item) && !isNull(item) ? resolve(item) : undefined)) : undefined,
   };
 }
 
