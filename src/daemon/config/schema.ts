@@ -3,6 +3,8 @@
  * the error messages and the types are derived from it; it is plain JSON Schema with a few keywords of our own:
  *
  * - `what`: the noun that an error message uses for the value
+ * - `accepted`: what is accepted, if the other keywords do not say it well
+ * - `discriminator`: the key that chooses the alternative of a union
  * - `secret`: the value never appears in a message
  * - `nullRefused`: `null` is an error here, where elsewhere it counts as absent (pafd-and-pafc.md, 1.4)
  * - `check`: what JSON Schema cannot say; called once all keys of the object are right
@@ -19,9 +21,9 @@ import { checkDomain, checkIdle, checkMdns, checkMqtt, checkProtocolVersion, che
 
 /** Syslog facilities as the reference names them. */
 export const FACILITIES = [
-  ...["auth", "authpriv", "console", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "ntp", "security"],
-  ...["solaris-cron", "syslog", "user", "uucp"],
-  ...["local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"],
+  ...(["auth", "authpriv", "console", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "ntp"] as const),
+  ...(["security", "solaris-cron", "syslog", "user", "uucp"] as const),
+  ...(["local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"] as const),
 ] as const;
 
 /** A text that is one of `values`. */

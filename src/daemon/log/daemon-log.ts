@@ -14,12 +14,11 @@ import { escapeText } from "./escape.js";
 export class LogSetupError extends Error {
   override readonly name = "LogSetupError";
   constructor(reason: string) {
-    super(`Error configuring logging: ${reason}.`);
+    super(escapeText(`Error configuring logging: ${reason}.`));
   }
 }
 
 export interface DaemonLog extends Logger {
-  readonly filter: LogLevel;
   /** Closes the log file. Messages after that reach the other sinks only. Twice is harmless. */
   close(): void;
 }
@@ -30,11 +29,7 @@ export interface LogDestination {
   readonly write?: Write;
 }
 
-/** A sink, and the level from which on it wants messages. */
-interface Sink {
-  readonly from: number;
-  take(level: LogLevel, text: string): void;
-}
+type Sink = (level: LogLevel, text: string) => void;
 
 const rank = (level: LogLevel) => LOG_LEVELS.indexOf(level);
 
@@ -43,31 +38,24 @@ const rank = (level: LogLevel) => LOG_LEVELS.indexOf(level);
  * asked for. What the log cannot do yet it says in an info line of its own.
  */
 export function openLog(config: LogConfig, { consoleFd = 2, write }: LogDestination = {}): DaemonLog {
-  const filter = rank(config.filter);
   const console = new DescriptorWriter(consoleFd, undefined, write);
-  const onConsole: Sink = {
-    from: filter,
-    take: (level, text) => console.writeLine(`${level.toUpperCase()}:root:${text}`),
-  };
   const file = config.file === undefined ? undefined : openLogFile(config, config.file, console, write);
+  const toConsole = config.console || (config.syslog && !file);
   const sinks: Sink[] = [];
-  if (config.console || (config.syslog && !file)) sinks.push(onConsole);
-  if (file) sinks.push({ from: filter, take: (_, text) => file.writer.writeLine(text) });
+  if (toConsole) sinks.push((level, text) => console.writeLine(`${level.toUpperCase()}:root:${text}`));
+  if (file) sinks.push((_, text) => file.writeLine(text));
+  let lowest = rank(config.filter);
   if (sinks.length === 0) {
     // No sink at all: what matters goes to standard error as bare text, as it does in the reference.
-    sinks.push({
-      from: Math.max(filter, rank("warning")),
-      take: (_, text) => console.writeLine(text),
-    });
+    lowest = Math.max(lowest, rank("warning"));
+    sinks.push((_, text) => console.writeLine(text));
   }
-  const lowest = Math.min(...sinks.map(({ from }) => from));
 
   const at = (level: LogLevel) => {
-    const levelRank = rank(level);
+    if (rank(level) < lowest) return () => {}; // the text is never built
     return (text: () => string): void => {
-      if (levelRank < lowest) return; // before the text is built
       const line = escapeText(textOf(text));
-      for (const sink of sinks) if (levelRank >= sink.from) sink.take(level, line);
+      for (const sink of sinks) sink(level, line);
     };
   };
   const log: DaemonLog = {
@@ -75,16 +63,10 @@ export function openLog(config: LogConfig, { consoleFd = 2, write }: LogDestinat
     info: at("info"),
     warning: at("warning"),
     error: at("error"),
-    filter: config.filter,
-    close() {
-      if (!file) return;
-      const i = sinks.findIndex((sink) => sink !== onConsole);
-      if (i >= 0) sinks.splice(i, 1);
-      file.close();
-    },
+    close: () => file?.close(),
   };
   if (config.syslog) {
-    const instead = [sinks.includes(onConsole) ? "to the console" : "", file ? "to the log file" : ""];
+    const instead = [toConsole ? "to the console" : "", file ? "to the log file" : ""];
     log.info(() => `Syslog is not supported yet; messages go ${instead.filter(Boolean).join(" and ")}.`);
   }
   return log;
@@ -111,8 +93,11 @@ function openLogFile(config: LogConfig, fileName: string, console: DescriptorWri
   }
   const onLoss = (code: string) =>
     console.writeLine(`ERROR:root:Log file '${escapeText(fileName)}' takes no more lines: ${code}.`);
+  const writer = new DescriptorWriter(fd, onLoss, write);
   return {
-    writer: new DescriptorWriter(fd, onLoss, write),
+    writeLine(line: string) {
+      if (fd !== undefined) writer.writeLine(line);
+    },
     close() {
       if (fd !== undefined) closeSync(fd);
       fd = undefined;
