@@ -338,14 +338,6 @@ const scenarios = {
     await new Promise(() => {});
   },
 
-  /** Not part of any run: proves that the sanitizer sees the addon. Needs a build with -DPLANTED_MEMORY_ERROR. */
-  async "planted memory error"() {
-    const { client, server } = pair();
-    send(client, 3);
-    client.close();
-    await readAll(server);
-  },
-
   async "worker ends"() {
     const { client, server } = pair();
     const reading = readAll(server);
