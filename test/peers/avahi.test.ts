@@ -143,7 +143,7 @@ avahi("63 KB of garbage on port 5353 harm nothing", async () => {
   assert.not.ok(events.some(({ event }) => event === "unpublish"));
 });
 
-avahi("a withdrawn service disappears 2.5 to 4 s after its goodbye", async () => {
+avahi("a withdrawn service disappears 2.5 to 4 s after it was taken away", async () => {
   const { id } = await published("Late");
   forget();
   const beganMs = performance.now();
@@ -196,6 +196,18 @@ avahi("IPv4 and IPv6 of one host are one service", async () => {
   const all = events.filter((event) => event.event === "publish" && event.properties.name[0] === "Six");
   assert.ok(all.every((event) => event.id === id));
   assert.equal(all.at(-1)!.properties.addr, ["10.77.0.3", "fd77::3"]);
+});
+
+avahi("beside an avahi-daemon on the same host: its services appear, and unicast stays with it", async () => {
+  await lab.run("avahi_start g");
+  forget();
+  await lab.run(`svc g local "Local" _http._tcp 88 x=1`);
+  await published("Local");
+  // A one-shot query (RFC 6762, 5.1) for the PTR records of _http._tcp.local, sent to the host itself.
+  const query = "000100000001000000000000055f68747470045f746370056c6f63616c00000c0001";
+  const ask = `const s=require('dgram').createSocket('udp4');s.on('message',(m)=>{console.log('answers: '+m.readUInt16BE(6));s.close()});
+    s.send(Buffer.from('${query}','hex'),5353,'10.77.0.1');setTimeout(()=>process.exit(1),5000).unref()`;
+  assert.match(await lab.run(`on a ${process.execPath} -e "${ask.replace(/\n\s*/g, "")}"`), /answers: [1-9]/);
 });
 
 avahi("a killed host runs out without a goodbye (life of records cut to 3 s)", async () => {

@@ -13,7 +13,7 @@ const COMMAND_LIMIT_MS = 30_000;
 
 /** Why no lab can be had here; `undefined` if it can. */
 export function missingForLab(): string | undefined {
-  const programs = ["avahi-daemon", "avahi-publish", "dbus-daemon", "ip", "nsenter", "unshare"];
+  const programs = ["avahi-daemon", "dbus-daemon", "ip", "nsenter", "unshare"];
   const missing = programs.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
   if (missing.length > 0) return `not installed: ${missing.join(", ")}`;
   return spawnSync("unshare", [...UNSHARE, "true"]).status === 0 ? undefined : "namespaces are not allowed here";

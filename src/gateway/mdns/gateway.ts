@@ -5,10 +5,11 @@ import { type Logger, prefixed } from "../../core/log.js";
 import type { Gateway, GatewayContext } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { isHostAddress } from "./addresses.js";
-import { Browser, type BrowserLimits } from "./browser.js";
+import { Browser } from "./browser.js";
 import { Instances } from "./instances.js";
 import { linkScope, listInterfaces, type NetworkInterface } from "./interfaces.js";
 import { type Family, type Link, type LinkOptions, openLink } from "./link.js";
+import type { LinkLimits } from "./link-state.js";
 import { NameError } from "./names.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
 
@@ -28,7 +29,7 @@ export interface MdnsGatewayOptions {
   readonly maxInstances?: number | undefined;
   /** Learnt types per interface, if `types` is "all". Default: 256. */
   readonly maxTypes?: number | undefined;
-  /** Default: 4096. */
+  /** Default: four times `maxInstances`. */
   readonly maxRecordsPerInterface?: number | undefined;
   /** Records from one source address. Default: 512. */
   readonly maxRecordsPerHost?: number | undefined;
@@ -57,6 +58,8 @@ const FAMILIES = [4, 6] as const;
 interface Port {
   interface: NetworkInterface;
   isInScope: (source: string) => boolean;
+  /** That a limit was reached has been told. */
+  isOverflowTold: boolean;
   readonly browser: Browser;
   readonly links: Map<Family, { readonly link: Link; readonly address: string; readonly state: { isBroken: boolean } }>;
 }
@@ -64,7 +67,7 @@ interface Port {
 class MdnsGateway implements Gateway {
   readonly name = "mdns";
   private readonly browse: readonly BrowseName[] | "all";
-  private readonly limits: BrowserLimits;
+  private readonly limits: LinkLimits;
   private readonly pollMs: number;
   private readonly log: Logger;
   private readonly instances: Instances;
@@ -83,10 +86,11 @@ class MdnsGateway implements Gateway {
     this.log = prefixed(context.log, () => "mdns: ");
     this.browse = options.types === "all" ? "all" : options.types.map(browseOption);
     this.pollMs = 1000 * positive("interfacePollSeconds", options.interfacePollSeconds, 5);
+    const maxInstances = positive("maxInstances", options.maxInstances, 1024);
     this.limits = {
-      instances: positive("maxInstances", options.maxInstances, 1024),
+      instances: maxInstances,
       types: positive("maxTypes", options.maxTypes, 256),
-      records: positive("maxRecordsPerInterface", options.maxRecordsPerInterface, 4096),
+      records: positive("maxRecordsPerInterface", options.maxRecordsPerInterface, 4 * maxInstances),
       recordsPerSource: positive("maxRecordsPerHost", options.maxRecordsPerHost, 512),
       ttlSeconds: positive("maxTtlSeconds", options.maxTtlSeconds, 4500),
     };
@@ -115,12 +119,13 @@ class MdnsGateway implements Gateway {
     this.pollTimer = this.context.timers.after("mdns interfaces", this.pollMs, () => this.poll());
     const present = new Map(this.wantedInterfaces().map((found) => [`${found.name} ${found.index}`, found]));
     // New ones first: an interface that was created anew then shows its services before the old one's are missed.
-    for (const [key, found] of present) this.refresh(this.ports.get(key) ?? this.open(key, found), found);
+    for (const [key, found] of present) this.adjust(this.ports.get(key) ?? this.open(key, found), found);
     for (const [key, port] of this.ports) {
       if (present.has(key)) continue;
       this.log.info(() => `${port.interface.name} is gone.`);
       void this.close(key);
     }
+    for (const port of this.ports.values()) this.tellOverflow(port);
     if (this.ports.size === 0 && !this.isWaiting) this.log.info(() => "waiting for a network interface.");
     this.isWaiting = this.ports.size === 0;
   }
@@ -137,6 +142,7 @@ class MdnsGateway implements Gateway {
     const port: Port = {
       interface: found,
       isInScope: linkScope(found),
+      isOverflowTold: false,
       links: new Map(),
       browser: new Browser({
         interfaceName: found.name,
@@ -158,7 +164,7 @@ class MdnsGateway implements Gateway {
   }
 
   /** Brings the links of an interface in line with its addresses; asks anew if any of these changed. */
-  private refresh(port: Port, found: NetworkInterface): void {
+  private adjust(port: Port, found: NetworkInterface): void {
     let isChanged = port.links.size === 0 || JSON.stringify(port.interface) !== JSON.stringify(found);
     port.interface = found;
     if (isChanged) port.isInScope = linkScope(found);
@@ -200,6 +206,16 @@ class MdnsGateway implements Gateway {
       log: this.log,
     });
     port.links.set(family, { link, address, state });
+  }
+
+  private tellOverflow(port: Port): void {
+    const { refused, records, instances } = port.browser.counts;
+    if (refused === 0 || port.isOverflowTold) return;
+    port.isOverflowTold = true;
+    this.log.warning(
+      () =>
+        `${port.interface.name}: more is announced than a limit allows; ${instances} instances (${records} records) kept.`,
+    );
   }
 
   private async close(key: string): Promise<void> {

@@ -7,7 +7,7 @@
 
 import type { Random, Timer, Timers } from "../../core/clock.js";
 import type { Publications } from "../publications.js";
-import type { InstanceView } from "./browser.js";
+import type { InstanceView } from "./link-state.js";
 import { nameKey } from "./names.js";
 import { dataKey } from "./records.js";
 import { serviceId, serviceProperties, TTL_SECONDS } from "./translation.js";

@@ -2,14 +2,15 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Browser, type BrowserLimits } from "../../../src/gateway/mdns/browser.js";
+import { Browser } from "../../../src/gateway/mdns/browser.js";
+import type { LinkLimits } from "../../../src/gateway/mdns/link-state.js";
 import { MESSAGE_BYTES_LIMIT, type QueryMessage } from "../../../src/gateway/mdns/questions.js";
 import type { HeardRecord } from "../../../src/gateway/mdns/records.js";
 import { parseBrowseName } from "../../../src/gateway/mdns/service-names.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { addressRecord, instance, messageBytes, pointerRecord, srvRecord, txtRecord } from "./records.js";
 
-const LIMITS: BrowserLimits = { ttlSeconds: 4500, records: 4096, recordsPerSource: 4096, instances: 1024, types: 256 };
+const LIMITS: LinkLimits = { ttlSeconds: 4500, records: 4096, recordsPerSource: 4096, instances: 1024, types: 256 };
 const META = "_services._dns-sd._udp.local";
 
 class Bench {
@@ -20,7 +21,7 @@ class Bench {
   readonly changed: string[] = [];
   readonly browser: Browser;
 
-  constructor(types: string[] | "all" = ["_x._tcp"], limits: Partial<BrowserLimits> = {}) {
+  constructor(types: string[] | "all" = ["_x._tcp"], limits: Partial<LinkLimits> = {}) {
     this.browser = new Browser({
       interfaceName: "eth0",
       browse: types === "all" ? "all" : types.map(parseBrowseName),
