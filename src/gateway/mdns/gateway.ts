@@ -54,6 +54,9 @@ export function mdnsGateway(
 
 const FAMILIES = [4, 6] as const;
 
+/** A link that keeps breaking is tried again after 2^6 looks at most. */
+const RETRY_DOUBLINGS = 6;
+
 /** One interface that is in use. */
 interface Port {
   interface: NetworkInterface;
@@ -72,8 +75,9 @@ class MdnsGateway implements Gateway {
   private readonly log: Logger;
   private readonly instances: Instances;
   private readonly ports = new Map<string, Port>();
-  /** Interfaces whose trouble has been told; it is told again after they worked. */
-  private readonly troubled = new Set<string>();
+  /** Links that broke and have not brought anything since, by interface and family. */
+  private readonly troubles = new Map<string, { failures: number; retryAtMs: number }>();
+  private isListTroubleTold = false;
   private pollTimer: Timer | undefined;
   private isWaiting = false;
 
@@ -117,7 +121,9 @@ class MdnsGateway implements Gateway {
   /** Compares the interfaces in use with those the machine has now. */
   private poll(): void {
     this.pollTimer = this.context.timers.after("mdns interfaces", this.pollMs, () => this.poll());
-    const present = new Map(this.wantedInterfaces().map((found) => [`${found.name} ${found.index}`, found]));
+    const wanted = this.wantedInterfaces();
+    if (!wanted) return;
+    const present = new Map(wanted.map((found) => [`${found.name} ${found.index}`, found]));
     // New ones first: an interface that was created anew then shows its services before the old one's are missed.
     for (const [key, found] of present) this.adjust(this.ports.get(key) ?? this.open(key, found), found);
     for (const [key, port] of this.ports) {
@@ -130,11 +136,18 @@ class MdnsGateway implements Gateway {
     this.isWaiting = this.ports.size === 0;
   }
 
-  private wantedInterfaces(): NetworkInterface[] {
+  /** `undefined`: the system did not tell (no free descriptor, say); then all stays as it is. */
+  private wantedInterfaces(): NetworkInterface[] | undefined {
     const { interfaces } = this.options;
-    return this.environment
-      .listInterfaces()
-      .filter(({ name, isLoopback }) => (interfaces ? interfaces.includes(name) : !isLoopback));
+    try {
+      const found = this.environment.listInterfaces();
+      this.isListTroubleTold = false;
+      return found.filter(({ name, isLoopback }) => (interfaces ? interfaces.includes(name) : !isLoopback));
+    } catch (error) {
+      if (!this.isListTroubleTold) this.log.warning(() => `cannot list the interfaces: ${(error as Error).message}`);
+      this.isListTroubleTold = true;
+      return undefined;
+    }
   }
 
   private open(key: string, found: NetworkInterface): Port {
@@ -165,7 +178,7 @@ class MdnsGateway implements Gateway {
 
   /** Brings the links of an interface in line with its addresses; asks anew if any of these changed. */
   private adjust(port: Port, found: NetworkInterface): void {
-    let isChanged = port.links.size === 0 || JSON.stringify(port.interface) !== JSON.stringify(found);
+    let isChanged = JSON.stringify(port.interface) !== JSON.stringify(found);
     port.interface = found;
     if (isChanged) port.isInScope = linkScope(found);
     for (const family of FAMILIES) {
@@ -173,7 +186,7 @@ class MdnsGateway implements Gateway {
       const addresses = found.addresses.filter((candidate) => candidate.family === family);
       const isUsable =
         present && !present.state.isBroken && addresses.some(({ address }) => address === present.address);
-      if (isUsable) continue;
+      if (isUsable || this.isTooEarly(port, family)) continue;
       if (present) {
         port.links.delete(family);
         void present.link.close();
@@ -186,26 +199,39 @@ class MdnsGateway implements Gateway {
   }
 
   private openFamily(port: Port, family: Family, address: string): void {
-    const place = `${port.interface.name}, IPv${family}`;
+    const place = placeOf(port, family);
     const state = { isBroken: false };
     const link = this.environment.openLink({
       family,
       interface: port.interface,
       isInScope: (source) => port.isInScope(source),
       onRecords: (records, source) => {
-        this.troubled.delete(place);
+        this.troubles.delete(place);
         port.browser.receive(records, source);
       },
       onBroken: (error) => {
-        state.isBroken = true; // the next poll opens another one
-        const text = () => `${place}: ${error.message}; trying again every ${this.pollMs / 1000} s.`;
-        if (this.troubled.has(place)) this.log.debug(text);
-        else this.log.warning(text);
-        this.troubled.add(place);
+        if (state.isBroken) return;
+        state.isBroken = true;
+        this.onTrouble(place, error);
       },
       log: this.log,
     });
     port.links.set(family, { link, address, state });
+  }
+
+  /** The link is opened anew after 5, 10, 20 … 320 s: each opening starts the questions again, which must not be a storm. */
+  private onTrouble(place: string, error: Error): void {
+    const failures = (this.troubles.get(place)?.failures ?? 0) + 1;
+    const delayMs = this.pollMs * 2 ** Math.min(failures - 1, RETRY_DOUBLINGS);
+    this.troubles.set(place, { failures, retryAtMs: this.context.clock.monotonicMs() + delayMs });
+    const text = () => `${place}: ${error.message}; trying again in ${delayMs / 1000} s.`;
+    if (failures === 1) this.log.warning(text);
+    else this.log.debug(text);
+  }
+
+  private isTooEarly(port: Port, family: Family): boolean {
+    const trouble = this.troubles.get(placeOf(port, family));
+    return trouble !== undefined && this.context.clock.monotonicMs() < trouble.retryAtMs;
   }
 
   private tellOverflow(port: Port): void {
@@ -222,9 +248,15 @@ class MdnsGateway implements Gateway {
     const port = this.ports.get(key);
     if (!port) return;
     this.ports.delete(key);
+    for (const family of port.links.keys()) this.troubles.delete(placeOf(port, family));
     port.browser.stop();
     await Promise.all([...port.links.values()].map(({ link }) => link.close()));
   }
+}
+
+/** A link's name in the log; with the number, since an interface that is created anew starts without its past. */
+function placeOf({ interface: { name, index } }: Port, family: Family): string {
+  return `${name} (number ${index}), IPv${family}`;
 }
 
 function browseOption(type: string, i: number): BrowseName {

@@ -41,6 +41,8 @@ class Bench {
   /** Open links, by interface, index and family: `eth0#2/4`. */
   readonly links = new Map<string, LinkOptions>();
   queries = 0;
+  broken: LinkOptions | undefined;
+  listError: Error | undefined;
 
   constructor(
     options: Partial<MdnsGatewayOptions> = {},
@@ -53,7 +55,10 @@ class Bench {
       { types: ["_x._tcp"], ...options },
       { directory, clock, timers: clock, random: () => 0.5, log: SILENT },
       {
-        listInterfaces: () => this.interfaces,
+        listInterfaces: () => {
+          if (this.listError) throw this.listError;
+          return this.interfaces;
+        },
         openLink: (link) => {
           const key = `${link.interface.name}#${link.interface.index}/${link.family}`;
           this.links.set(key, link);
@@ -217,6 +222,35 @@ test("a link that breaks is opened again at the next look", async () => {
   await bench.during(5000);
   assert.is.not(bench.links.get("eth0#2/4"), before);
   assert.is(bench.links.size, 2);
+});
+
+test("a link that keeps breaking is tried ever more rarely, and causes no storm of questions", async () => {
+  const bench = new Bench();
+  let opened = 0;
+  for (let second = 0; second < 3600; second++) {
+    const link = bench.links.get("eth0#2/6")!;
+    if (link !== bench.broken) {
+      opened++;
+      bench.broken = link;
+      link.onBroken(new Error("bind EADDRNOTAVAIL"));
+      link.onBroken(new Error("send EADDRNOTAVAIL"));
+    }
+    await bench.during(1000);
+  }
+  assert.ok(opened >= 8 && opened <= 20, `${opened} times in an hour`);
+  assert.ok(bench.queries < 200, `${bench.queries} queries`);
+});
+
+test("while the interfaces cannot be listed all stays as it is", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(1000);
+  bench.listError = new Error("EMFILE");
+  assert.equal(await bench.during(20_000), []);
+  bench.listError = undefined;
+  bench.interfaces = [LO, ETH0, ETH1];
+  await bench.during(5000);
+  assert.is(bench.links.size, 3);
 });
 
 test("stop closes all links, leaves no timer, and leaves the directory as it is", async () => {
