@@ -71,7 +71,11 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     },
   });
   const name = (client: Client | null) => JSON.stringify(client?.id ?? "a client without a name");
-  broker.on("clientError", (client, error) => log.info(() => `Embedded broker: ${name(client)}: ${error.message}.`));
+  broker.on("clientError", (client, error) => {
+    // a client that just vanished is nothing an operator would act on
+    const level = (error as NodeJS.ErrnoException).code === "ECONNRESET" ? "debug" : "info";
+    log[level](() => `Embedded broker: ${name(client)}: ${error.message}.`);
+  });
   broker.on("connectionError", (_client, error) => log.debug(() => `Embedded broker: ${error.message}.`));
   broker.on(
     "error" as "closed",

@@ -165,6 +165,7 @@ export class BrokerConnection {
       client.on("disconnect", (packet) => {
         const why = packet.reasonCode === 142 ? ` (${this.rival()})` : "";
         reason ??= `the broker said DISCONNECT, reason code ${packet.reasonCode}${why}`;
+        client.stream?.destroy();
       });
       client.on("close", over);
       client.on("connect", () => this.connected(client));
@@ -194,7 +195,7 @@ export class BrokerConnection {
       const filter = this.filters[index];
       client.subscribe(filter, { qos: 0 }, (error, granted) => {
         const refused = error ?? granted?.find(({ qos }) => qos >= 0x80);
-        if (refused) {
+        if (refused && client.connected) {
           this.context.log.warning(() => `MQTT broker ${this.address.text}: refused the subscription to ${filter}.`);
         }
         next(index + 1);
