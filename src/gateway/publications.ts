@@ -24,6 +24,8 @@ interface Publication {
   /** Of the last publish; each change adds one first. */
   generation: bigint;
   busy: boolean;
+  /** The last publish was refused, which has been told. */
+  refused: boolean;
 }
 
 export interface PublicationsOptions {
@@ -63,6 +65,7 @@ export class Publications {
         told: undefined,
         generation: BigInt(nowMs) - 1n,
         busy: false,
+        refused: false,
       };
       this.publications.set(id, publication);
     }
@@ -134,18 +137,29 @@ export class Publications {
     ttlSeconds: bigint,
     properties: Properties,
   ): Promise<boolean> {
-    const { directory, log } = this.options;
+    const { directory } = this.options;
     for (let attempt = 0; attempt < 3; attempt++) {
       const outcome = await directory.publish({ id, generation: publication.generation, ttlSeconds, properties });
-      if (outcome === "ok") return true;
+      if (outcome === "ok") {
+        publication.refused = false;
+        return true;
+      }
       if (outcome !== "old-generation" && outcome !== "same-generation-but-different") {
-        log.warning(() => `Service ${id.toString(16)} was refused: ${outcome}.`);
+        this.tellRefusal(publication, () => `Service ${id.toString(16)} was refused: ${outcome}.`);
         return false;
       }
       const present = await directory.find(id);
       publication.generation = (present ? present.generation : publication.generation) + 1n;
     }
-    log.warning(() => `Service ${id.toString(16)} was refused three times: somebody else keeps changing it.`);
+    const text = () => `Service ${id.toString(16)} was refused three times: somebody else keeps changing it.`;
+    this.tellRefusal(publication, text);
     return false;
+  }
+
+  /** A warning for the first refusal; an announcer that changes all the time shall not fill the log. */
+  private tellRefusal(publication: Publication, text: () => string): void {
+    if (publication.refused) this.options.log.debug(text);
+    else this.options.log.warning(text);
+    publication.refused = true;
   }
 }

@@ -123,6 +123,9 @@ test("a refusal is told and not repeated; what is wanted next is sent", async ()
   await answered();
   assert.equal(complaints, ["Service 1 was refused: permission-denied."]);
   assert.equal(directory.calls, ["publish a"]);
+  publications.publish(1n, 60n, A3);
+  await answered();
+  assert.is(complaints.length, 1, "told once");
   directory.refusal = undefined;
   publications.publish(1n, 60n, A2);
   await answered();

@@ -101,6 +101,7 @@ class MdnsGateway implements Gateway {
     this.instances = new Instances({
       scope: options.scope ?? "local",
       publications: new Publications({ directory, clock, log: this.log, limit: this.limits.instances }),
+      clock,
       timers,
       random,
       views: (key) => [...this.ports.values()].flatMap(({ browser }) => browser.view(key) ?? []),

@@ -5,7 +5,8 @@
  * withdrawal waits longer: many hosts say goodbye only to announce the same instance anew.
  */
 
-import type { Random, Timer, Timers } from "../../core/clock.js";
+import type { Clock, Random, Timer, Timers } from "../../core/clock.js";
+import { type Properties, sameProperties } from "../../core/properties.js";
 import type { Publications } from "../publications.js";
 import type { InstanceView } from "./link-state.js";
 import { nameKey } from "./names.js";
@@ -15,6 +16,7 @@ import { serviceId, serviceProperties, TTL_SECONDS } from "./translation.js";
 export interface InstancesOptions {
   readonly scope: string;
   readonly publications: Pick<Publications, "publish" | "withdraw">;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
   /** What each interface shows of an instance now; incomplete instances are left out. */
@@ -23,12 +25,18 @@ export interface InstancesOptions {
 
 interface Published {
   readonly id: bigint;
-  readonly interfaces: readonly string[];
+  properties: Properties;
+  interfaces: readonly string[];
+  changedMs: number;
+  /** Runs while a change waits for its turn. */
+  change: Timer | undefined;
   /** Runs while no interface shows the instance any more. */
   withdrawal: Timer | undefined;
 }
 
 const GATHER_MS = 100;
+/** One service changes at most once in this time; honest hosts do not announce more often (RFC 6762, section 6). */
+const CHANGE_GAP_MS = 1000;
 const HOLD_MS = { least: 1500, most: 2000 };
 
 export class Instances {
@@ -52,32 +60,60 @@ export class Instances {
   /** Leaves the directory as it is and does nothing more. */
   stop(): void {
     this.gathering?.cancel();
-    for (const { withdrawal } of this.published.values()) withdrawal?.cancel();
+    this.gathering = undefined;
+    for (const { change, withdrawal } of this.published.values()) {
+      change?.cancel();
+      withdrawal?.cancel();
+    }
     this.changed.clear();
     this.published.clear();
   }
 
   private settle(key: string): void {
-    const before = this.published.get(key);
-    const views = agreeing(this.options.views(key), before?.interfaces ?? []);
-    if (!views) {
-      if (before) before.withdrawal ??= this.withdrawLater(key, before.id);
-      return;
-    }
-    before?.withdrawal?.cancel();
-    const id = before?.id ?? serviceId(this.options.scope, key);
-    const interfaces = views.map(({ interfaceName }) => interfaceName);
-    const { publications, scope } = this.options;
-    if (publications.publish(id, TTL_SECONDS, serviceProperties(scope, views))) {
-      this.published.set(key, { id, interfaces, withdrawal: undefined });
+    const { scope, views: viewsOf } = this.options;
+    const published = this.published.get(key);
+    const views = agreeing(viewsOf(key), published?.interfaces ?? []);
+    if (views) {
+      const properties = serviceProperties(scope, views);
+      const interfaces = views.map(({ interfaceName }) => interfaceName);
+      if (published) this.update(key, published, properties, interfaces);
+      else this.publish(key, properties, interfaces);
+    } else if (published) {
+      published.withdrawal ??= this.withdrawLater(key, published);
     }
   }
 
-  private withdrawLater(key: string, id: bigint): Timer {
+  private publish(key: string, properties: Properties, interfaces: readonly string[]): void {
+    const { publications, scope, clock } = this.options;
+    const id = serviceId(scope, key);
+    if (!publications.publish(id, TTL_SECONDS, properties)) return;
+    const changedMs = clock.monotonicMs();
+    this.published.set(key, { id, properties, interfaces, changedMs, change: undefined, withdrawal: undefined });
+  }
+
+  private update(key: string, published: Published, properties: Properties, interfaces: readonly string[]): void {
+    const { publications, timers, clock } = this.options;
+    published.withdrawal?.cancel();
+    published.withdrawal = undefined;
+    if (sameProperties(published.properties, properties)) return;
+    const waitMs = published.changedMs + CHANGE_GAP_MS - clock.monotonicMs();
+    if (waitMs > 0) {
+      published.change ??= timers.after("mdns change", waitMs, () => {
+        published.change = undefined;
+        this.settle(key);
+      });
+      return;
+    }
+    Object.assign(published, { properties, interfaces, changedMs: clock.monotonicMs() });
+    publications.publish(published.id, TTL_SECONDS, properties);
+  }
+
+  private withdrawLater(key: string, published: Published): Timer {
     const holdMs = HOLD_MS.least + this.options.random() * (HOLD_MS.most - HOLD_MS.least);
     return this.options.timers.after("mdns withdraw", holdMs, () => {
+      published.change?.cancel();
       this.published.delete(key);
-      this.options.publications.withdraw(id);
+      this.options.publications.withdraw(published.id);
     });
   }
 }

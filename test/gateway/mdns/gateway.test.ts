@@ -116,6 +116,21 @@ test("the same again is no new generation; a difference is one", async () => {
   assert.ok(bench.generations()[0] > first);
 });
 
+test("a host that changes all the time causes one update a second, and the last state is shown", async () => {
+  const bench = new Bench();
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(5000);
+  const calls: string[] = [];
+  for (let i = 1; i <= 100; i++) {
+    bench.hear("eth0#2/4", txtRecord("a", [`v=${i}`]));
+    calls.push(...(await bench.during(100)));
+  }
+  assert.ok(calls.length >= 9 && calls.length <= 11, calls.join());
+  await bench.during(1000);
+  assert.equal(bench.shown("txt.v"), ["100"]);
+  assert.equal(await bench.during(10_000), []);
+});
+
 test("a goodbye is followed by the withdrawal after 1 s of grace and 1.5 to 2 s of patience", async () => {
   const bench = new Bench();
   bench.hear("eth0#2/4", ...instance("a"));
