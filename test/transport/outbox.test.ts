@@ -123,7 +123,7 @@ test("the longest message fits; a longer one is refused and harms nothing", () =
   const outlet = new RecordingOutlet("a");
   outbox.enter();
   send(outbox, outlet, "before");
-  for (const length of [MAX_SENT_LENGTH + 1, 2 ** 31, Number.POSITIVE_INFINITY, Number.NaN]) {
+  for (const length of [MAX_SENT_LENGTH + 1, 2 ** 31, Number.POSITIVE_INFINITY]) {
     assert.throws(
       () => outbox.begin(length),
       (error: TransportError) => error.code === "EMSGSIZE",
