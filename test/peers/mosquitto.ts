@@ -96,6 +96,7 @@ export class Mosquitto {
     client.stderr.on("data", (text) => {
       said += text;
     });
+    client.stdin.on("error", () => {}); // if it ended early; its exit code tells why
     client.stdin.end(payload);
     const [code] = await once(client, "close");
     this.clients.delete(client);
@@ -157,7 +158,7 @@ export class Mosquitto {
 
   private config(): string {
     const { persistence, secure } = this.options;
-    const lines = ["user root", `listener ${this.port} ${this.host}`, "max_queued_messages 0", "log_type error"];
+    const lines = ["user root", `listener ${this.port} ${this.host}`, "log_type error"];
     if (persistence)
       lines.push(
         "persistence true",

@@ -29,7 +29,7 @@ export interface MqttGatewayOptions {
   readonly keepaliveSeconds?: number;
   /** The topic below which devices announce themselves. Default: `sd1`. */
   readonly root?: string;
-  /** Gateways of one site give a device the same id. Default: `default`. */
+  /** Gateways of one site give a device the same id. Default: `local`. */
   readonly site?: string;
   /** For kinds not named in `onLossOfKind`. Default: `withdraw`. */
   readonly onLoss?: OnLoss;
@@ -57,7 +57,7 @@ class MqttGateway implements Gateway {
 
   constructor(options: MqttGatewayOptions, context: GatewayContext) {
     const { clock, timers, random, log } = context;
-    this.site = checkedSite(options.site ?? "default");
+    this.site = checkedSite(options.site ?? "local");
     this.log = log;
     this.topics = topicsBelow(options.root ?? "sd1");
     this.complaints = new Complaints(clock, log);

@@ -38,12 +38,12 @@ for (const root of ["", "/sd1", "sd1/", "sd+", "#", "a/#", "$SYS", "a\nb", "x".r
     assert.throws(() => checkedRoot(root), /MQTT root topic/));
 }
 
-// sha256("default" 00 "sd1" 00 "a1b2c3d4e5f6"), computed with coreutils' sha256sum; its first 63 bits
+// sha256("local" 00 "sd1" 00 "a1b2c3d4e5f6"), computed with coreutils' sha256sum; its first 63 bits
 test("the id of a service is what SHA-256 says", () => {
-  assert.is(serviceId("default", "a1b2c3d4e5f6"), 0x91bcb2b745cff9ffn >> 1n);
-  assert.is.not(serviceId("default", "x"), serviceId("other", "x"));
+  assert.is(serviceId("local", "a1b2c3d4e5f6"), 0x4a4e2bb933ff7359n >> 1n);
+  assert.is.not(serviceId("local", "x"), serviceId("other", "x"));
   for (let n = 0; n < 1000; n++) {
-    const id = serviceId("default", `d${n}`);
+    const id = serviceId("local", `d${n}`);
     assert.ok(id > 0n && id < 2n ** 63n);
   }
 });
