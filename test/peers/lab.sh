@@ -1,11 +1,10 @@
 #!/bin/bash
 # A small network in anonymous namespaces: hosts on bridges br0 and br1, avahi-daemons on hosts, commands from stdin.
-# Started by lab.ts as `unshare -mn --pid --fork --kill-child --mount-proc bash lab.sh` (with -Ur if not root); ending
+# Started by lab.ts as `unshare -mn --pid --fork --kill-child --mount-proc bash lab.sh FOLDER` (with -Ur if not root); ending
 # that process removes everything. Each line of stdin is run here; then "lab: <exit status>" is printed.
 # What programs under test print to descriptor 3 goes to the test unmixed.
 set -u
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
+D=$1 # an empty folder; lab.ts removes it
 declare -A NS
 
 # host NAME NUMBER: a namespace with eth0 = 10.77.0.NUMBER on br0. No default route, as on an isolated gateway.

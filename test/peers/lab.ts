@@ -1,6 +1,8 @@
 /** A network of namespaces with avahi-daemons in it (lab.sh), steered from a test. */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -20,6 +22,7 @@ export function missingForLab(): string | undefined {
 }
 
 export class Lab {
+  private readonly folder = mkdtempSync(join(tmpdir(), "pathfinder-lab-"));
   private readonly child: ChildProcess;
   private waiting: ((line: string | undefined) => void) | undefined;
   private output: string[] = [];
@@ -27,7 +30,7 @@ export class Lab {
   onLine: (line: string) => void = () => {};
 
   private constructor() {
-    this.child = spawn("unshare", [...UNSHARE, "bash", join(ROOT, "test/peers/lab.sh")], {
+    this.child = spawn("unshare", [...UNSHARE, "bash", join(ROOT, "test/peers/lab.sh"), this.folder], {
       stdio: ["pipe", "pipe", "inherit", "pipe"],
     });
     createInterface({ input: this.child.stdout! }).on("line", (line) => {
@@ -50,11 +53,12 @@ export class Lab {
     return this.answer(line);
   }
 
-  stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.child.once("close", () => resolve());
+  async stop(): Promise<void> {
+    await new Promise((resolve) => {
+      this.child.once("close", resolve);
       this.child.kill("SIGKILL"); // --kill-child: takes everything in it along
     });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   private answer(what: string): Promise<string> {
