@@ -10,7 +10,7 @@ import { RecordBuilder, toProperties } from "../core/record.js";
 import { toBigInt } from "../core/uint63.js";
 import { connect } from "../transport/index.js";
 import { Outbox } from "../transport/outbox.js";
-import type { Connection, TransportError } from "../transport/transport.js";
+import { type Connection, MAX_MESSAGE_LENGTH, TransportError } from "../transport/transport.js";
 import {
   ACCEPT,
   CLIENTS,
@@ -36,6 +36,9 @@ import {
 import { ProtocolError } from "../wire/protocol-error.js";
 import { encodeMessage, type RequestFields } from "../wire/requests.js";
 import { type Message, Scanner } from "../wire/scanner.js";
+
+export { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
+export { ProtocolError } from "../wire/protocol-error.js";
 
 /** The server refused a request. Applications match on `failReason`, never on the text. */
 export class RequestError extends Error {
@@ -95,7 +98,10 @@ interface Transaction {
 const number = (message: Message, field: number): bigint => toBigInt(message.hi(field), message.lo(field));
 
 export class Session {
-  /** Settles when the session has ended; with an error unless `close` was called or the server closed in order. */
+  /**
+   * Settles when the session has ended: with `undefined` if `close` was called, else with the reason (a
+   * `SessionClosedError` if the server left in order).
+   */
   readonly closed: Promise<Error | undefined>;
   private readonly transactions = new Map<bigint, Transaction>();
   private readonly builder = new RecordBuilder(new PairHash(0, 0));
@@ -104,7 +110,7 @@ export class Session {
   private connection!: Connection;
   private nextTaId = 0n;
   private version = MAX_VERSION;
-  private ended: Error | undefined;
+  private endedBy: Error | undefined;
   private settleClosed!: (error: Error | undefined) => void;
 
   private constructor(options: SessionOptions) {
@@ -121,7 +127,7 @@ export class Session {
   static async connect(address: string, options: SessionOptions): Promise<Session> {
     const session = new Session(options);
     const { signal } = options;
-    session.connection = await connect(address, {
+    const connecting = connect(address, {
       outbox: session.outbox,
       listener: {
         onMessage: (bytes, start, end) => session.onMessage(bytes, start, end),
@@ -131,9 +137,13 @@ export class Session {
       ...(signal ? { signal } : {}),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     });
+    session.connection = await connecting.catch((error: unknown) => {
+      throw signal?.aborted ? signal.reason : error;
+    });
     const onAbort = () => session.end(signal!.reason as Error);
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
+      signal?.throwIfAborted(); // it may have come between the connection and the listener
       await session.request(
         HELLO,
         {
@@ -142,7 +152,7 @@ export class Session {
           "protocol-maximum-version": BigInt(options.maxVersion ?? MAX_VERSION),
         },
         (message) => {
-          session.version = Number(number(message, F.version));
+          session.version = session.negotiated(message, options);
         },
       );
       if (session.version >= 3) session.connection.setKeepalive(false);
@@ -255,6 +265,13 @@ export class Session {
   /** Leaves at once: what is published becomes orphans. Twice is harmless. */
   close(): void {
     this.end(undefined);
+    // Garbage may have ended the session before its connection was handed over.
+    this.connection.close();
+  }
+
+  /** Why the session is over; `undefined` while it is not. */
+  get ended(): Error | undefined {
+    return this.endedBy;
   }
 
   // --- transactions -------------------------------------------------------------------------------------------------
@@ -286,12 +303,18 @@ export class Session {
 
   private start(command: number, fields: RequestFields, transaction: Transaction): bigint {
     const taId = this.nextTaId++;
-    if (this.ended) {
-      transaction.onFail(this.ended);
+    if (this.endedBy) {
+      transaction.onFail(this.endedBy);
+      return taId;
+    }
+    const message = encodeMessage(command, taId, "request", fields);
+    if (message.length > MAX_MESSAGE_LENGTH) {
+      const limit = `${message.length} bytes, of which a server reads at most ${MAX_MESSAGE_LENGTH}`;
+      transaction.onFail(new TransportError("EMSGSIZE", `${COMMANDS[command].name} request of ${limit}`));
       return taId;
     }
     this.transactions.set(taId, transaction);
-    this.send(encodeMessage(command, taId, "request", fields));
+    this.send(message);
     return taId;
   }
 
@@ -305,7 +328,7 @@ export class Session {
     try {
       this.dispatch(this.scanner.scan(bytes, start, end, MAX_VERSION));
     } catch (error) {
-      this.end(error instanceof ProtocolError ? error : (error as Error));
+      this.end(error as Error);
     }
   }
 
@@ -325,8 +348,8 @@ export class Session {
         transaction.onNotify?.(message);
         break;
       case COMPLETE:
+        transaction.onComplete(message); // first: if it throws, the transaction fails with the others
         this.transactions.delete(taId);
-        transaction.onComplete(message);
         break;
       case FAIL: {
         this.transactions.delete(taId);
@@ -340,16 +363,22 @@ export class Session {
   }
 
   private onClose(error: TransportError | undefined): void {
-    this.end(error ?? (this.ended ? undefined : new SessionClosedError("the server closed the connection")));
+    this.end(error ?? (this.endedBy ? undefined : new SessionClosedError("the server closed the connection")));
   }
 
   private end(error: Error | undefined): void {
-    if (this.ended) return;
-    this.ended = error ?? new SessionClosedError("the session was closed");
+    if (this.endedBy) return;
+    this.endedBy = error ?? new SessionClosedError("the session was closed");
     this.connection?.close();
-    for (const transaction of this.transactions.values()) transaction.onFail(this.ended);
+    for (const transaction of this.transactions.values()) transaction.onFail(this.endedBy);
     this.transactions.clear();
     this.settleClosed(error);
+  }
+
+  private negotiated(message: Message, { minVersion = MIN_VERSION, maxVersion = MAX_VERSION }: SessionOptions): number {
+    const version = Number(number(message, F.version));
+    if (version >= minVersion && version <= maxVersion) return version;
+    throw new ProtocolError(`hello complete: version ${version} was not offered (${minVersion} to ${maxVersion})`);
   }
 
   // --- contents -----------------------------------------------------------------------------------------------------

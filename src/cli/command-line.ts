@@ -1,0 +1,220 @@
+/**
+ * The command line of pafc (pafd-and-pafc.md, 3): options, address and command to an `Invocation`. Nothing is opened and
+ * nothing printed here. Options before the command are the reference's; each command has its own behind it.
+ */
+
+import { parseArgs } from "node:util";
+import { MAX_VERSION, MIN_VERSION } from "../client/session.js";
+import type { Properties } from "../core/properties.js";
+import { parseFilterArgument, parseInteger, parseProperties, parseSeconds } from "./arguments.js";
+import { parseId } from "./ids.js";
+import { UsageError } from "./usage-error.js";
+
+export type Command =
+  | { readonly name: "services"; readonly filter?: string }
+  | { readonly name: "subscribe"; readonly filter?: string }
+  | { readonly name: "subscriptions" }
+  | { readonly name: "clients" }
+  | { readonly name: "unpublish"; readonly serviceId: bigint }
+  | { readonly name: "ping"; readonly count: number; readonly intervalSeconds: number }
+  | {
+      readonly name: "publish";
+      /** Absent: one is made up. */
+      readonly serviceId?: bigint;
+      readonly generation: bigint;
+      readonly ttlSeconds: bigint;
+      readonly properties: Properties;
+      /** Leave at once, so that the service becomes an orphan. */
+      readonly leave: boolean;
+    };
+
+export interface Invocation {
+  readonly kind: "run";
+  readonly address: string;
+  /** Absent: one is made up. */
+  readonly clientId?: bigint;
+  readonly versions: { readonly min: number; readonly max: number };
+  readonly timeoutSeconds: number;
+  readonly json: boolean;
+  readonly command: Command;
+}
+
+export const COMMANDS = ["services", "subscriptions", "clients", "publish", "unpublish", "subscribe", "ping"] as const;
+type CommandName = (typeof COMMANDS)[number];
+
+interface Option {
+  readonly short?: string;
+  readonly argument?: true;
+}
+type Options = Readonly<Record<string, Option>>;
+
+const ANYWHERE: Options = { json: {}, timeout: { argument: true }, help: { short: "h" } };
+/** The last three are the reference's and come with its interactive client. */
+const BEFORE_COMMAND: Options = {
+  ...ANYWHERE,
+  "client-id": { short: "i", argument: true },
+  protocol: { short: "p", argument: true },
+  version: {},
+  "list-domains": { short: "l" },
+  addresses: { short: "a" },
+  "server-index": { short: "n", argument: true },
+};
+const NOT_YET = ["list-domains", "addresses", "server-index"];
+
+const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
+  services: ANYWHERE,
+  subscriptions: ANYWHERE,
+  clients: ANYWHERE,
+  unpublish: ANYWHERE,
+  subscribe: ANYWHERE,
+  ping: { ...ANYWHERE, count: { short: "c", argument: true }, interval: { short: "i", argument: true } },
+  publish: {
+    ...ANYWHERE,
+    id: { argument: true },
+    generation: { argument: true },
+    ttl: { argument: true },
+    leave: {},
+  },
+};
+
+const DEFAULT_TIMEOUT = "10";
+/** Just under what a native timer can wait, 2^31 ms. */
+const LONGEST_SECONDS = 2_000_000;
+
+/** `argv` without node and script. Throws a `UsageError`. */
+export function parseCommandLine(
+  argv: readonly string[],
+): Invocation | { readonly kind: "help" } | { readonly kind: "version" } {
+  const at = commandIndex(argv);
+  const before = splitWords(argv.slice(0, at), BEFORE_COMMAND);
+  const notYet = NOT_YET.find((name) => before.values.has(name));
+  if (notYet !== undefined) {
+    throw new UsageError([`Option -${BEFORE_COMMAND[notYet].short} (domain files) is not supported yet; ${WORKS_NOW}`]);
+  }
+  if (before.values.has("help")) return { kind: "help" };
+  if (before.values.has("version")) return { kind: "version" };
+  const [address] = before.words;
+  if (address === undefined) throw new UsageError([`Usage: pafc [OPTIONS] ${ONE_SHOT}`]);
+  const word = argv[at];
+  if (word === undefined) throw new UsageError([`The interactive client is not here yet; ${WORKS_NOW}`]);
+  const name = COMMANDS.find((known) => known === word);
+  if (name === undefined) throw new UsageError([`Unknown command '${word}'; ${WORKS_NOW}`]);
+  const after = splitWords(argv.slice(at + 1), OF_COMMAND[name], BEFORE_COMMAND);
+  if (after.values.has("help")) return { kind: "help" };
+  const values = new Map([...before.values, ...after.values]);
+  const clientId = before.values.get("client-id");
+  return {
+    kind: "run",
+    address,
+    ...(clientId === undefined ? {} : { clientId: parseId(clientId) }),
+    versions: versionRange(values.get("protocol")),
+    timeoutSeconds: parseSeconds("--timeout", values.get("timeout") ?? DEFAULT_TIMEOUT, LONGEST_SECONDS),
+    json: values.has("json"),
+    command: parseCommand(name, after),
+  };
+}
+
+const ONE_SHOT = `ADDR ${COMMANDS.join("|")} [ARGUMENTS] (pafc -h tells more)`;
+const WORKS_NOW = `what works now is: pafc ${ONE_SHOT}`;
+
+interface Split {
+  readonly values: ReadonlyMap<string, string>;
+  readonly words: readonly string[];
+}
+
+function tokensOf(args: readonly string[], options: Options) {
+  return parseArgs({
+    args: [...args],
+    strict: false, // the texts of the errors are ours
+    allowPositionals: true,
+    tokens: true,
+    options: Object.fromEntries(
+      Object.entries(options).map(([name, { short, argument }]) => [
+        name,
+        { type: argument ? "string" : "boolean", ...(short ? { short } : {}) } as const,
+      ]),
+    ),
+  }).tokens;
+}
+
+/** Where the command stands: the second word that is no option. The length of `argv` if there is none. */
+function commandIndex(argv: readonly string[]): number {
+  const words = tokensOf(argv, BEFORE_COMMAND).filter(({ kind }) => kind === "positional");
+  return words[1]?.index ?? argv.length;
+}
+
+/** Options and words, checked against what is known here. `elsewhere`: options that belong in front of the command. */
+function splitWords(args: readonly string[], options: Options, elsewhere: Options = {}): Split {
+  const values = new Map<string, string>();
+  const words: string[] = [];
+  const wrong = (what: string) => new UsageError([`Error parsning command line: option ${what}.`]);
+  for (const token of tokensOf(args, options)) {
+    if (token.kind === "positional") words.push(token.value);
+    if (token.kind !== "option") continue;
+    const { name, rawName, value } = token;
+    if (!Object.hasOwn(options, name)) {
+      const misplaced = Object.entries(elsewhere).some(([other, { short }]) => name === other || name === short);
+      throw wrong(`${rawName} ${misplaced ? "must stand before the command" : "not recognized"}`);
+    }
+    if (options[name].argument && value === undefined) throw wrong(`${rawName} requires argument`);
+    if (!options[name].argument && value !== undefined) throw wrong(`${rawName} must not have an argument`);
+    values.set(name, value ?? "");
+  }
+  return { values, words };
+}
+
+function versionRange(text: string | undefined): Invocation["versions"] {
+  if (text === undefined) return { min: MIN_VERSION, max: MAX_VERSION };
+  const version = Number(text);
+  if (!/^[0-9]+$/.test(text) || version < MIN_VERSION || version > MAX_VERSION) {
+    throw new UsageError([`Protocol version ${text} is not supported.`]);
+  }
+  return { min: version, max: version };
+}
+
+function parseCommand(name: CommandName, { values, words }: Split): Command {
+  switch (name) {
+    case "services":
+    case "subscribe":
+      atMost(1, name, words);
+      return { name, ...(words[0] === undefined ? {} : { filter: parseFilterArgument(words[0]) }) };
+    case "subscriptions":
+    case "clients":
+      if (words.length > 0) {
+        throw new UsageError([
+          `${name} takes no argument, but got '${words[0]}'; services and subscribe take a filter.`,
+        ]);
+      }
+      return { name };
+    case "unpublish":
+      if (words[0] === undefined) throw new UsageError(["Service id is missing: pafc ADDR unpublish HEX"]);
+      atMost(1, name, words);
+      return { name, serviceId: parseId(words[0]) };
+    case "ping":
+      atMost(0, name, words);
+      return {
+        name,
+        count: Number(parseInteger("-c", values.get("count") ?? "1", 1n, 1_000_000_000n)),
+        intervalSeconds: parseSeconds("-i", values.get("interval") ?? "1", LONGEST_SECONDS),
+      };
+    case "publish": {
+      const id = values.get("id");
+      return {
+        name,
+        ...(id === undefined ? {} : { serviceId: parseId(id) }),
+        generation: parseInteger("--generation", values.get("generation") ?? "0"),
+        ttlSeconds: parseInteger("--ttl", values.get("ttl") ?? "30"),
+        properties: parseProperties(words),
+        leave: values.has("leave"),
+      };
+    }
+  }
+}
+
+function atMost(count: number, name: CommandName, words: readonly string[]): void {
+  if (words.length <= count) return;
+  throw new UsageError([
+    `Too many arguments: ${name} takes ${count === 0 ? "none" : `at most ${count}`}, but got '${words[count]}' too ` +
+      "(quote what has blanks or parentheses).",
+  ]);
+}
