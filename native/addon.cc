@@ -21,7 +21,8 @@ namespace {
 constexpr int kReceiveBatch = 32;
 constexpr int kSendBatch = 128;
 constexpr int kSlotLength = 65'536;  // one more than the longest message: MSG_TRUNC tells the length of longer ones
-// Slots 64 KiB apart would all fall into the same set of the L1 and L2 caches; five cache lines more spread them.
+// Slots 64 KiB apart would all fall into the same sets of the L1 and L2 caches; five cache lines more spread them (an
+// echo of 80 bytes in batches of 32 takes 2.23 instead of 2.29 µs per message on x86-64).
 constexpr int kSlotStride = kSlotLength + 5 * 64;
 constexpr int kEndOfStream = 1;
 constexpr int kSendBuffer = 262'144;  // xcm-transports.md, 3.3

@@ -42,6 +42,8 @@ export class Outbox {
   bytes = new Uint8Array(ARENA_LENGTH);
   /** For outlets: three numbers per message: begin, end, position of the next entry of the same connection. */
   readonly entries = new Int32Array((MAX_ENTRIES + 1) * ENTRY_SIZE);
+  /** Rises with every flush: while it stays the same, what was written and committed stays where it is. */
+  flushes = 0;
   #lastEntry = 0;
   #begin = 0;
   /** End of the last committed message. */
@@ -100,6 +102,7 @@ export class Outbox {
   /** Hands everything that is committed to the connections now. */
   flush(): void {
     const dirty = this.#dirty;
+    this.flushes++;
     let failed = false;
     let failure: unknown;
     for (let i = 0; i < dirty.length; i++) {

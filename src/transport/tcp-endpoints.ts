@@ -74,6 +74,7 @@ class TcpListener implements Listener {
     this.#server = server;
     this.#options = options;
     server.removeAllListeners("error");
+    // Of EMFILE nothing is heard: libuv then accepts what waits and closes it at once.
     server.on("error", (error) => options.onAcceptError(fromNode(error, `${this.address}: accept`)));
     server.on("connection", (socket) => this.#onConnection(socket));
   }
@@ -148,7 +149,7 @@ export async function connectTcp(
   const hosts = await resolve(address, options.signal);
   for (;;) {
     try {
-      return await connectOnce(hosts.shift()!, address.port, options);
+      return await connectOnce(address, hosts.shift()!, options);
     } catch (error) {
       if (hosts.length === 0 || options.signal?.aborted) throw error;
     }
@@ -156,11 +157,12 @@ export async function connectTcp(
 }
 
 function connectOnce(
+  address: InetAddress,
   host: string,
-  port: number,
   { connectTimeoutMs, signal, outbox, listener }: ConnectOptions & { connectTimeoutMs: number },
 ): Promise<Connection> {
-  const where = formatTcp(host, port);
+  const { port } = address;
+  const where = address.hostKind === "name" ? `${formatAddress(address)} at ${host}` : formatTcp(host, port);
   if (signal?.aborted) return Promise.reject(fromCode("ECANCELED", where));
   return new Promise((resolve, reject) => {
     // Node's own attempts on several addresses, on by default since 20, follow other rules than XCM's.

@@ -137,6 +137,12 @@ let names = 0;
 /** A `ux` name that nobody else uses. */
 export const freshName = () => `pathfinder-edge-test-${process.pid}-${names++}`;
 
+/** How many sockets this process has open. */
+export function openSockets(): number {
+  return spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout.split("socket:").length - 1;
+}
+
+/** How many descriptors of any kind this process has open. */
 export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }

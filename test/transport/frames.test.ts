@@ -112,7 +112,7 @@ test("garbage never gives a message outside the limits", () => {
   let seed = 7;
   const random = (n: number) => (seed = (seed * 48_271) % 2_147_483_647) % n;
   let refused = 0;
-  for (let round = 0; round < 20_000; round++) {
+  for (let round = 0; round < 300_000; round++) {
     const reader = new FrameReader(300);
     try {
       for (let chunks = random(6); chunks > 0; chunks--) {
@@ -127,7 +127,7 @@ test("garbage never gives a message outside the limits", () => {
       refused++;
     }
   }
-  assert.ok(refused > 1_000);
+  assert.ok(refused > 10_000);
 });
 
 test.run();

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { connect as connectRaw, createServer, type Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -348,6 +349,8 @@ test("errors while connecting and listening have XCM's names, and name the addre
   assert.is(refused.message, `${server.address}: nobody is listening there (ECONNREFUSED)`);
   assert.is((await rejection(dial("tcp:127.0.0.1:0"))).code, "ECONNREFUSED");
   assert.is((await rejection(serve("tcp:192.0.2.77:0"))).code, "EADDRNOTAVAIL");
+  const named = await rejection(dial(server.address.replace("127.0.0.1", "localhost")));
+  assert.match(named.message, /^tcp:localhost:\d+ at \S+: nobody is listening there \(ECONNREFUSED\)$/);
   for (const action of [dial, serve]) {
     assert.is((await rejection(action("tcp:no-such-host.invalid:5"))).code, "ENOENT");
     assert.is((await rejection(action("tcp:127.0.0.1"))).code, "EINVAL");
@@ -380,6 +383,34 @@ say("full"); wait()`,
 const missing = pythonMissing();
 const withPython = missing === undefined ? test : test.skip;
 if (missing) console.log(`skipped: raw peers for tcp: ${missing}`);
+
+withPython("too many open files: new connections are closed (by libuv), and the listener goes on", async () => {
+  const server = await serve("tcp:127.0.0.1:0", echo);
+  const peer = new PythonPeer(
+    `import resource
+parent, old = os.getppid(), resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.prlimit(parent, resource.RLIMIT_NOFILE, (200, old[1])); say("limited"); wait()
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+try: say("closed %d" % len(s.recv(1)))
+except ConnectionResetError: say("closed 0")
+resource.prlimit(parent, resource.RLIMIT_NOFILE, old); say("restored"); wait()`,
+    String(portOf(server)),
+  );
+  await peer.says();
+  const files: number[] = [];
+  try {
+    for (;;) files.push(openSync("/dev/null", "r"));
+  } catch (error) {
+    assert.is((error as NodeJS.ErrnoException).code, "EMFILE");
+  }
+  peer.tell();
+  assert.equal(await peer.says(2), ["closed 0", "restored"]);
+  for (const file of files) closeSync(file);
+  assert.is(server.accepted.length, 0);
+  (await talk(server.address)).connection.close();
+  await peer.kill();
+  server.close();
+});
 
 withPython("a peer that is killed in the middle of a frame harms nobody", async () => {
   const server = await serve("tcp:127.0.0.1:0", echo);
