@@ -2,14 +2,16 @@
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { connect, listen, Outbox } from "../../src/transport/index.js";
-import type {
-  Connection,
-  ConnectionListener,
-  ConnectOptions,
-  Listener,
+import {
+  type Connection,
+  type ConnectionListener,
+  type ConnectOptions,
+  connect,
+  type Listener,
+  listen,
+  Outbox,
   TransportError,
-} from "../../src/transport/transport.js";
+} from "../../src/transport/index.js";
 
 const LIMIT_MS = 20_000;
 
@@ -131,6 +133,16 @@ export async function dial(address: string, options: Partial<ConnectOptions> = {
   const recorder = new Recorder();
   recorder.connection = await connect(address, { outbox, listener: recorder, ...options });
   return recorder;
+}
+
+/** The TransportError with which `promise` rejects. */
+export async function rejection(promise: Promise<unknown>): Promise<TransportError> {
+  const outcome = await promise.then(
+    () => new Error("it did not fail"),
+    (error: unknown) => error,
+  );
+  if (outcome instanceof TransportError) return outcome;
+  throw outcome;
 }
 
 let names = 0;

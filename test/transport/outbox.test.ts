@@ -49,7 +49,7 @@ test("a turn sends each connection's messages in one go, connections in the orde
     [a, "a2"],
     [b, "b3"],
   ] as const)
-    send(outbox, to!, text); // prettier-ignore
+    send(outbox, to!, text);
   outbox.enter();
   outbox.leave();
   assert.equal(log, [], "an inner turn's end sends nothing");

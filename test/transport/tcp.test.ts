@@ -4,20 +4,18 @@ import { connect as connectRaw, createServer, type Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { requireAddon } from "../../src/transport/addon.js";
-import type { TransportError } from "../../src/transport/index.js";
 import {
   dial,
   echo,
   endSoon,
   openDescriptors,
-  outbox,
   PythonPeer,
   pythonMissing,
   type Recorder,
+  rejection,
   type Server,
   send,
   serve,
-  uncaught,
 } from "../support/transport-peers.js";
 
 const test = suite("tcp");
@@ -37,16 +35,6 @@ async function rawClient(server: Server): Promise<{ socket: Socket; received: ()
   const ends = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   await new Promise((resolve) => socket.once("connect", resolve));
   return { socket, received: () => Buffer.concat(chunks), ends };
-}
-
-async function rejection(promise: Promise<unknown>): Promise<TransportError> {
-  const outcome = await promise.then(
-    () => undefined,
-    (error) => error as TransportError,
-  );
-  assert.ok(outcome, "it did not fail");
-  assert.is(outcome.name, "TransportError");
-  return outcome;
 }
 
 /** Messages of all lengths there and back, over one connection to `address`. */
@@ -212,96 +200,11 @@ function descriptors(): Map<string, number> {
   return new Map([...listing.matchAll(/(\d+) -> socket:\[(\d+)\]/g)].map(([, fd, inode]) => [inode!, Number(fd)]));
 }
 
-test("a slow reader: what the kernel does not take waits, comes in order, and is reported as drained", async () => {
-  const server = await serve("tcp:127.0.0.1:0");
-  const client = await dial(server.address);
-  await server.connections(1);
-  const peer = server.accepted[0]!;
-  client.connection.pauseReading();
-  const texts = Array.from({ length: 600 }, (_, i) => `${i}:`.padEnd(1 + ((i * 7_919) % 60_000), "x"));
-  for (let i = 0; i < texts.length; ) {
-    outbox.enter();
-    for (const end = Math.min(i + 20, texts.length); i < end; i++) send(peer, texts[i]!);
-    outbox.leave();
-  }
-  assert.ok(peer.connection.queuedMessages > 100, `${peer.connection.queuedMessages} are queued`);
-  assert.ok(peer.connection.queuedBytes > 1_000_000, `${peer.connection.queuedBytes} bytes are queued`);
-  assert.is(peer.drains, 0);
-  client.connection.resumeReading();
-  await Promise.all([client.receives(texts.length), peer.until(() => peer.drains > 0, "drained")]);
-  assert.equal(client.messages, texts);
-  assert.equal([peer.drains, peer.connection.queuedMessages, peer.connection.queuedBytes], [1, 0, 0]);
-  server.close();
-  await client.ends();
-});
-
 test("a fast reader is never reported as drained", async () => {
   const server = await serve("tcp:127.0.0.1:0", echo);
   const client = await talk(server.address);
   assert.equal([client.drains, client.connection.queuedMessages], [0, 0]);
   client.connection.close();
-  server.close();
-});
-
-test("a pause takes effect in the middle of a chunk; the rest comes after resuming, in order", async () => {
-  const server = await serve("tcp:127.0.0.1:0", (text, recorder) => {
-    if (Number(text) % 5 === 4) recorder.connection.pauseReading();
-  });
-  const client = await dial(server.address);
-  outbox.enter();
-  for (let i = 0; i < 20; i++) send(client, String(i));
-  outbox.leave();
-  await server.connections(1);
-  const peer = server.accepted[0]!;
-  client.connection.close(); // its end is behind the last message
-  for (const count of [5, 10, 15]) {
-    await peer.receives(count);
-    for (let i = 0; i < 3; i++) await new Promise(setImmediate);
-    assert.equal([peer.messages.length, peer.closes], [count, 0], "nothing comes while paused");
-    peer.connection.resumeReading();
-    assert.is(peer.messages.length, count, "nothing comes from within resumeReading()");
-  }
-  await peer.receives(20);
-  peer.connection.resumeReading();
-  await peer.ends();
-  assert.equal(peer.messages, [...Array(20).keys()].map(String));
-  server.close();
-});
-
-test("a handler that throws: an uncaughtException, and no message is lost", async () => {
-  const errors = await uncaught(async () => {
-    const server = await serve("tcp:127.0.0.1:0", (text, recorder) => {
-      if (text === "throw") throw new Error("planned");
-      send(recorder, text);
-    });
-    const client = await dial(server.address);
-    outbox.enter();
-    for (const text of ["a", "throw", "b", "throw", "c"]) send(client, text);
-    outbox.leave();
-    await client.receives(3);
-    assert.equal(client.messages, ["a", "b", "c"]);
-    send(client, "d");
-    await client.receives(4);
-    client.connection.close();
-    server.close();
-  });
-  assert.equal(
-    errors.map((error) => (error as Error).message),
-    ["planned", "planned"],
-  );
-});
-
-test("closing in the middle of a chunk ends delivery at once", async () => {
-  const server = await serve("tcp:127.0.0.1:0", (text, recorder) => {
-    if (text === "2") recorder.connection.close();
-  });
-  const client = await dial(server.address);
-  outbox.enter();
-  for (let i = 0; i < 10; i++) send(client, String(i));
-  outbox.leave();
-  await client.ends();
-  assert.is(server.accepted[0]!.messages.length, 3);
-  assert.is(server.accepted[0]!.closes, 1);
   server.close();
 });
 

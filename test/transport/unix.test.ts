@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TransportError } from "../../src/transport/index.js";
 import {
   dial,
   echo,
@@ -16,9 +15,9 @@ import {
   PythonPeer,
   pythonMissing,
   type Recorder,
+  rejection,
   send,
   serve,
-  uncaught,
 } from "../support/transport-peers.js";
 
 const test = suite("ux and uxf");
@@ -35,16 +34,6 @@ test.after.each((context) => {
   // One may be a pipe of a child whose end Node has not noticed yet; a leak of these tests is one per connection.
   if (now > descriptors + 3) throw new Error(`${context.__test__}: ${now - descriptors} descriptors leaked`);
 });
-
-async function rejection(promise: Promise<unknown>): Promise<TransportError> {
-  const outcome = await promise.then(
-    () => undefined,
-    (error) => error as TransportError,
-  );
-  assert.ok(outcome, "it did not fail");
-  assert.is(outcome.name, "TransportError");
-  return outcome;
-}
 
 for (const address of [`ux:${freshName()}`, `uxf:${join(folder, "echo")}`]) {
   test(`${address.split(":")[0]}: messages of all lengths there and back, then an orderly end`, async () => {
@@ -151,137 +140,6 @@ test("no permission or no such folder: the error names the address", async () =>
   const error = await rejection(serve(`uxf:${folder}/no/such/folder`));
   assert.is(error.code, "ENOENT");
   assert.match(error.message, `uxf:${folder}/no/such/folder: `);
-});
-
-test("a pause takes effect in the middle of a batch; the rest comes after resuming, in order", async () => {
-  const server = await serve(`ux:${freshName()}`, (text, recorder) => {
-    if (Number(text) % 5 === 4) recorder.connection.pauseReading();
-  });
-  const client = await dial(server.address);
-  outbox.enter();
-  for (let i = 0; i < 20; i++) send(client, String(i));
-  outbox.leave();
-  await server.connections(1);
-  const peer = server.accepted[0]!;
-  for (const count of [5, 10, 15]) {
-    await peer.receives(count);
-    await new Promise(setImmediate);
-    await new Promise(setImmediate);
-    assert.is(peer.messages.length, count, "nothing comes while paused");
-    peer.connection.resumeReading();
-    assert.is(peer.messages.length, count, "nothing comes from within resumeReading()");
-  }
-  await peer.receives(20);
-  assert.equal(peer.messages, [...Array(20).keys()].map(String));
-  server.close();
-  await client.ends();
-});
-
-test("an end that came in the same batch follows the kept messages", async () => {
-  const server = await serve(`ux:${freshName()}`, (text, recorder) => {
-    if (text === "1") recorder.connection.pauseReading();
-  });
-  const client = await dial(server.address);
-  outbox.enter();
-  for (let i = 0; i < 5; i++) send(client, String(i));
-  outbox.leave();
-  client.connection.close();
-  await server.connections(1);
-  const peer = server.accepted[0]!;
-  await peer.receives(2);
-  await new Promise(setImmediate);
-  assert.equal([peer.messages.length, peer.closes], [2, 0]);
-  peer.connection.resumeReading();
-  await peer.ends();
-  assert.is(peer.messages.length, 5);
-  server.close();
-});
-
-test("closing in the middle of a batch ends delivery at once", async () => {
-  const server = await serve(`ux:${freshName()}`, (text, recorder) => {
-    if (text === "2") recorder.connection.close();
-  });
-  const client = await dial(server.address);
-  outbox.enter();
-  for (let i = 0; i < 10; i++) send(client, String(i));
-  outbox.leave();
-  await client.ends();
-  assert.is(server.accepted[0]!.messages.length, 3);
-  server.close();
-});
-
-test("a handler that throws: an uncaughtException, and no message of anybody is lost", async () => {
-  const errors = await uncaught(async () => {
-    const server = await serve(`ux:${freshName()}`, (text, recorder) => {
-      if (text === "throw") throw new Error("planned");
-      send(recorder, text);
-    });
-    const [first, second] = [await dial(server.address), await dial(server.address)];
-    outbox.enter();
-    for (const text of ["a", "throw", "b", "throw", "c"]) send(first, text);
-    for (const text of ["d", "e"]) send(second, text);
-    outbox.leave();
-    await Promise.all([first.receives(3), second.receives(2)]);
-    assert.equal(
-      [first.messages, second.messages],
-      [
-        ["a", "b", "c"],
-        ["d", "e"],
-      ],
-    );
-    first.connection.close();
-    second.connection.close();
-    server.close();
-  });
-  assert.equal(
-    errors.map((error) => (error as Error).message),
-    ["planned", "planned"],
-  );
-});
-
-test("an owner that throws on a new connection loses that one only", async () => {
-  const errors = await uncaught(async () => {
-    const server = await serve(`ux:${freshName()}`, echo);
-    let thrown = false;
-    server.onAccept = () => {
-      if (thrown) return;
-      thrown = true;
-      throw new Error("planned");
-    };
-    const clients = await Promise.all([dial(server.address), dial(server.address), dial(server.address)]);
-    await clients[0]!.ends();
-    for (const client of clients.slice(1)) {
-      send(client, "hello");
-      await client.receives(1);
-      client.connection.close();
-    }
-    server.close();
-  });
-  assert.is(errors.length, 1);
-});
-
-test("a slow reader: what the kernel does not take waits, comes in order, and is reported as drained", async () => {
-  const server = await serve(`ux:${freshName()}`);
-  const client = await dial(server.address);
-  await server.connections(1);
-  const peer = server.accepted[0]!;
-  client.connection.pauseReading();
-  const texts = Array.from({ length: 3_000 }, (_, i) => `${i}:`.padEnd(1 + ((i * 7_919) % 2_000), "x"));
-  for (let i = 0; i < texts.length; ) {
-    outbox.enter();
-    for (const end = Math.min(i + 100, texts.length); i < end; i++) send(peer, texts[i]!);
-    outbox.leave();
-  }
-  const { queuedMessages, queuedBytes } = peer.connection;
-  assert.ok(queuedMessages > 1_000 && queuedMessages < 3_000, `${queuedMessages} are queued`);
-  assert.ok(queuedBytes > 1_000_000, `${queuedBytes} bytes are queued`);
-  assert.is(peer.drains, 0);
-  client.connection.resumeReading();
-  await Promise.all([client.receives(texts.length), peer.until(() => peer.drains > 0, "drained")]);
-  assert.equal(client.messages, texts);
-  assert.equal([peer.drains, peer.connection.queuedMessages, peer.connection.queuedBytes], [1, 0, 0]);
-  server.close();
-  await client.ends();
 });
 
 test("closing a slow reader's connection drops what is queued; the peer's going away does, too", async () => {

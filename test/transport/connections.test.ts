@@ -1,0 +1,156 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { dial, endSoon, freshName, outbox, type Recorder, send, serve, uncaught } from "../support/transport-peers.js";
+
+/* What holds for a connection whatever the socket below it. */
+const test = suite("connections");
+test.after(endSoon);
+
+/** Sends all of `texts` in one turn, so that they arrive in one batch. */
+function sendTogether(to: Recorder, texts: readonly string[]): void {
+  outbox.enter();
+  for (const text of texts) send(to, text);
+  outbox.leave();
+}
+
+const counted = (count: number) => Array.from({ length: count }, (_, i) => String(i));
+
+async function severalTurns(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+}
+
+for (const [transport, freshAddress] of [
+  ["ux", () => `ux:${freshName()}`],
+  ["uxf", () => `uxf:${join(tmpdir(), freshName())}`],
+  ["tcp", () => "tcp:127.0.0.1:0"],
+] as const) {
+  test(`${transport}: a pause takes effect in the middle of a batch; the rest and the end come after resuming`, async () => {
+    const server = await serve(freshAddress(), (text, recorder) => {
+      if (Number(text) % 5 === 4) recorder.connection.pauseReading();
+    });
+    const client = await dial(server.address);
+    sendTogether(client, counted(20));
+    client.connection.close(); // its end is behind the last message
+    await server.connections(1);
+    const peer = server.accepted[0]!;
+    for (const count of [5, 10, 15]) {
+      await peer.receives(count);
+      await severalTurns();
+      assert.equal([peer.messages.length, peer.closes], [count, 0], "nothing comes while paused");
+      peer.connection.resumeReading();
+      assert.is(peer.messages.length, count, "nothing comes from within resumeReading()");
+    }
+    await peer.receives(20);
+    peer.connection.resumeReading();
+    await peer.ends();
+    assert.equal(peer.messages, counted(20));
+    assert.is(peer.error, undefined);
+    server.close();
+  });
+
+  test(`${transport}: pausing and resuming at once in a handler changes nothing`, async () => {
+    const server = await serve(freshAddress(), (_, recorder) => {
+      recorder.connection.pauseReading();
+      recorder.connection.resumeReading();
+    });
+    const client = await dial(server.address);
+    sendTogether(client, counted(50));
+    await server.connections(1);
+    await server.accepted[0]!.receives(50);
+    assert.equal(server.accepted[0]!.messages, counted(50));
+    client.connection.close();
+    server.close();
+  });
+
+  test(`${transport}: closing in the middle of a batch ends delivery at once, and onClose comes once`, async () => {
+    const server = await serve(freshAddress(), (text, recorder) => {
+      if (text !== "2") return;
+      recorder.connection.close();
+      recorder.connection.pauseReading();
+      recorder.connection.resumeReading();
+      assert.is(recorder.closes, 0, "not from within close()");
+    });
+    const client = await dial(server.address);
+    sendTogether(client, counted(10));
+    await client.ends();
+    await severalTurns();
+    assert.equal([server.accepted[0]!.messages.length, server.accepted[0]!.closes], [3, 1]);
+    server.close();
+  });
+
+  test(`${transport}: a handler that throws is an uncaughtException, and no message of anybody is lost`, async () => {
+    const errors = await uncaught(async () => {
+      const server = await serve(freshAddress(), (text, recorder) => {
+        if (text === "throw") throw new Error("planned");
+        send(recorder, text);
+      });
+      const [first, second] = [await dial(server.address), await dial(server.address)];
+      sendTogether(first, ["a", "throw", "b", "throw", "c"]);
+      sendTogether(second, ["d", "e"]);
+      await Promise.all([first.receives(3), second.receives(2)]);
+      assert.equal(
+        [first.messages, second.messages],
+        [
+          ["a", "b", "c"],
+          ["d", "e"],
+        ],
+      );
+      send(first, "f");
+      await first.receives(4);
+      first.connection.close();
+      second.connection.close();
+      server.close();
+    });
+    assert.equal(
+      errors.map((error) => (error as Error).message),
+      ["planned", "planned"],
+    );
+  });
+
+  test(`${transport}: what a slow reader does not take waits, comes in order, and is reported as drained`, async () => {
+    const server = await serve(freshAddress());
+    const client = await dial(server.address);
+    await server.connections(1);
+    const peer = server.accepted[0]!;
+    client.connection.pauseReading();
+    const texts = Array.from({ length: 600 }, (_, i) => `${i}:`.padEnd(1 + ((i * 7_919) % 60_000), "x"));
+    for (let i = 0; i < texts.length; i += 20) sendTogether(peer, texts.slice(i, i + 20));
+    const { queuedMessages, queuedBytes } = peer.connection;
+    assert.ok(queuedMessages > 100 && queuedMessages < 600, `${queuedMessages} are queued`);
+    assert.ok(queuedBytes > 1_000_000, `${queuedBytes} bytes are queued`);
+    await severalTurns();
+    assert.is(peer.drains, 0);
+    client.connection.resumeReading();
+    await Promise.all([client.receives(texts.length), peer.until(() => peer.drains > 0, "drained")]);
+    assert.equal(client.messages, texts);
+    assert.equal([peer.drains, peer.connection.queuedMessages, peer.connection.queuedBytes], [1, 0, 0]);
+    server.close();
+    await client.ends();
+  });
+
+  test(`${transport}: an owner that throws on a new connection loses that one only`, async () => {
+    const errors = await uncaught(async () => {
+      const server = await serve(freshAddress(), (text, recorder) => send(recorder, text));
+      let thrown = false;
+      server.onAccept = () => {
+        if (thrown) return;
+        thrown = true;
+        throw new Error("planned");
+      };
+      const clients = await Promise.all([dial(server.address), dial(server.address), dial(server.address)]);
+      await Promise.race(clients.map((client) => client.ends()));
+      for (const client of clients.filter(({ closes }) => closes === 0)) {
+        send(client, "hello");
+        await client.receives(1);
+        client.connection.close();
+      }
+      assert.is(server.accepted.length, 3);
+      server.close();
+    });
+    assert.is(errors.length, 1);
+  });
+}
+
+test.run();
