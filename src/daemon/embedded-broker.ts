@@ -65,10 +65,6 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       const { subscriptions } = client as unknown as { subscriptions: Record<string, unknown> };
       done(null, Object.keys(subscriptions).length < LIMITS.subscriptionsPerClient ? subscription : null);
     },
-    authorizeForward(client, packet) {
-      watchReader((client as Client & { conn: Socket }).conn);
-      return packet;
-    },
   });
   const name = (client: Client | null) => JSON.stringify(client?.id ?? "a client without a name");
   broker.on("clientError", (client, error) => {
@@ -91,6 +87,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     socket.on("data", (bytes) => {
       if (!limit.accept(bytes)) socket.destroy(new Error(`a packet larger than ${LIMITS.packetBytes} bytes`));
     });
+    watchReader(socket);
     broker.handle(socket);
   });
   server.maxConnections = LIMITS.clients;
@@ -137,19 +134,23 @@ class RetainedBudget {
   }
 }
 
-const watched = new WeakSet<Socket>();
-
-/** Closes a socket whose peer stopped reading, unless it has drained in time. Sets a timer only while it is full. */
+/**
+ * Closes a socket whose peer stopped reading, unless it drains in time. Looks at the answer of each write, because
+ * aedes waits for `drain` before it goes on, and offers no hook after a write.
+ */
 function watchReader(socket: Socket): void {
-  if (!socket.writableNeedDrain || watched.has(socket)) return;
-  watched.add(socket);
-  const timer = setTimeout(() => socket.destroy(new Error("does not read")), LIMITS.stuckMs);
+  const write = socket.write;
+  let timer: NodeJS.Timeout | undefined;
   const over = () => {
     clearTimeout(timer);
-    watched.delete(socket);
-    socket.off("drain", over);
-    socket.off("close", over);
+    timer = undefined;
   };
-  socket.once("drain", over);
-  socket.once("close", over);
+  socket.on("drain", over).on("close", over);
+  socket.write = (...args: unknown[]) => {
+    const accepted = Reflect.apply(write, socket, args) as boolean;
+    if (!accepted && !socket.destroyed) {
+      timer ??= setTimeout(() => socket.destroy(new Error("does not read")), LIMITS.stuckMs);
+    }
+    return accepted;
+  };
 }
