@@ -296,6 +296,44 @@ test("D.5: a grace waits for the broker, too, and for the settling", () => {
   shownFor(30 * S);
 });
 
+test("D.5: a will that is heard while all settle is given the rest of the 30 s", () => {
+  const { live, state, clock, devices, shownFor } = fixture();
+  live();
+  devices.brokerLost();
+  clock.advanceMs(1 * S);
+  devices.brokerBack();
+  clock.advanceMs(5 * S);
+  state("down");
+  shownFor(25 * S);
+});
+
+test("a sleeper's state, replayed after a reconnect: the same says nothing new, another was said meanwhile", () => {
+  for (const [sleepSeconds, laterSeconds] of [
+    [1000, 500],
+    [2000, 3000],
+  ] as const) {
+    const { live, state, stateReplayed, clock, devices, shownFor } = fixture();
+    live("x", { ttlSeconds: 9000 });
+    state({ sleepSeconds: 1000 });
+    clock.advanceMs(1000 * S);
+    devices.brokerLost();
+    devices.brokerBack();
+    stateReplayed({ sleepSeconds });
+    shownFor(laterSeconds * S);
+  }
+});
+
+test("a sleeper that woke up while the broker could not be heard is provisional", () => {
+  const { live, state, stateReplayed, devices, shownFor } = fixture();
+  live("x", { ttlSeconds: 9000 });
+  state({ sleepSeconds: 3600 });
+  devices.brokerLost();
+  devices.brokerBack();
+  stateReplayed("up");
+  assert.is(devices.phase("x"), "provisional");
+  shownFor(600 * S);
+});
+
 test("a connection that comes and goes does not keep the dead alive", () => {
   const { live, clock, devices, shown, replayed, stateReplayed } = fixture();
   live();
