@@ -39,7 +39,7 @@ export class SeqpacketConnection extends BaseConnection {
   #watched = 0;
   /** What the kernel has not taken yet. */
   readonly #backlog = new MessageQueue();
-  /** What was received but not delivered, because the owner paused or threw in the middle of a batch. */
+  /** What was received but not delivered: the rest of the batch in which the owner paused or threw. */
   #kept: MessageQueue | undefined;
   #keptScheduled = false;
   /** The end that was received behind `#kept`. */

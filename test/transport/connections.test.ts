@@ -151,6 +151,41 @@ for (const [transport, freshAddress] of [
     });
     assert.is(errors.length, 1);
   });
+
+  test(`${transport}: under random pauses, every message arrives once and in order, both ways`, async () => {
+    let seed = 11;
+    const random = (n: number) => (seed = (seed * 48_271) % 2_147_483_647) % n;
+    const restless = (_: string, recorder: Recorder) => {
+      if (random(7) !== 0) return;
+      recorder.connection.pauseReading();
+      if (random(3) === 0) recorder.connection.resumeReading();
+      else setImmediate(() => recorder.connection.resumeReading());
+    };
+    const server = await serve(freshAddress(), restless);
+    const client = await dial(server.address);
+    client.onText = restless;
+    await server.connections(1);
+    const peer = server.accepted[0]!;
+    const sent = new Map<Recorder, string[]>([
+      [client, []],
+      [peer, []],
+    ]);
+    for (let i = 0; i < 200; i++) {
+      outbox.enter();
+      for (let n = random(40); n > 0; n--) {
+        const from = random(2) === 0 ? client : peer;
+        const text = `${i}.${n}`.padEnd(1 + random(random(20) === 0 ? 65_535 : 300), "x");
+        sent.get(from)!.push(text);
+        send(from, text);
+      }
+      outbox.leave();
+      if (random(3) === 0) await new Promise(setImmediate);
+    }
+    await Promise.all([peer.receives(sent.get(client)!.length), client.receives(sent.get(peer)!.length)]);
+    assert.equal([peer.messages, client.messages], [sent.get(client), sent.get(peer)]);
+    client.connection.close();
+    server.close();
+  });
 }
 
 test.run();
