@@ -55,6 +55,9 @@ export class Mosquitto {
     writeFileSync(config, this.config());
     const broker = spawn("mosquitto", ["-c", config], { stdio: ["ignore", "ignore", "pipe"], env: ENV });
     this.broker = broker;
+    const killBroker = () => broker.kill("SIGKILL");
+    process.once("exit", killBroker); // a test that crashes shall leave nothing behind
+    broker.once("exit", () => process.off("exit", killBroker));
     this.said = "";
     broker.stderr.on("data", (text) => {
       this.said = (this.said + text).slice(-4000);
