@@ -103,7 +103,7 @@ class Daemon {
         timers,
         random,
         log,
-        trace: log.filter === "debug",
+        trace: config.log.filter === "debug",
         outbox,
       });
       this.domains.push(domain);

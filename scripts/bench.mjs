@@ -1,0 +1,259 @@
+/**
+ * `npm run bench [-- CASE …] [--json]`: what the server costs, as ratios to a floor measured in the same run: the same
+ * bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish, fan-out, filter,
+ * memory, idle, start. CPU is that of the server process alone, all its threads; the load comes from this process.
+ */
+import { spawnSync } from "node:child_process";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { setUp } from "./build.mjs";
+import { DIST, ROOT } from "./setup.mjs";
+
+await setUp();
+const { Client } = await import("./bench/seqpacket.mjs");
+const { anonymousMiB, cpuNs, start, switches } = await import("./bench/process.mjs");
+
+const json = process.argv.includes("--json");
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const wants = (name) => wanted.length === 0 || wanted.includes(name);
+const ROUNDS = 5;
+const results = [];
+
+/** Prints one figure: its value, and where it has one its ratio to the floor and the target. */
+function report(name, value, unit, { floor, reach } = {}) {
+  const ratio = floor === undefined ? undefined : value / floor;
+  results.push({ name, value, unit, ...(floor === undefined ? {} : { floor, ratio }), ...(reach ? { reach } : {}) });
+  if (json) return;
+  const ratioText = ratio === undefined ? "" : `${ratio.toFixed(2).padStart(6)} × floor (${floor.toFixed(0)})`;
+  console.log(
+    `${name.padEnd(46)} ${value.toFixed(value < 100 ? 1 : 0).padStart(8)} ${unit.padEnd(10)} ${ratioText.padEnd(24)} ${reach ?? ""}`,
+  );
+}
+
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const flags = ["--max-semi-space-size=1", "--v8-pool-size=1"];
+let serial = 0;
+
+const startServer = (...options) => {
+  const name = `pathfinder-bench-${process.pid}-${serial++}`;
+  return start(name, join(DIST, "pafd"), ["-n", "-l", "critical", ...options, `ux:${name}`]).then((server) => ({
+    ...server,
+    name,
+  }));
+};
+const startFloor = () => {
+  const name = `pathfinder-floor-${process.pid}-${serial++}`;
+  return start(name, process.execPath, [...flags, join(ROOT, "scripts/bench/floor.mjs"), name]).then((server) => ({
+    ...server,
+    name,
+  }));
+};
+
+async function hello(name, id) {
+  const client = new Client(name);
+  await client.request(
+    `{"ta-cmd": "hello", "ta-id": 0, "msg-type": "request", "client-id": ${id}, "protocol-minimum-version": 2, "protocol-maximum-version": 2}`,
+  );
+  return client;
+}
+
+/** CPU nanoseconds of process `pid` per operation while `work(count)` runs; the median of some rounds after a warm-up. */
+async function cpuPerOperation(pid, count, work) {
+  await work(count);
+  const rounds = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const before = cpuNs(pid);
+    await work(count);
+    rounds.push((cpuNs(pid) - before) / count);
+  }
+  return median(rounds);
+}
+
+/** The floor for a message of these bytes. */
+async function floorFor(message, window, count) {
+  const floor = await startFloor();
+  const client = new Client(floor.name);
+  const cost = await cpuPerOperation(floor.pid, count, (n) => client.run(n, window, () => message));
+  client.close();
+  await floor.stop();
+  return cost;
+}
+
+let taId = 1;
+const pingMessage = () => Buffer.from(`{"ta-cmd": "ping", "ta-id": ${taId++ % 100_000}, "msg-type": "request"}`);
+
+async function benchPing() {
+  for (const [window, count, reach] of [
+    [32, 100_000, "≤ 1.5 × (C reference 2.7 ×)"],
+    [1, 20_000, "≤ 2 × (C reference 5 ×)"],
+  ]) {
+    const floor = await floorFor(pingMessage(), window, count);
+    const server = await startServer();
+    const client = await hello(server.name, 1);
+    const cost = await cpuPerOperation(server.pid, count, (n) => client.run(n, window, pingMessage));
+    report(`ping, window ${window}`, cost, "ns CPU", { floor, reach });
+    client.close();
+    await server.stop();
+  }
+}
+
+let generation = 1;
+/** A publish of four properties; services 1 … 1000 in turn, with rising generations. */
+const publishMessage = (name) => () => {
+  const n = generation++;
+  return Buffer.from(
+    `{"ta-cmd": "publish", "ta-id": ${n % 100_000}, "msg-type": "request", "service-id": ${(n % 1000) + 1}, "generation": ${n}, ` +
+      `"service-props": {"name": ["${name}"], "address": ["tcp:192.0.2.17:${n % 60_000}"], "color": ["green"], "load": [${n % 97}]}, "ttl": 30}`,
+  );
+};
+
+async function subscribeMany(client, count) {
+  await client.run(
+    count,
+    32,
+    (i) =>
+      Buffer.from(
+        `{"ta-cmd": "subscribe", "ta-id": ${i + 1}, "msg-type": "request", "subscription-id": ${i + 1}, "filter": "(name=service-${i})"}`,
+      ),
+    (answer) => answer.includes('"accept"'),
+  );
+}
+
+async function benchPublish() {
+  const floor = await floorFor(publishMessage("service-7")(), 32, 50_000);
+  for (const filters of [100, 1000, 10_000]) {
+    for (const [which, name, reach] of [
+      ["none", "elsewhere", "≤ 4 × (C reference about 250 × at 10,000)"],
+      ["one", "service-7", "≤ 6 ×"],
+    ]) {
+      const server = await startServer();
+      const subscriber = await hello(server.name, 1);
+      await subscribeMany(subscriber, filters);
+      subscriber.onMessages = () => {};
+      const publisher = await hello(server.name, 2);
+      const cost = await cpuPerOperation(server.pid, 30_000, (n) => publisher.run(n, 32, publishMessage(name)));
+      report(`publish, ${filters} filters, ${which} matches`, cost, "ns CPU", { floor, reach });
+      subscriber.close();
+      publisher.close();
+      await server.stop();
+    }
+  }
+}
+
+async function benchFanOut() {
+  const server = await startServer();
+  const subscriber = await hello(server.name, 1);
+  for (let i = 1; i <= 100; i++) {
+    await subscriber.request(
+      `{"ta-cmd": "subscribe", "ta-id": ${i}, "msg-type": "request", "subscription-id": ${i}, "filter": "(name=service-7)"}`,
+    );
+  }
+  const publisher = await hello(server.name, 2);
+  const publishes = 1000;
+  let example;
+  const round = async () => {
+    let seen = 0;
+    const all = new Promise((resolve) => {
+      subscriber.onMessages = (n, read) => {
+        example ??= Buffer.from(read(0));
+        seen += n;
+        if (seen === publishes * 100) resolve();
+      };
+    });
+    await Promise.all([publisher.run(publishes, 4, publishMessage("service-7")), all]);
+  };
+  await round();
+  const costs = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const before = cpuNs(server.pid);
+    await round();
+    costs.push((cpuNs(server.pid) - before) / (publishes * 100));
+  }
+  subscriber.close();
+  publisher.close();
+  await server.stop();
+  const floor = await floorFor(example, 32, 50_000);
+  report("notification, fan-out to 100 subscriptions", median(costs), "ns CPU", {
+    floor,
+    reach: "≤ 1 × (C reference 3 ×)",
+  });
+}
+
+async function benchFilter() {
+  const { build } = await import("esbuild");
+  const outfile = join(ROOT, ".cache/bench-filter.mjs");
+  await build({
+    entryPoints: [join(ROOT, "scripts/bench/filter.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    logLevel: "error",
+  });
+  const { stdout } = spawnSync(process.execPath, ["--max-semi-space-size=64", outfile], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for (const { name, perSecond, bytes } of JSON.parse(stdout)) {
+    report(`filter ${name}`, perSecond / 1e6, "M/s");
+    report(`filter ${name}: allocated per evaluation`, bytes, "bytes", { reach: "0" });
+  }
+}
+
+async function benchMemory() {
+  const server = await startServer();
+  const empty = anonymousMiB(server.pid);
+  const subscriber = await hello(server.name, 1);
+  await subscribeMany(subscriber, 10_000);
+  subscriber.onMessages = () => {};
+  const publisher = await hello(server.name, 2);
+  await publisher.run(10_000, 32, (i) =>
+    Buffer.from(
+      `{"ta-cmd": "publish", "ta-id": ${i}, "msg-type": "request", "service-id": ${i + 1}, "generation": 0, ` +
+        `"service-props": {"name": ["service-${i}"], "address": ["tcp:192.0.2.17:${i}"], "color": ["green"], "load": [${i % 97}]}, "ttl": 30}`,
+    ),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  report("anonymous memory, empty", empty, "MiB");
+  report("anonymous memory, 10,000 services + subscr.", anonymousMiB(server.pid), "MiB", {
+    reach: "≤ 35 (C reference 20)",
+  });
+  subscriber.close();
+  publisher.close();
+  await server.stop();
+}
+
+async function benchIdle() {
+  const server = await startServer();
+  // V8 collects garbage once, some eight seconds after the start-up's allocations have ceased.
+  await new Promise((resolve) => setTimeout(resolve, 20_000));
+  const before = switches(server.pid);
+  await new Promise((resolve) => setTimeout(resolve, 30_000));
+  report("wake-ups in 30 idle seconds, gateways off", switches(server.pid) - before, "", { reach: "0" });
+  await server.stop();
+}
+
+async function benchStart() {
+  const times = [];
+  const empty = [];
+  for (let i = 0; i < 9; i++) {
+    const server = await startServer();
+    times.push(server.startMs);
+    await server.stop();
+    const began = performance.now();
+    spawnSync(process.execPath, [...flags, "-e", "0"]);
+    empty.push(performance.now() - began);
+  }
+  report("start-up until it accepts", median(times), "ms");
+  report("  for comparison: node -e 0", median(empty), "ms");
+}
+
+if (!json) console.log(`${cpus()[0].model}, ${cpus().length} cores, Node.js ${process.version}\n`);
+if (wants("ping")) await benchPing();
+if (wants("publish")) await benchPublish();
+if (wants("fan-out")) await benchFanOut();
+if (wants("filter")) await benchFilter();
+if (wants("memory")) await benchMemory();
+if (wants("idle")) await benchIdle();
+if (wants("start")) await benchStart();
+if (json) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0].model, results }, null, 2));
