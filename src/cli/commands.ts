@@ -1,6 +1,6 @@
 /** The commands of pafc, each over a session that is connected: what is asked, and what is printed. */
 
-import type { Session } from "../client/session.js";
+import { RequestError, type Session } from "../client/session.js";
 import type { Clock } from "../core/clock.js";
 import type { Command, Invocation } from "./command-line.js";
 import { Deadline } from "./deadline.js";
@@ -95,7 +95,14 @@ async function publish(command: Of<"publish">, context: CommandContext): Promise
   output.hint("Published until Ctrl-C.");
   await untilEnd(context, interrupted);
   const withdrawal = new Deadline(invocation.timeoutSeconds, invocation.address);
-  await withdrawal.bound(session.unpublish(id)).finally(() => withdrawal.cancel());
+  try {
+    await withdrawal.bound(session.unpublish(id));
+  } catch (error) {
+    const isGone = error instanceof RequestError && error.failReason === "non-existent-service-id";
+    if (!isGone) throw error; // else somebody was faster
+  } finally {
+    withdrawal.cancel();
+  }
 }
 
 async function unpublish({ serviceId }: Of<"unpublish">, context: CommandContext): Promise<void> {

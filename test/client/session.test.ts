@@ -185,7 +185,7 @@ test("10,000 services are listed completely", async () => {
 });
 
 test("track keeps an idle session that would be dropped without it", async () => {
-  const strict = await liveDomain({ idle: { min: 0.2, max: 0.2 } });
+  const strict = await liveDomain({ idle: { min: 0.8, max: 0.8 } });
   try {
     const tracking = await open(1n, strict.ux);
     await tracking.track();

@@ -1,0 +1,183 @@
+/** The command line of pafc: what is understood, and the exact words for what is not. */
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { parseCommandLine } from "../../src/cli/command-line.js";
+import { UsageError } from "../../src/cli/usage-error.js";
+
+const NOW =
+  "pafc ADDR services|subscriptions|clients|publish|unpublish|subscribe|ping [ARGUMENTS] (pafc -h tells more)";
+const SIGN = "Error parsning command line: option";
+
+/** Command line (words separated by blanks), and the lines of the error. */
+const WRONG: readonly (readonly [string, ...string[]])[] = [
+  ["", `Usage: pafc [OPTIONS] ${NOW.slice(5)}`],
+  ["ux:a", `The interactive client is not here yet; what works now is: ${NOW}`],
+  ["-l", `Option -l (domain files) is not supported yet; what works now is: ${NOW}`],
+  ["-a domain", `Option -a (domain files) is not supported yet; what works now is: ${NOW}`],
+  ["-n 0 domain", `Option -n (domain files) is not supported yet; what works now is: ${NOW}`],
+  ["ux:a frobnicate", `Unknown command 'frobnicate'; what works now is: ${NOW}`],
+  ["ux:a constructor", `Unknown command 'constructor'; what works now is: ${NOW}`],
+  ["-z ux:a ping", `${SIGN} -z not recognized.`],
+  ["--zzz ux:a ping", `${SIGN} --zzz not recognized.`],
+  ["--toString ux:a ping", `${SIGN} --toString not recognized.`],
+  ["ux:a ping -z", `${SIGN} -z not recognized.`],
+  ["ux:a services -c 1", `${SIGN} -c not recognized.`],
+  ["ux:a services -p 2", `${SIGN} -p must stand before the command.`],
+  ["ux:a services --client-id 2", `${SIGN} --client-id must stand before the command.`],
+  ["-i", `${SIGN} -i requires argument.`],
+  ["ux:a ping -c", `${SIGN} -c requires argument.`],
+  ["--json=yes ux:a ping", `${SIGN} --json must not have an argument.`],
+  ["-p 1 ux:a ping", "Protocol version 1 is not supported."],
+  ["-p 4 ux:a ping", "Protocol version 4 is not supported."],
+  ["-p x ux:a ping", "Protocol version x is not supported."],
+  ["-i zz ux:a ping", "'zz' is not a valid id (hexadecimal, 0 to 7fffffffffffffff)."],
+  ["-i 8000000000000000 ux:a ping", "'8000000000000000' is not a valid id (hexadecimal, 0 to 7fffffffffffffff)."],
+  ["ux:a unpublish -- -1", "'-1' is not a valid id (hexadecimal, 0 to 7fffffffffffffff)."],
+  ["ux:a unpublish", "Service id is missing: pafc ADDR unpublish HEX"],
+  [
+    "ux:a unpublish 1 2",
+    "Too many arguments: unpublish takes at most 1, but got '2' too (quote what has blanks or parentheses).",
+  ],
+  ["ux:a ping 1", "Too many arguments: ping takes none, but got '1' too (quote what has blanks or parentheses)."],
+  ["--timeout 0 ux:a ping", "--timeout must be a number of seconds above 0, at most 2000000, not '0'."],
+  ["--timeout 1e3 ux:a ping", "--timeout must be a number of seconds above 0, at most 2000000, not '1e3'."],
+  ["ux:a ping -c 0", "-c must be an integer from 1 to 1000000000, not '0'."],
+  ["ux:a ping -i 99999999", "-i must be a number of seconds above 0, at most 2000000, not '99999999'."],
+  ["ux:a publish --ttl -5 a=1", "--ttl must be an integer from 0 to 9223372036854775807, not '-5'."],
+  [
+    "ux:a publish --generation 9223372036854775808",
+    "--generation must be an integer from 0 to 9223372036854775807, not '9223372036854775808'.",
+  ],
+  ["ux:a publish name", "'name' is not a property; NAME=VALUE is accepted."],
+  [
+    "ux:a publish n=9223372036854775808",
+    "Property 'n': 9223372036854775808 is not a 64-bit integer (-9223372036854775808 to 9223372036854775807); " +
+      "'n=|9223372036854775808|' is a string.",
+  ],
+  [
+    "ux:a subscriptions (a=b)",
+    "subscriptions takes no argument, but got '(a=b)'; services and subscribe take a filter.",
+  ],
+  ["ux:a clients x", "clients takes no argument, but got 'x'; services and subscribe take a filter."],
+  ["ux:a services (name=)", "Invalid filter: empty value at character 6.", "  (name=)", "        ^"],
+  ["ux:a subscribe (&(a=b)", 'Invalid filter: "&" with fewer than two operands at character 1.', "  (&(a=b)", "   ^"],
+  [
+    "ux:a subscribe (\x1b=b)\n)",
+    "Invalid filter: text after the closing parenthesis at character 5.",
+    "  (\\x1b=b)\\n)",
+    "          ^",
+  ],
+];
+
+test("each wrong command line is told in its own words", () => {
+  for (const [words, ...lines] of WRONG) {
+    try {
+      parseCommandLine(words === "" ? [] : words.split(" "));
+      assert.unreachable(words);
+    } catch (error) {
+      assert.instance(error, UsageError, `${words}: ${error}`);
+      assert.equal((error as UsageError).lines, lines, words);
+    }
+  }
+});
+
+test("a long filter is shown around its error only", () => {
+  try {
+    parseCommandLine(["ux:a", "services", `(a=${"x".repeat(4000)}(${"y".repeat(2000)})`]);
+    assert.unreachable();
+  } catch (error) {
+    const [, shown, caret] = (error as UsageError).lines;
+    assert.is(shown, `  …${"x".repeat(60)}(${"y".repeat(59)}…`);
+    assert.is(caret, `  ${" ".repeat(61)}^`);
+  }
+});
+
+const RUN = { kind: "run", address: "ux:a", versions: { min: 2, max: 3 }, timeoutSeconds: 10, json: false };
+const PUBLISH = { name: "publish", generation: 0n, ttlSeconds: 30n, leave: false };
+
+const RIGHT: readonly (readonly [readonly string[], object])[] = [
+  [["-h"], { kind: "help" }],
+  [["ux:a", "publish", "--help"], { kind: "help" }],
+  [["--version"], { kind: "version" }],
+  [["ux:a", "services"], { ...RUN, command: { name: "services" } }],
+  [["ux:a", "services", "(å=*)"], { ...RUN, command: { name: "services", filter: "(å=*)" } }],
+  [["ux:a", "subscribe", "(a=b)"], { ...RUN, command: { name: "subscribe", filter: "(a=b)" } }],
+  [["ux:a", "clients", "--json"], { ...RUN, json: true, command: { name: "clients" } }],
+  [
+    ["-i", "0xFF", "-p", "2", "--json", "--timeout", "1.5", "ux:a", "subscriptions"],
+    {
+      ...RUN,
+      clientId: 255n,
+      versions: { min: 2, max: 2 },
+      timeoutSeconds: 1.5,
+      json: true,
+      command: { name: "subscriptions" },
+    },
+  ],
+  [
+    ["--timeout", "1", "ux:a", "subscriptions", "--timeout", ".5"],
+    { ...RUN, timeoutSeconds: 0.5, command: { name: "subscriptions" } },
+  ],
+  [["ux:a", "-i1", "ping"], { ...RUN, clientId: 1n, command: { name: "ping", count: 1, intervalSeconds: 1 } }],
+  [
+    ["-i", "1", "ux:a", "ping", "-i", "0.2", "-c", "3"],
+    { ...RUN, clientId: 1n, command: { name: "ping", count: 3, intervalSeconds: 0.2 } },
+  ],
+  [
+    ["ux:a", "unpublish", "7fffffffffffffff"],
+    { ...RUN, command: { name: "unpublish", serviceId: 0x7fff_ffff_ffff_ffffn } },
+  ],
+  [["ux:a", "publish"], { ...RUN, command: { ...PUBLISH, properties: new Map() } }],
+  [
+    ["ux:a", "publish", "--id", "1f", "--generation", "9007199254740993", "--ttl", "0", "--leave", "--", "-a=b"],
+    {
+      ...RUN,
+      command: {
+        name: "publish",
+        serviceId: 0x1fn,
+        generation: 9007199254740993n,
+        ttlSeconds: 0n,
+        leave: true,
+        properties: new Map([["-a", ["b"]]]),
+      },
+    },
+  ],
+  [
+    [
+      "ux:a",
+      "publish",
+      "n=007",
+      "n=-5",
+      "n=|42|",
+      "n=4.2",
+      "e=",
+      "b=||",
+      "q=a=b",
+      "min=-9223372036854775808",
+      "=x",
+      "z=-0",
+    ],
+    {
+      ...RUN,
+      command: {
+        ...PUBLISH,
+        properties: new Map<string, (string | bigint)[]>([
+          ["n", [7n, -5n, "42", "4.2"]],
+          ["e", [""]],
+          ["b", [""]],
+          ["q", ["a=b"]],
+          ["min", [-(2n ** 63n)]],
+          ["", ["x"]],
+          ["z", [0n]],
+        ]),
+      },
+    },
+  ],
+];
+
+test("what is understood", () => {
+  for (const [argv, expected] of RIGHT) assert.equal(parseCommandLine(argv), expected, argv.join(" "));
+});
+
+test.run();
