@@ -5,6 +5,13 @@ import { dirname, join, relative, resolve } from "node:path";
 import { ROOMS } from "./imports.mjs";
 import { installPackages, ROOT } from "./setup.mjs";
 
+/** What a file imports: static, for its side effects, dynamic, or required. */
+function importsOf(text) {
+  const statement =
+    /^(?:import|export)\b[^"'`;(]*\bfrom "([^"]+)"|^import "([^"]+)"|\b(?:import|require)\("([^"]+)"\)/gm;
+  return [...text.matchAll(statement)].map((match) => match[1] ?? match[2] ?? match[3]);
+}
+
 /** Every import that leaves its room in a direction `ROOMS` does not allow, as one line each. */
 export function strayImports(root = join(ROOT, "src")) {
   const stray = [];
@@ -15,7 +22,7 @@ export function strayImports(root = join(ROOT, "src")) {
     const rules = ROOMS[room];
     if (!rules && relative(root, file).includes("/")) stray.push(`${relative(ROOT, file)}: no such room: ${room}`);
     if (!rules) continue; // a file directly below src/ is an entry point and may use every room
-    for (const [, target] of readFileSync(file, "utf8").matchAll(/(?:\bfrom|\bimport\(?|\brequire\()\s*"([^"]+)"/g)) {
+    for (const target of importsOf(readFileSync(file, "utf8"))) {
       const place = `${relative(ROOT, file)}: imports "${target}"`;
       if (!target.startsWith(".")) {
         if (!rules.node) stray.push(`${place}; ${room} is pure`);
