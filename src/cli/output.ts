@@ -44,7 +44,10 @@ export class Output {
     const { stdout } = this.io;
     this.lastWrite = new Promise((resolve) => {
       try {
-        stdout.write(`${lines.join("\n")}\n`, () => resolve());
+        stdout.write(`${lines.join("\n")}\n`, (error) => {
+          if (error) this.end(error);
+          resolve();
+        });
       } catch (error) {
         this.end(error as NodeJS.ErrnoException);
         resolve();
