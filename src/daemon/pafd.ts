@@ -16,10 +16,14 @@ import { demoIntroduction } from "./demo.js";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.js";
 import { eventLoopTimers, systemClock } from "./event-loop-time.js";
 import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
+import { DescriptorWriter } from "./log/descriptor-writer.js";
 import { pafdHelp, parsePafdOptions } from "./options.js";
 
 /** How long gateways may take to leave in order when the process ends. */
 const STOP_LIMIT_MS = 3000;
+
+const STDOUT = 1;
+const STDERR = 2;
 
 /** User id of the services that gateways publish: no client is that user, so none can withdraw them. */
 const GATEWAY_USER = "gateway";
@@ -31,11 +35,9 @@ export async function runPafd(argv: readonly string[], version: string): Promise
   const command = parsePafdOptions(argv);
   switch (command.kind) {
     case "help":
-      process.stdout.write(pafdHelp());
-      return;
+      return print(STDOUT, pafdHelp());
     case "version":
-      process.stdout.write(`Server version: ${version}\nProtocol version(s): ${MIN_VERSION} ${MAX_VERSION}\n`);
-      return;
+      return print(STDOUT, `Server version: ${version}\nProtocol version(s): ${MIN_VERSION} ${MAX_VERSION}\n`);
     case "error":
       return refuse(command.lines);
     case "run":
@@ -53,8 +55,16 @@ export async function runPafd(argv: readonly string[], version: string): Promise
 
 /** Start-up errors go to standard output, where the reference's scripts look for them. */
 function refuse(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join("\n")}\n`);
+  print(STDOUT, lines.join("\n"));
   process.exitCode = 1;
+}
+
+/**
+ * Not through `process.stdout`: a reader that has left would raise an exception there, and making that stream turns a
+ * pipe that the log shares to non-blocking mode.
+ */
+function print(fd: number, text: string): void {
+  new DescriptorWriter(fd).writeLine(text.trimEnd());
 }
 
 class Daemon {
@@ -83,9 +93,14 @@ class Daemon {
     }
     const configuration = describeConfig(this.config);
     this.log.info(() => `Server version ${this.version} started with configuration: ${configuration}`);
-    if (demo) this.broker = await this.startBroker();
-    for (const gateway of this.config.gateways) await this.startGateway(gateway);
-    if (demo && !this.stopping) process.stderr.write(demoIntroduction());
+    try {
+      if (demo) this.broker = await this.startBroker();
+      for (const gateway of this.config.gateways) await this.startGateway(gateway);
+    } catch (error) {
+      this.onInternalError(error);
+      return;
+    }
+    if (demo && !this.stopping) print(STDERR, demoIntroduction());
   }
 
   private async openDomains(): Promise<void> {
@@ -130,7 +145,8 @@ class Daemon {
       clock: systemClock,
       timers: this.timers,
       random,
-      log: prefixed(log, () => `${config.type} gateway: `),
+      // What the mDNS gateway says begins with its name.
+      log: config.type === "mdns" ? log : prefixed(log, () => `${config.type}: `),
     };
     let gateway: Gateway;
     if (config.type === "mdns") {

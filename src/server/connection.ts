@@ -97,6 +97,8 @@ export class ServerConnection implements ConnectionListener {
   private readonly listings: Listing[] = [];
   private paused = false;
   private dropping = false;
+  /** Where the message that is being written begins. */
+  private messageAt = 0;
 
   constructor(
     readonly domain: Domain,
@@ -116,6 +118,7 @@ export class ServerConnection implements ConnectionListener {
     try {
       if (this.domain.trace) this.log.received(bytes, start, end);
       this.process(this.domain.scanner.scan(bytes, start, end, this.version));
+      if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) this.pause();
     } catch (error) {
       this.fail(error);
     }
@@ -177,7 +180,9 @@ export class ServerConnection implements ConnectionListener {
   // --- messages -----------------------------------------------------------------------------------------------------
 
   private process(message: Message): void {
+    const { client } = this;
     const { command, type } = message;
+    if (client) this.heard();
     const taHi = message.hi(F.taId);
     const taLo = message.lo(F.taId);
     if (type === INFORM) {
@@ -196,12 +201,10 @@ export class ServerConnection implements ConnectionListener {
       this.hello(message, taHi, taLo);
       return;
     }
-    const { client } = this;
     if (client === undefined) {
       this.refuse(command, taHi, taLo, "no-hello");
       return;
     }
-    this.heard();
     switch (command) {
       case PING:
         this.complete(command, taHi, taLo);
@@ -236,7 +239,6 @@ export class ServerConnection implements ConnectionListener {
         this.track(taHi, taLo);
         break;
     }
-    if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) this.pause();
   }
 
   private heard(): void {
@@ -263,7 +265,6 @@ export class ServerConnection implements ConnectionListener {
       return;
     }
     if (this.client) {
-      this.heard();
       this.send(writeHelloComplete(domain.outbox.bytes, this.begin(), taHi, taLo, this.version));
       return;
     }
@@ -412,8 +413,10 @@ export class ServerConnection implements ConnectionListener {
     this.send(writeAccept(outbox.bytes, this.begin(), SUBSCRIPTIONS, taHi, taLo));
     const send = (subscription: Subscription) => {
       const { program } = subscription;
-      const filter = program === NO_BLOCK ? undefined : encodeText(programText(directory.store, program));
-      const at = outbox.begin(MESSAGE_ROOM + 6 * (filter?.length ?? 0));
+      const text = program === NO_BLOCK ? undefined : programText(directory.store, program);
+      // Measured, because six bytes per byte, the most an escape takes, would be more than can be sent.
+      const at = this.begin(MESSAGE_ROOM + (text === undefined ? 0 : Buffer.byteLength(JSON.stringify(text))));
+      const filter = text === undefined ? undefined : encodeText(text);
       this.send(writeSubscription(outbox.bytes, at, taHi, taLo, subscription, filter));
     };
     const complete = () => this.complete(SUBSCRIPTIONS, taHi, taLo);
@@ -434,7 +437,7 @@ export class ServerConnection implements ConnectionListener {
         version: other.version,
         latencySeconds: other.latencySeconds,
       };
-      const at = domain.outbox.begin(MESSAGE_ROOM + 6 * address.length);
+      const at = this.begin(MESSAGE_ROOM + 6 * address.length);
       this.send(writeClient(domain.outbox.bytes, at, taHi, taLo, listing, this.version));
     };
     const complete = () => this.complete(CLIENTS, taHi, taLo);
@@ -466,10 +469,8 @@ export class ServerConnection implements ConnectionListener {
     if (transaction !== TRACKING) {
       throw new ProtocolError(`inform in transaction ${toNumber(taHi, taLo)}, which is a subscription's`);
     }
-    this.heard();
     if (message.trackType === TRACK_QUERY) {
       this.send(writeTrackNotify(this.domain.outbox.bytes, this.begin(), taHi, taLo, TRACK_REPLY));
-      if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) this.pause();
       return;
     }
     if (this.queryAtMs === undefined) throw new ProtocolError("track reply without a query");
@@ -493,15 +494,16 @@ export class ServerConnection implements ConnectionListener {
 
   // --- sending ------------------------------------------------------------------------------------------------------
 
-  /** Where a message without texts may be written. */
-  private begin(): number {
-    return this.domain.outbox.begin(MESSAGE_ROOM);
+  /** Where a message of at most `room` bytes may be written now; without texts, MESSAGE_ROOM is enough. */
+  begin(room = MESSAGE_ROOM): number {
+    this.messageAt = this.domain.outbox.begin(room);
+    return this.messageAt;
   }
 
-  /** Sends what was written up to `end`. */
+  /** Sends what was written since `begin`, up to `end`. */
   send(end: number): void {
     const { outbox, trace } = this.domain;
-    if (trace) this.log.sent(outbox.bytes, outbox.begin(0), end);
+    if (trace) this.log.sent(outbox.bytes, this.messageAt, end);
     outbox.commit(this.transport, end);
   }
 
@@ -524,9 +526,20 @@ export class ServerConnection implements ConnectionListener {
     const { queuedBytes } = this.transport;
     if (queuedBytes <= MAX_QUEUED_BYTES || this.dropping) return;
     this.log.tooSlow(queuedBytes);
+    this.dropSoon("too slow");
+  }
+
+  /** A notification could not be made: a bug of ours, which must not reach whoever made the change. */
+  notificationFailed(error: unknown): void {
+    if (this.dropping) return;
+    this.log.ourBug(error);
+    this.dropSoon("internal error");
+  }
+
+  /** Ends the connection when the change that is being told is over: the directory must not be changed from within. */
+  private dropSoon(why: string): void {
     this.dropping = true;
-    // Not from within the change that is being told: the directory must not be changed there.
-    this.domain.timers.after("too slow", 0, () => this.drop("too slow"));
+    this.domain.timers.after("drop", 0, () => this.drop(why));
   }
 
   private openTransaction(taHi: number, taLo: number, transaction: SubscribeTransaction | typeof TRACKING): void {

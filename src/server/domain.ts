@@ -77,13 +77,16 @@ export class Domain {
         this.log.warning(() => `Accepting a connection on ${address} failed: ${error.message}.`),
     });
     this.listeners.push(listener);
+    if (listener.address !== address) this.log.info(() => `Listening on ${listener.address} (given as ${address}).`);
     if (this.connections.size >= this.maxConnections) listener.pauseAccepting();
     return listener.address;
   }
 
-  /** Stops listening and ends every connection. */
+  /** Stops listening and ends every connection. Nobody is told of the services that become orphans thereby. */
   close(): void {
     for (const listener of this.listeners) listener.close();
+    // First, or each of n clients would be told of the end of each other, n² messages that are hardly ever sent (10.3).
+    for (const subscription of [...this.directory.subscriptions]) this.directory.removeSubscription(subscription);
     for (const connection of [...this.connections]) connection.drop("the server is exiting");
   }
 

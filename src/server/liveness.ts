@@ -57,7 +57,9 @@ export class Liveness {
 
   /** Makes the client tentative at once, unless it is (9.4): somebody else wants its client id. */
   check(): void {
-    if (!this.tentative) this.warn();
+    if (this.tentative) return;
+    this.maxIdle = maxIdleSeconds(this.options.limits, this.options.lowestTtlSeconds());
+    this.warn();
   }
 
   stop(): void {

@@ -32,18 +32,18 @@ export class Notifications {
   sendMatch(connection: ServerConnection, taHi: number, taLo: number, type: MatchType, service: ServiceEntry): void {
     const { outbox } = this;
     if (type === DISAPPEARED) {
-      const at = outbox.begin(MESSAGE_ROOM);
+      const at = connection.begin();
       connection.send(writeClose(outbox.bytes, writeMatch(outbox.bytes, at, taHi, taLo, type, service)));
       return;
     }
-    const at = outbox.begin(MESSAGE_ROOM + serviceStateRoom(this.directory, service));
+    const at = connection.begin(MESSAGE_ROOM + serviceStateRoom(this.directory, service));
     connection.send(this.state(writeMatch(outbox.bytes, at, taHi, taLo, type, service), service));
   }
 
   /** One line of a `services` listing. */
   sendService(connection: ServerConnection, taHi: number, taLo: number, service: ServiceEntry): void {
     const { outbox } = this;
-    const at = outbox.begin(MESSAGE_ROOM + serviceStateRoom(this.directory, service));
+    const at = connection.begin(MESSAGE_ROOM + serviceStateRoom(this.directory, service));
     connection.send(this.state(writeService(outbox.bytes, at, taHi, taLo, service), service));
   }
 

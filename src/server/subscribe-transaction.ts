@@ -11,7 +11,12 @@ export class SubscribeTransaction implements SubscriptionSink {
   ) {}
 
   onMatch(_: Subscription, type: MatchType, service: ServiceEntry): void {
-    this.connection.domain.notifications.sendMatch(this.connection, this.taHi, this.taLo, type, service);
-    this.connection.notified();
+    const { connection } = this;
+    try {
+      connection.domain.notifications.sendMatch(connection, this.taHi, this.taLo, type, service);
+      connection.notified();
+    } catch (error) {
+      connection.notificationFailed(error);
+    }
   }
 }
