@@ -4,12 +4,13 @@
  * In CI (CI=true) a skipped test is a failed one: no peer may be missing there.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setUp } from "./build.mjs";
 import { DIST, ROOT } from "./setup.mjs";
 
-const OUT = join(ROOT, ".cache/test");
+/** Of this run alone: several may go on at the same time. */
+const OUT = join(ROOT, `.cache/test-${process.pid}`);
 const FILE_LIMIT_MS = 300_000;
 const CI = process.env.CI === "true";
 const words = process.argv.slice(2);
@@ -22,8 +23,7 @@ if (files.length === 0) {
   console.log(`no test file matches ${words.join(" ")}\n0 passed, 0 failed`);
   process.exit(1);
 }
-rmSync(OUT, { recursive: true, force: true });
-mkdirSync(OUT, { recursive: true });
+process.on("exit", () => rmSync(OUT, { recursive: true, force: true }));
 const { build } = await import("esbuild");
 await build({
   entryPoints: files.map((name) => join(ROOT, "test", name)),

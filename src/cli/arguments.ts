@@ -2,9 +2,9 @@
 
 import { canonicalDecimal } from "../core/decimal.js";
 import { FilterSyntaxError, parseFilter } from "../core/filter/syntax.js";
+import { printable } from "../core/printable.js";
 import type { Properties, PropertyValue } from "../core/properties.js";
 import { UINT63_MAX } from "../core/uint63.js";
-import { printable } from "./printable.js";
 import { UsageError } from "./usage-error.js";
 
 const INT64_MIN = -(2n ** 63n);

@@ -4,8 +4,8 @@ import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 import { ProtocolError, RequestError, SessionClosedError } from "../client/session.js";
 import type { FailReason } from "../core/fail-reason.js";
+import { printable } from "../core/printable.js";
 import { TransportError } from "../transport/index.js";
-import { printable } from "./printable.js";
 import { UsageError } from "./usage-error.js";
 
 /** No answer within --timeout. */

@@ -5,8 +5,8 @@
 
 import type { ClientState, SubscriptionState } from "../client/session.js";
 import type { Match, ServiceState } from "../core/directory-access.js";
+import { jsonString } from "../core/printable.js";
 import { hex } from "./ids.js";
-import { jsonString } from "./printable.js";
 
 type Json = string | number | bigint | readonly Json[] | ReadonlyMap<string, Json> | { readonly [key: string]: Json };
 

@@ -2,9 +2,9 @@
 
 import type { ClientState, SubscriptionState } from "../client/session.js";
 import type { Match, ServiceState } from "../core/directory-access.js";
+import { printable } from "../core/printable.js";
 import type { Properties } from "../core/properties.js";
 import { hex } from "./ids.js";
-import { printable } from "./printable.js";
 
 export const SERVICES_HEADER = "      Service Id  Gen  TTL  Orphan Tmo  Owner              Properties";
 export const SUBSCRIPTIONS_HEADER = "Subscription Id   Owner Id           Filter Expression";

@@ -3,7 +3,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { clientJson, matchJson, serviceJson, subscriptionJson, toJson } from "../../src/cli/json.js";
-import { printable } from "../../src/cli/printable.js";
 import {
   clientRow,
   clientsHeader,
@@ -15,6 +14,7 @@ import {
   serviceRow,
   subscriptionRow,
 } from "../../src/cli/tables.js";
+import { printable } from "../../src/core/printable.js";
 import { properties } from "../../src/core/properties.js";
 
 const NOW = 1_700_000_000;

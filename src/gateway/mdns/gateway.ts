@@ -25,7 +25,7 @@ export interface MdnsGatewayOptions {
   readonly interfacePollSeconds?: number | undefined;
   /** Default: 4500. */
   readonly maxTtlSeconds?: number | undefined;
-  /** Instances per interface, and services in the directory. Default: 1024. */
+  /** Instances per interface, and services in the directory. Default: 4096. */
   readonly maxInstances?: number | undefined;
   /** Learnt types per interface, if `types` is "all". Default: 256. */
   readonly maxTypes?: number | undefined;
@@ -90,7 +90,7 @@ class MdnsGateway implements Gateway {
     this.log = prefixed(context.log, () => "mdns: ");
     this.browse = options.types === "all" ? "all" : options.types.map(browseOption);
     this.pollMs = 1000 * positive("interfacePollSeconds", options.interfacePollSeconds, 5);
-    const maxInstances = positive("maxInstances", options.maxInstances, 1024);
+    const maxInstances = positive("maxInstances", options.maxInstances, 4096);
     this.limits = {
       instances: maxInstances,
       types: positive("maxTypes", options.maxTypes, 256),
