@@ -305,7 +305,6 @@ export class ServiceDirectory {
   orphan(client: Client, idHi: number, idLo: number): void {
     const service = this.services.get(idHi, idLo);
     if (service === undefined || service.owner !== client || service.isOrphan) return;
-    client.raiseTtl(service.ttlSeconds);
     this.makeOrphan(service, this.options.clock.unixSeconds());
   }
 
@@ -431,6 +430,7 @@ export class ServiceDirectory {
 
   private makeOrphan(service: ServiceEntry, nowUnix: number): void {
     service.orphanSinceUnix = nowUnix;
+    service.owner.raiseTtl(service.ttlSeconds); // it does not keep this one alive any more
     service.expiry = this.options.timers.after("orphan", service.ttlSeconds * 1000, () => this.remove(service));
     this.notify(service, service.record, service.record);
   }

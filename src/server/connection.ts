@@ -413,10 +413,8 @@ export class ServerConnection implements ConnectionListener {
     this.send(writeAccept(outbox.bytes, this.begin(), SUBSCRIPTIONS, taHi, taLo));
     const send = (subscription: Subscription) => {
       const { program } = subscription;
-      const text = program === NO_BLOCK ? undefined : programText(directory.store, program);
-      // Measured, because six bytes per byte, the most an escape takes, would be more than can be sent.
-      const at = this.begin(MESSAGE_ROOM + (text === undefined ? 0 : Buffer.byteLength(JSON.stringify(text))));
-      const filter = text === undefined ? undefined : encodeText(text);
+      const filter = program === NO_BLOCK ? undefined : encodeText(programText(directory.store, program));
+      const at = this.begin(MESSAGE_ROOM + 6 * (filter?.length ?? 0));
       this.send(writeSubscription(outbox.bytes, at, taHi, taLo, subscription, filter));
     };
     const complete = () => this.complete(SUBSCRIPTIONS, taHi, taLo);
