@@ -97,10 +97,13 @@ export class BlockStore {
   }
 
   private openPage(): void {
+    const before = this.bumpPage;
     const unused = this.pages.indexOf(undefined);
     this.bumpPage = unused >= 0 ? unused : this.pages.length;
     this.pages[this.bumpPage] = new Page();
     this.bumpAt = 0;
+    // It was spared while blocks were cut from it.
+    if (before >= 0 && this.pages[before]!.live === 0) this.dropPage(before);
   }
 
   /** Takes the blocks of an empty page out of the free chains and forgets the page. */

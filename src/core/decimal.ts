@@ -4,7 +4,6 @@
  */
 
 const MINUS = 0x2d;
-const ZERO = 0x30;
 
 /** 2^63-1 and 2^63: the largest magnitudes of a positive and of a negative property integer. */
 const LARGEST = [Uint8Array.from("9223372036854775807", digit), Uint8Array.from("9223372036854775808", digit)] as const;
@@ -58,13 +57,10 @@ export function fitsInt64(bytes: Uint8Array, start: number, end: number): boolea
 
 /** The canonical form of a sign and digits, e.g. of `+007` or `-0`; `undefined` unless it is a decimal integer. */
 export function canonicalDecimal(text: string): string | undefined {
-  const parts = /^([+-]?)0*([0-9]+)$/.exec(text);
-  if (!parts) return undefined;
-  const [, sign, digits] = parts;
-  return sign === "-" && digits !== "0" ? `-${digits}` : digits;
-}
-
-/** True for a single `0` digit at `start`. */
-export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
-  return end - start === 1 && bytes[start] === ZERO;
+  if (!/^[+-]?[0-9]+$/.test(text)) return undefined;
+  // Zeros are skipped by hand: `0*([0-9]+)$` would try every split of a long run of zeros.
+  let start = text[0] === "+" || text[0] === "-" ? 1 : 0;
+  while (start < text.length - 1 && text[start] === "0") start++;
+  const digits = text.slice(start);
+  return text[0] === "-" && digits !== "0" ? `-${digits}` : digits;
 }

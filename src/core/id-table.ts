@@ -66,10 +66,16 @@ export class IdTable<V> {
     for (const value of this.values) if (value !== undefined) yield value;
   }
 
+  /**
+   * One half is scattered before the other is added. Were both only multiplied and combined, ids that differ in the
+   * highest bits of both halves would share few hashes, whatever the seed.
+   */
   private hash(hi: number, lo: number): number {
-    let h = Math.imul(lo ^ this.seed, 0x9e37_79b1) ^ Math.imul((hi + this.seed) | 0, 0x85eb_ca6b);
-    h = Math.imul(h ^ (h >>> 15), 0x2c1b_3c6d);
-    return (h ^ (h >>> 13)) & this.mask;
+    let h = Math.imul(lo ^ this.seed, 0x9e37_79b1);
+    h = Math.imul(h ^ (h >>> 15), 0x85eb_ca6b);
+    h = Math.imul((h ^ (h >>> 13)) + hi, 0x2c1b_3c6d);
+    h = Math.imul(h ^ (h >>> 15), 0x297a_2d39);
+    return (h ^ (h >>> 16)) & this.mask;
   }
 
   private slotOf(hi: number, lo: number): number {

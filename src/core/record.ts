@@ -24,6 +24,9 @@ export const ENTRY_HEADER = 4;
 const INTEGER = 1;
 const DEAD = 2;
 
+/** No entry: entries begin behind the header. */
+const NO_ENTRY = 0;
+
 /** Most values that one service may have; a publish with more is refused as `insufficient-resources`. */
 export const MAX_VALUES = 4096;
 
@@ -61,7 +64,12 @@ const fingerprint = (words: Int32Array, entry: number): number =>
 
 /** Slots of the builder's hash table: twice the most values and names together. */
 const SLOTS = 4 * MAX_VALUES;
-/** The largest record the builder can hold: a page. Every record that keeps the limits above fits. */
+/** Fullest the table may get, so that probing stays short and ends; beyond it a record counts as too large. */
+const MAX_SLOTS_IN_USE = (SLOTS / 4) * 3;
+/**
+ * The largest record the builder can hold: a page, of which the last 65,536 bytes are kept free for the next value.
+ * Each value carries its name, so a long name with very many values may be refused although its JSON text is short.
+ */
 const SCRATCH_WORDS = 65_536;
 
 /**
@@ -84,11 +92,17 @@ export class RecordBuilder {
   private readonly nameBytes = new Uint8Array(65_536);
   private nameLength = 0;
   private nameHash = 0;
-  private nameHasValue = false;
+  /** The first entry of the name; NO_ENTRY until it has a value. */
+  private nameFirst = NO_ENTRY;
+  /** The slot that an earlier occurrence of the name left behind; -1 if there was none. */
+  private nameSlot = -1;
+  /** The entry that the name was already copied to: values that turn out to be duplicates use it again. */
+  private copiedTo = NO_ENTRY;
   /** Hash table over entries (by pair) and names (by the first entry of the name). Valid where `stamps` is current. */
   private readonly slots = new Int32Array(SLOTS);
   private readonly stamps = new Int32Array(SLOTS);
   private stamp = 0;
+  private slotsInUse = 0;
 
   constructor(private readonly hash: PairHash) {}
 
@@ -96,6 +110,7 @@ export class RecordBuilder {
     this.entry = RECORD_HEADER;
     this.count = 0;
     this.dead = 0;
+    this.slotsInUse = 0;
     this.tooLarge = false;
     if (this.stamp === 0x7fff_ffff) this.stamps.fill((this.stamp = 0));
     this.stamp++;
@@ -110,7 +125,9 @@ export class RecordBuilder {
   endName(length: number): void {
     this.nameLength = length;
     this.nameHash = this.hash.name(this.nameBytes, 0, length);
-    this.nameHasValue = false;
+    this.nameFirst = NO_ENTRY;
+    this.nameSlot = -1;
+    this.copiedTo = NO_ENTRY;
     if (this.count > 0) this.removeName();
   }
 
@@ -123,8 +140,11 @@ export class RecordBuilder {
     }
     const text = entryText(this.entry);
     const { nameBytes, nameLength } = this;
-    const { bytes } = this.page;
-    for (let i = 0; i < nameLength; i++) bytes[text + i] = nameBytes[i];
+    if (this.copiedTo !== this.entry) {
+      const { bytes } = this.page;
+      for (let i = 0; i < nameLength; i++) bytes[text + i] = nameBytes[i];
+      this.copiedTo = this.entry;
+    }
     return text + nameLength;
   }
 
@@ -138,12 +158,11 @@ export class RecordBuilder {
     words[entry + 2] = nameLength;
     words[entry + 3] = ((end - valueStart) << 2) | (isInteger ? INTEGER : 0);
     if (this.tooLarge || !this.addPair(entry)) return;
-    if (this.count === MAX_VALUES) {
+    if (this.count - this.dead === MAX_VALUES || this.slotsInUse >= MAX_SLOTS_IN_USE) {
       this.tooLarge = true;
       return;
     }
-    if (!this.nameHasValue) this.addName(entry);
-    this.nameHasValue = true;
+    if (this.nameFirst === NO_ENTRY) this.addName(entry);
     this.count++;
     this.entry = nextEntry(words, entry);
   }
@@ -202,36 +221,53 @@ export class RecordBuilder {
     this.endValue(writeText(this.page.bytes, start, String(value)), typeof value === "bigint");
   }
 
-  /** Files the entry under its pair; false if the name already has that value. */
+  /** Files the entry under its pair; false if the name already has that value. Slots of dead entries are used again. */
   private addPair(entry: number): boolean {
     const { words, bytes } = this.page;
+    // Only the entries from the first of this name on can have the same name: those before a repetition are dead.
+    const first = this.nameFirst === NO_ENTRY ? entry : this.nameFirst;
+    let reused = -1;
     let slot = words[entry + 1] & (SLOTS - 1);
     for (; this.stamps[slot] === this.stamp; slot = (slot + 1) & (SLOTS - 1)) {
       const other = this.slots[slot];
-      if (other > 0 && samePair(words, bytes, other, entry) && (words[other + 3] & DEAD) === 0) return false;
+      if (other >= first) {
+        if (sameValue(words, bytes, other, entry)) return false;
+      } else if (reused < 0 && other > 0 && (words[other + 3] & DEAD) !== 0) {
+        reused = slot;
+      }
     }
-    this.stamps[slot] = this.stamp;
-    this.slots[slot] = entry;
+    this.file(reused < 0 ? slot : reused, entry);
     return true;
   }
 
   /** Files the entry as the first of its name: negative in the table. */
   private addName(entry: number): void {
     const { words } = this.page;
-    let slot = words[entry] & (SLOTS - 1);
-    while (this.stamps[slot] === this.stamp) slot = (slot + 1) & (SLOTS - 1);
-    this.stamps[slot] = this.stamp;
-    this.slots[slot] = -entry;
+    let slot = this.nameSlot;
+    if (slot < 0) {
+      slot = words[entry] & (SLOTS - 1);
+      while (this.stamps[slot] === this.stamp) slot = (slot + 1) & (SLOTS - 1);
+    }
+    this.file(slot, -entry);
+    this.nameFirst = entry;
   }
 
-  /** If the name was there before, marks its entries dead. */
+  private file(slot: number, entry: number): void {
+    if (this.stamps[slot] !== this.stamp) this.slotsInUse++;
+    this.stamps[slot] = this.stamp;
+    this.slots[slot] = entry;
+  }
+
+  /** If the name was there before, marks its entries dead. The slot it was filed under is used again. */
   private removeName(): void {
     const { words, bytes } = this.page;
     const { nameHash, nameLength, nameBytes } = this;
     for (let slot = nameHash & (SLOTS - 1); this.stamps[slot] === this.stamp; slot = (slot + 1) & (SLOTS - 1)) {
       const first = -this.slots[slot];
       if (first <= 0 || words[first] !== nameHash || words[first + 2] !== nameLength) continue;
-      if ((words[first + 3] & DEAD) !== 0 || !bytesEqual(bytes, entryText(first), nameBytes, 0, nameLength)) continue;
+      if (!bytesEqual(bytes, entryText(first), nameBytes, 0, nameLength)) continue;
+      this.nameSlot = slot;
+      if ((words[first + 3] & DEAD) !== 0) return; // repeated before, without values
       for (let entry = first; entry < this.entry && sameName(words, bytes, first, entry); ) {
         words[entry + 3] |= DEAD;
         this.dead++;
@@ -266,12 +302,13 @@ function sameName(words: Int32Array, bytes: Uint8Array, a: number, b: number): b
   );
 }
 
-function samePair(words: Int32Array, bytes: Uint8Array, a: number, b: number): boolean {
+/** For two live entries of the same name. */
+function sameValue(words: Int32Array, bytes: Uint8Array, a: number, b: number): boolean {
+  const name = words[a + 2];
   return (
     words[a + 1] === words[b + 1] &&
-    words[a + 2] === words[b + 2] &&
-    (words[a + 3] | DEAD) === (words[b + 3] | DEAD) &&
-    bytesEqual(bytes, entryText(a), bytes, entryText(b), words[a + 2] + entryValueLength(words, a))
+    words[a + 3] === words[b + 3] &&
+    bytesEqual(bytes, entryText(a) + name, bytes, entryText(b) + name, entryValueLength(words, a))
   );
 }
 

@@ -39,7 +39,7 @@ export class Client {
     readonly idLo: number,
     readonly user: string,
     /** A gateway of this process: not counted as a client, and no limit per user holds for it. */
-    readonly isLocal: boolean,
+    public isLocal: boolean,
   ) {}
 
   /** The lowest TTL of the services this client keeps alive, in seconds; `Infinity` if there are none. */
@@ -217,6 +217,7 @@ export class ServiceDirectory {
     if (!isLocal && !this.counter.take("clients", user)) return "insufficient-resources";
     if (known) {
       known.connected = true;
+      known.isLocal = isLocal;
       return known;
     }
     const client = new Client(idHi, idLo, user, isLocal);

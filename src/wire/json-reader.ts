@@ -51,9 +51,16 @@ export class JsonReader {
 
   /** An error at the current position, quoting what stands there. */
   error(problem: string): ProtocolError {
-    const found =
-      this.at < this.end ? `at ${JSON.stringify(this.raw(this.at, this.end))}` : "at the end of the message";
-    return new ProtocolError(`not a protocol message: ${problem} ${found}`);
+    return new ProtocolError(`not a protocol message: ${problem} at ${this.found()}`);
+  }
+
+  /** The value that stands here is not what `needed` says, e.g. `"ttl" must be an integer`. */
+  mismatch(needed: string): ProtocolError {
+    return new ProtocolError(`${needed}, not ${this.found()}`);
+  }
+
+  private found(): string {
+    return this.at < this.end ? JSON.stringify(this.raw(this.at, this.end)) : "the end of the message";
   }
 
   /** Bytes of the message (whatever they are) for an error text, one character each, cut where it gets long. */
@@ -142,24 +149,29 @@ export class JsonReader {
     return value;
   }
 
-  /** The position behind the integer literal at `at` (JSON's syntax: no leading zeros). */
-  private integerEnd(): number {
+  /** The position behind the integer literal at `at` (JSON's syntax: no leading zeros). `field` is for the error; "" for a property. */
+  private integerEnd(field: string): number {
     const { bytes, end } = this;
     let at = this.at;
     if (at < end && bytes[at] === MINUS) at++;
     const digits = at;
     while (at < end && bytes[at] >= 0x30 && bytes[at] <= 0x39) at++;
-    if (at === digits || (at > digits + 1 && bytes[digits] === 0x30)) throw this.error("expected an integer");
+    if (at === digits || (at > digits + 1 && bytes[digits] === 0x30)) throw this.notAnInteger(field);
     const next = at < end ? bytes[at] : 0;
-    if (next === 0x2e || next === 0x65 || next === 0x45) throw this.error("expected an integer, found a fraction");
+    if (next === 0x2e || next === 0x65 || next === 0x45) throw this.notAnInteger(field);
     return at;
+  }
+
+  private notAnInteger(field: string): ProtocolError {
+    return this.mismatch(
+      field === "" ? 'a value in "service-props" must be a string or an integer' : `"${field}" must be an integer`,
+    );
   }
 
   /** Reads an integer of 0 … 2^63-1. `-0` counts as 0 (3.2). */
   uint63(field: string, into: Uint63): void {
     const byte = this.peek();
-    if (byte !== MINUS && !(byte >= 0x30 && byte <= 0x39)) throw this.error(`"${field}" must be an integer, not`);
-    const end = this.integerEnd();
+    const end = this.integerEnd(field);
     const start = byte === MINUS ? this.at + 1 : this.at;
     if (!readDecimal(this.bytes, start, end, into) || (byte === MINUS && (into.hi | into.lo) !== 0)) {
       throw new ProtocolError(`"${field}" is ${this.raw(this.at, end)} (0 to 9223372036854775807 accepted)`);
@@ -170,17 +182,15 @@ export class JsonReader {
   /** Reads a number of at least 0, with or without a fraction. */
   nonNegative(field: string): number {
     this.peek();
-    const { at, end } = this;
-    const literal = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/.exec(this.raw(at, end));
-    const value = literal ? Number(literal[0]) : Number.NaN;
-    if (!(value >= 0) || value === Infinity) throw this.error(`"${field}" must be a number of at least 0, not`);
-    this.at = at + literal![0].length;
+    const value = Number(this.literal());
+    if (!(value >= 0) || value === Infinity) throw this.mismatch(`"${field}" must be a number of at least 0`);
+    this.at = this.literalEnd();
     return value;
   }
 
   /** Reads service properties into the builder: an object of arrays of strings and 64-bit integers (3.2). */
   properties(builder: RecordBuilder): void {
-    if (this.peek() !== 0x7b) throw this.error('"service-props" must be an object, not');
+    if (this.peek() !== 0x7b) throw this.mismatch('"service-props" must be an object');
     this.at++;
     builder.begin();
     if (this.peek() === 0x7d) {
@@ -190,7 +200,7 @@ export class JsonReader {
         if (this.peek() !== QUOTE) throw this.error("expected the name of a property");
         builder.endName(this.text(builder.nameBuffer, 0));
         this.expect(0x3a);
-        if (this.peek() !== 0x5b) throw this.error("a property must be an array of values, not");
+        if (this.peek() !== 0x5b) throw this.mismatch('a property in "service-props" must be an array of values');
         this.at++;
         if (this.peek() === 0x5d) this.at++;
         else {
@@ -220,11 +230,8 @@ export class JsonReader {
       builder.endValue(this.text(out, to), false);
       return;
     }
-    if (byte !== MINUS && !(byte >= 0x30 && byte <= 0x39)) {
-      throw this.error("a property value must be a string or an integer, not");
-    }
     const { bytes, at } = this;
-    const end = this.integerEnd();
+    const end = this.integerEnd("");
     if (!fitsInt64(bytes, at, end)) {
       throw new ProtocolError(`the property value ${this.raw(at, end)} is beyond 64 bits (-2^63 to 2^63-1 accepted)`);
     }
@@ -238,28 +245,44 @@ export class JsonReader {
     this.at = end;
   }
 
-  /** Skips any value: for members that a client is to ignore. */
-  skipValue(depth = 0): void {
+  /** Skips any JSON value, for members that a client is to ignore. `scratch` must hold the rest of the message. */
+  skipValue(scratch: Uint8Array, depth = 0): void {
     if (depth > MAX_DEPTH) throw this.error(`values nested deeper than ${MAX_DEPTH} levels`);
     const byte = this.peek();
     if (byte === QUOTE) {
-      while (++this.at < this.end && this.bytes[this.at] !== QUOTE) if (this.bytes[this.at] === BACKSLASH) this.at++;
-      if (this.at++ >= this.end) throw this.error("string without end");
+      this.text(scratch, 0);
     } else if (byte === 0x7b || byte === 0x5b) {
       this.at++;
       if (this.peek() === byte + 2) this.at++;
       else {
         do {
-          this.skipValue(depth + 1);
-          if (byte === 0x5b) continue;
-          this.expect(0x3a);
-          this.skipValue(depth + 1);
+          if (byte === 0x7b) {
+            if (this.peek() !== QUOTE) throw this.error("expected the name of a member");
+            this.text(scratch, 0);
+            this.expect(0x3a);
+          }
+          this.skipValue(scratch, depth + 1);
         } while (this.more(byte + 2));
       }
     } else {
-      const start = this.at;
-      while (this.at < this.end && /[-+.\w]/.test(String.fromCharCode(this.bytes[this.at]))) this.at++;
-      if (this.at === start) throw this.error("expected a value");
+      const literal = this.literal();
+      if (!/^(?:true|false|null)$/.test(literal) && Number.isNaN(Number(literal))) throw this.error("expected a value");
+      this.at = this.literalEnd();
     }
+  }
+
+  /** The number or word that stands here; `NaN` if it is neither. */
+  private literal(): string {
+    let text = "";
+    const end = this.literalEnd();
+    for (let i = this.at; i < end; i++) text += String.fromCharCode(this.bytes[i]);
+    return /^(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|[a-z]+)$/.test(text) ? text : "NaN";
+  }
+
+  /** The position behind the letters, digits, signs and points that stand here. */
+  private literalEnd(): number {
+    let at = this.at;
+    while (at < this.end && /[-+.\w]/.test(String.fromCharCode(this.bytes[at]))) at++;
+    return at;
   }
 }

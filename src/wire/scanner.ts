@@ -11,6 +11,8 @@ import { JsonReader } from "./json-reader.js";
 import { ProtocolError } from "./protocol-error.js";
 
 const QUOTE = 0x22;
+/** Longest message that is scanned (2.1); the buffers of a scanner are made for it. */
+export const MAX_SCANNED_BYTES = 65_535;
 
 /** What a message said. Valid until the next one is scanned. */
 export class Message {
@@ -26,7 +28,7 @@ export class Message {
   private readonly halves = new Int32Array(2 * FIELDS.length);
   readonly numbers = new Float64Array(FIELDS.length);
   /** Decoded texts, one behind the other; start and end per field. */
-  readonly textBytes = new Uint8Array(3 * 65_536);
+  readonly textBytes = new Uint8Array(MAX_SCANNED_BYTES);
   private readonly textRanges = new Int32Array(2 * FIELDS.length);
   private textEnd = 0;
 
@@ -63,11 +65,8 @@ export class Message {
     this.halves[2 * field + 1] = value.lo;
   }
 
-  /** @internal Reads a text from `reader`. A repeated member takes the room of another text; three fit. */
+  /** @internal Reads a text from `reader`. All texts of a message, repeated ones too, are shorter than the message. */
   readTextFrom(reader: JsonReader, field: number): void {
-    if (this.textEnd + (reader.end - reader.at) > this.textBytes.length) {
-      throw new ProtocolError(`"${FIELDS[field][0]}" is repeated too often`);
-    }
     this.textRanges[2 * field] = this.textEnd;
     this.textEnd = reader.text(this.textBytes, this.textEnd);
     this.textRanges[2 * field + 1] = this.textEnd;
@@ -119,16 +118,20 @@ export class Scanner {
   readonly message = new Message();
   private readonly reader = new JsonReader();
   private readonly integer = new Uint63();
-  private readonly word = new Uint8Array(65_536);
+  private readonly word = new Uint8Array(MAX_SCANNED_BYTES);
 
   constructor(private readonly options: ScannerOptions) {}
 
   /**
    * Scans `bytes[start … end)`, a message of a peer that speaks `version`, and checks that it has the fields that its
-   * command and type must have, and no others. Throws a `ProtocolError`.
+   * command and type must have, and no others. Of a repeated member the last one counts (3.1), but each must be valid.
+   * Throws a `ProtocolError`.
    */
   scan(bytes: Uint8Array, start: number, end: number, version: number): Message {
     const { message, reader } = this;
+    if (end - start > MAX_SCANNED_BYTES) {
+      throw new ProtocolError(`message of ${end - start} bytes (at most ${MAX_SCANNED_BYTES} accepted)`);
+    }
     reader.begin(bytes, start, end);
     message.clear();
     reader.expect(0x7b);
@@ -153,7 +156,7 @@ export class Scanner {
         reader.at = nameAt;
         throw reader.error("unknown member");
       }
-      reader.skipValue();
+      reader.skipValue(this.word);
       return;
     }
     switch (FIELD_KINDS[field]) {
@@ -168,7 +171,7 @@ export class Scanner {
         message.numbers[field] = reader.nonNegative(FIELDS[field][0]);
         break;
       case "text":
-        if (reader.peek() !== QUOTE) throw reader.error(`"${FIELDS[field][0]}" must be a string, not`);
+        if (reader.peek() !== QUOTE) throw reader.mismatch(`"${FIELDS[field][0]}" must be a string`);
         message.readTextFrom(reader, field);
         break;
       case "props":
@@ -179,7 +182,7 @@ export class Scanner {
 
   private wordField(field: number): void {
     const { reader, message } = this;
-    if (reader.peek() !== QUOTE) throw reader.error(`"${FIELDS[field][0]}" must be a string, not`);
+    if (reader.peek() !== QUOTE) throw reader.mismatch(`"${FIELDS[field][0]}" must be a string`);
     const valueAt = reader.at;
     let found: number;
     if (field === F.command) found = message.command = this.wordIn(COMMAND_TABLE);

@@ -223,7 +223,7 @@ function containsParts(program: Page, at: number, pc: number, bytes: Uint8Array,
 }
 
 /** Parts up to this length are searched naively; the cost per byte is then bounded by it. */
-const NAIVE_LENGTH = 16;
+const NAIVE_LENGTH = 4;
 /** For Knuth, Morris and Pratt's search of longer parts: both text and part come from peers and may be hostile. */
 const failure = new Int32Array(MAX_FILTER_LENGTH * 3);
 
@@ -240,6 +240,7 @@ function findBehind(
     for (let at = from; at + length <= to; at++) if (bytesEqual(bytes, at, parts, part, length)) return at + length;
     return -1;
   }
+  if (length > to - from) return -1; // before the part is looked at: many short values must not cost its length each
   failure[0] = 0;
   for (let i = 1, matched = 0; i < length; i++) {
     while (matched > 0 && parts[part + i] !== parts[part + matched]) matched = failure[matched - 1];
