@@ -121,6 +121,20 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   });
 }
 
+test("after SIGKILL the socket file is left, and the next start takes its place", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "socket");
+    const killed = await startPafd([`uxf:${path}`]);
+    await killed.kill();
+    assert.ok(existsSync(path));
+    await withPafd([`uxf:${path}`], async () => {
+      const client = await Client.connect(`uxf:${path}`, 1);
+      assert.match(await client.ask("ping", 1), /complete/);
+      client.connection.close();
+    });
+  });
+});
+
 test("several domains, several sockets of one: what is published is seen in its own domain, on every socket", async () => {
   await withFolder(async (folder) => {
     const [a, b, c] = [`ux:${freshName()}`, `ux:${freshName()}`, `uxf:${join(folder, "c")}`];

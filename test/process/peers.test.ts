@@ -194,6 +194,43 @@ say("done"); wait()
       witness.connection.close();
     }));
 
+  test("a process with 1,000 connections is killed: all descriptors come back, all its services become orphans", () =>
+    withServer(async ({ pafd, ux, tcp }) => {
+      const witness = await Client.connect(ux, 1, 2);
+      const descriptors = openDescriptors(pafd.pid);
+      for (let round = 0; round < 2; round++) {
+        const victim = new PythonPeer(
+          `${PEER}
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+peers = []
+for i in range(1000):
+    p = Peer(sys.argv[1 + i % 2]); p.hello(1000 + i); peers.append(p)
+    p.ask("publish", 1, service_id=1000 + i, generation=int(sys.argv[3]), service_props={}, ttl=60); p.hear()
+say("done"); wait()
+`,
+          ux,
+          tcp,
+          String(round),
+        );
+        try {
+          assert.equal(await victim.says(), ["done"]);
+          assert.is(openDescriptors(pafd.pid), descriptors + 1000);
+        } finally {
+          await victim.kill();
+        }
+        await eventually(
+          () => openDescriptors(pafd.pid),
+          (n) => n === descriptors,
+          "descriptors after the kill",
+        );
+        witness.messages.length = 0;
+        await witness.ask("services", 1);
+        assert.is(witness.messages.filter((text) => text.includes('"orphan-since":')).length, 1000);
+      }
+      witness.connection.close();
+    }));
+
   test("who connects and says nothing is gone after 2 to 3 s", () =>
     withServer(({ addresses }) =>
       python(

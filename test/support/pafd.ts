@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../../src/transport/index.js";
 import { root } from "./root.js";
-import { outbox, Recorder, Watch } from "./transport-peers.js";
+import { outbox, Recorder, send, Watch } from "./transport-peers.js";
 
 export const PAFD = join(root, "dist/pafd");
 const LIMIT_MS = 30_000;
@@ -140,10 +140,7 @@ export class Client extends Recorder {
   }
 
   send(text: string): void {
-    const bytes = Buffer.from(text);
-    const at = outbox.begin(bytes.length);
-    outbox.bytes.set(bytes, at);
-    outbox.commit(this.connection, at + bytes.length);
+    send(this, Buffer.from(text));
   }
 
   request(command: string, taId: number, fields: object = {}): void {
