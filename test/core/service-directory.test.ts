@@ -52,6 +52,14 @@ function fixture(limits?: DomainLimits) {
   return { clock, directory, connect, publish, subscribe, news, sink, seen, watcher };
 }
 
+interface Change {
+  readonly generation: number;
+  readonly by?: number;
+  readonly props?: Props;
+  readonly ttl?: number;
+  readonly orphan?: boolean;
+}
+
 for (const [what, act, outcome, notified] of [
   ["equal, owner, no orphan", { generation: 5 }, "ok", []],
   ["equal, owner, orphan", { generation: 5, orphan: true }, "ok", ["modified 1 g5 owner 1"]],
@@ -68,17 +76,7 @@ for (const [what, act, outcome, notified] of [
   ["lower, another client", { generation: 4, by: 2 }, "old-generation", []],
   ["another user, equal", { generation: 5, by: 3 }, "permission-denied", []],
   ["another user, lower", { generation: 4, by: 3 }, "permission-denied", []],
-] as {
-  0: string;
-  1: { generation: number; by?: number; props?: Props; ttl?: number; orphan?: boolean };
-  2: string;
-  3: string[];
-}[] as [
-  string,
-  { generation: number; by?: number; props?: Props; ttl?: number; orphan?: boolean },
-  string,
-  string[],
-][]) {
+] as [string, Change, string, string[]][]) {
   test(`10.2 publish: ${what}`, () => {
     const { clock, directory, connect, publish, subscribe, news } = fixture();
     let owner = connect(1);
