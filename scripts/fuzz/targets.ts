@@ -109,6 +109,8 @@ const TEXTS = [
   "b",
   "ab",
   "aab",
+  "aabaa",
+  "aabaabaa",
   "1",
   "2",
   "-5",
