@@ -181,6 +181,14 @@ const compiler = new FilterCompiler(store, hash);
 function filterTarget(seed: number): boolean {
   const random = new SeededRandom(seed);
   let text = randomFilter(random, 3);
+  let long: string | undefined;
+  if (random.below(4) === 0) {
+    // Parts of a text with many repetitions: what the search for long parts is made for.
+    long = Array.from({ length: random.below(40) }, () => random.pick(["a", "a", "ab"])).join("");
+    const cuts = [0, 1, 2, 3].map(() => random.below(long!.length + 1)).sort((a, b) => a - b);
+    const parts = [long.slice(cuts[0], cuts[1]) || "b", long.slice(cuts[2], cuts[3]) || "a"];
+    text = random.pick([`(k=*${parts[0]}*)`, `(k=*${parts.join("*")}*)`, `(k=${parts[0]}*${parts[1]}*b)`]);
+  }
   const mutated = random.below(2) === 0;
   if (mutated) {
     const at = random.below(text.length + 1);
@@ -215,6 +223,7 @@ function filterTarget(seed: number): boolean {
   const printed = printFilter(filter);
   check(JSON.stringify(parseFilter(printed)) === JSON.stringify(filter), () => `${text} printed as ${printed}`);
   const props = randomProperties(random);
+  if (long !== undefined) props.set("k", [long]);
   builder.fromProperties(props);
   const used = store.usedWords;
   const program = compiler.compile(filter);
