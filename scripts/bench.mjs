@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- CASE …] [--json]`: what the server costs, as ratios to a floor measured in the same run: the same
  * bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish, fan-out, filter,
- * memory, idle, start. CPU is that of the server process alone, all its threads; the load comes from this process.
+ * hostile, memory, idle, start. CPU is that of the server process alone, all its threads; the load comes from this process.
  */
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
@@ -179,24 +179,27 @@ async function benchFanOut() {
   });
 }
 
-async function benchFilter() {
+/** Runs a TypeScript benchmark of pure code in a process of its own; returns what it printed as JSON. */
+async function runPure(name, ...options) {
   const { build } = await import("esbuild");
-  const outfile = join(ROOT, ".cache/bench-filter.mjs");
-  await build({
-    entryPoints: [join(ROOT, "scripts/bench/filter.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    logLevel: "error",
-  });
-  const { stdout } = spawnSync(process.execPath, ["--max-semi-space-size=64", outfile], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  for (const { name, perSecond, bytes } of JSON.parse(stdout)) {
+  const outfile = join(ROOT, `.cache/bench-${name}.mjs`);
+  const entryPoints = [join(ROOT, `scripts/bench/${name}.ts`)];
+  await build({ entryPoints, outfile, bundle: true, platform: "node", format: "esm", logLevel: "error" });
+  const stdio = ["ignore", "pipe", "inherit"];
+  return JSON.parse(spawnSync(process.execPath, [...options, outfile], { encoding: "utf8", stdio }).stdout);
+}
+
+async function benchFilter() {
+  for (const { name, perSecond, bytes } of await runPure("filter", "--max-semi-space-size=64")) {
     report(`filter ${name}`, perSecond / 1e6, "M/s");
     report(`filter ${name}: allocated per evaluation`, bytes, "bytes", { reach: "0" });
+  }
+}
+
+/** Here the floor is the scanning of an ordinary message of the same size, in microseconds. */
+async function benchHostile() {
+  for (const { name, ms, floorMs } of await runPure("hostile")) {
+    report(name, ms * 1000, "µs", { floor: floorMs * 1000 });
   }
 }
 
@@ -253,6 +256,7 @@ if (wants("ping")) await benchPing();
 if (wants("publish")) await benchPublish();
 if (wants("fan-out")) await benchFanOut();
 if (wants("filter")) await benchFilter();
+if (wants("hostile")) await benchHostile();
 if (wants("memory")) await benchMemory();
 if (wants("idle")) await benchIdle();
 if (wants("start")) await benchStart();

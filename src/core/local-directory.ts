@@ -53,9 +53,14 @@ export class LocalDirectory implements Directory {
     this.client = this.connect();
   }
 
-  /** Leaves: services become orphans, as those of any client that goes. */
+  /** Leaves: services become orphans, as those of any client that goes. Later calls that would change something throw. */
   close(): void {
     this.directory.disconnect(this.client);
+  }
+
+  private get connected(): Client {
+    if (!this.client.connected) throw new Error("this access to the directory was closed");
+    return this.client;
   }
 
   async publish(service: Service): Promise<PublishOutcome> {
@@ -63,17 +68,17 @@ export class LocalDirectory implements Directory {
     const generation = fromBigInt(service.generation, new Uint63(), "generation");
     const ttl = fromBigInt(service.ttlSeconds, new Uint63(), "TTL");
     this.directory.builder.fromProperties(service.properties);
-    return this.directory.publish(this.client, id.hi, id.lo, generation.hi, generation.lo, ttl.hi, ttl.lo);
+    return this.directory.publish(this.connected, id.hi, id.lo, generation.hi, generation.lo, ttl.hi, ttl.lo);
   }
 
   async unpublish(serviceId: bigint): Promise<UnpublishOutcome> {
     const id = fromBigInt(serviceId, new Uint63(), "service id");
-    return this.directory.unpublish(this.client, id.hi, id.lo);
+    return this.directory.unpublish(this.connected, id.hi, id.lo);
   }
 
   async orphan(serviceId: bigint): Promise<void> {
     const id = fromBigInt(serviceId, new Uint63(), "service id");
-    this.directory.orphan(this.client, id.hi, id.lo);
+    this.directory.orphan(this.connected, id.hi, id.lo);
   }
 
   async find(serviceId: bigint): Promise<ServiceState | undefined> {
@@ -98,7 +103,7 @@ export class LocalDirectory implements Directory {
     let subscription: Subscription | "subscription-id-exists" | "insufficient-resources";
     do {
       const id = randomId(this.random);
-      subscription = directory.subscribe(this.client, id.hi, id.lo, filter, { onMatch: onEntry });
+      subscription = directory.subscribe(this.connected, id.hi, id.lo, filter, { onMatch: onEntry });
     } while (subscription === "subscription-id-exists");
     if (subscription === "insufficient-resources") {
       throw new Error(`a subscription limit of the domain is reached (user ${this.user})`);

@@ -15,7 +15,7 @@
 import { Page } from "./blocks.js";
 import type { PairHash } from "./pair-hash.js";
 import type { Properties, PropertyValue } from "./properties.js";
-import { readText, writeText } from "./text.js";
+import { byteLength, readText, writeText } from "./text.js";
 
 export const RECORD_HEADER = 4;
 export const ENTRY_HEADER = 4;
@@ -58,6 +58,10 @@ export function bytesEqual(a: Uint8Array, aStart: number, b: Uint8Array, bStart:
   for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }
+
+/** True if a name or value can not be part of any record: the buffers hold what fits a message. */
+const exceedsLongestText = (text: string): boolean =>
+  text.length > MAX_PROPERTIES_JSON || byteLength(text) > MAX_PROPERTIES_JSON;
 
 const fingerprint = (words: Int32Array, entry: number): number =>
   Math.imul(words[entry + 1] ^ (words[entry + 3] & INTEGER), 0x9e37_79b1);
@@ -201,7 +205,7 @@ export class RecordBuilder {
   fromProperties(properties: Properties): number {
     this.begin();
     for (const [name, values] of properties) {
-      if (name.length > 16_384) this.tooLarge = true;
+      if (exceedsLongestText(name)) this.tooLarge = true;
       if (this.tooLarge) break;
       this.endName(writeText(this.nameBytes, 0, name));
       for (const value of values) this.addValue(name, value);
@@ -210,7 +214,7 @@ export class RecordBuilder {
   }
 
   private addValue(name: string, value: PropertyValue): void {
-    if (typeof value === "string" && value.length > 16_384) {
+    if (typeof value === "string" && exceedsLongestText(value)) {
       this.tooLarge = true;
       return;
     }

@@ -284,7 +284,7 @@ export class ServiceDirectory {
     if (builder.tooLarge) return "insufficient-resources";
     const before = service.record;
     const record = store.store(builder.page, 0, builder.page.words[0]);
-    this.leaveOwner(service);
+    this.leaveOwner(service, client);
     this.state(service, client, generationHi, generationLo, ttlHi, ttlLo);
     service.record = record;
     this.notify(service, before, record);
@@ -408,7 +408,7 @@ export class ServiceDirectory {
 
   /** The service belongs to `client` now, and is no orphan any more; nothing else changes. */
   private takeOver(service: ServiceEntry, client: Client): void {
-    this.leaveOwner(service);
+    this.leaveOwner(service, client);
     this.joinOwner(service, client);
     this.notify(service, service.record, service.record);
   }
@@ -419,9 +419,10 @@ export class ServiceDirectory {
     client.lowerTtl(service.ttlSeconds);
   }
 
-  private leaveOwner(service: ServiceEntry): void {
+  /** `next`: who takes it over. An owner that keeps a service keeps its place in the order of publication (10.3). */
+  private leaveOwner(service: ServiceEntry, next?: Client): void {
     const { owner } = service;
-    owner.services.delete(service);
+    if (owner !== next) owner.services.delete(service);
     owner.raiseTtl(service.ttlSeconds);
     service.orphanSinceUnix = NOT_ORPHAN;
     service.expiry?.cancel();

@@ -51,7 +51,7 @@ for (const [what, props, tooLarge] of [
   [`${MAX_VALUES} values`, values(MAX_VALUES), false],
   [`${MAX_VALUES + 1} values`, values(MAX_VALUES + 1), true],
   ["a text of 65,536 bytes", properties({ a: "x".repeat(65_536) }), true],
-  ["a name of 20,000 characters", properties({ ["x".repeat(20_000)]: 1 }), true],
+  ["a name of 70,000 characters", properties({ ["x".repeat(70_000)]: 1 }), true],
 ] as const) {
   test(`limits: ${what}`, () => {
     const record = builder();
@@ -89,5 +89,19 @@ test("values of earlier occurrences of a name do not count towards the limit", (
   assert.is(recordValues(record.page, 0), 1);
   assert.equal([...toProperties(record.page, 0)], [["name", [7999n]]]);
 });
+
+for (const [what, text] of [
+  ["ASCII", "a".repeat(60_000)],
+  ["of three bytes a character", "\u20ac".repeat(20_000)],
+] as const) {
+  test(`a long text, ${what}, fits as name and as value`, () => {
+    for (const props of [{ [text]: "x" }, { x: text }]) {
+      const record = builder();
+      record.fromProperties(properties(props));
+      assert.is(record.tooLarge, false);
+      assert.ok(sameProperties(toProperties(record.page, 0), properties(props)));
+    }
+  });
+}
 
 test.run();

@@ -169,6 +169,19 @@ test("10.3 orphans go when their TTL has passed and not before; all have the sam
   assert.is(directory.serviceCount, 1);
 });
 
+test("10.3 services become orphans in the order in which their owner published them first", () => {
+  const { directory, connect, publish, subscribe, news } = fixture();
+  const owner = connect(1);
+  for (const id of [1, 2, 3]) publish(owner, id, 0, {});
+  publish(owner, 1, 1, { a: 1 });
+  subscribe();
+  directory.disconnect(owner);
+  assert.equal(
+    news().map((line) => line.split(" ")[1]),
+    ["1", "2", "3"],
+  );
+});
+
 test("10.3 a reclaimed service is orphaned again by the second disconnect", () => {
   for (const generation of [0, 1]) {
     const { clock, directory, connect, publish, subscribe, news } = fixture();

@@ -15,6 +15,7 @@ export function filterFixture() {
   const builder = new RecordBuilder(hash);
   const record = (props: Props): number => {
     const words = builder.fromProperties(properties(props));
+    if (builder.tooLarge) throw new RangeError("these properties are more than a service can have");
     return store.store(builder.page, 0, words);
   };
   return { store, hash, builder, record };

@@ -150,20 +150,18 @@ const SOUPS: readonly [what: string, fill: (bytes: Buffer, random: (below: numbe
   ],
 ];
 for (const [what, fill] of SOUPS) {
-  test(`63 KB of ${what} cost little time`, () => {
+  test(`63 KB of ${what} end, in an error or in what they hold`, () => {
     const random = generator(63);
     const bytes = Buffer.alloc(63_000);
     fill(bytes, random);
     Buffer.from("000084000000ffffffffffff", "hex").copy(bytes);
-    const beganMs = performance.now();
-    for (let round = 0; round < 10; round++) {
-      try {
-        heardRecords(dnsPacket.decode(bytes) as DecodedMessage);
-      } catch (error) {
-        assert.instance(error, Error);
-      }
+    let records = 0;
+    try {
+      records = heardRecords(dnsPacket.decode(bytes) as DecodedMessage).length;
+    } catch (error) {
+      assert.instance(error, Error);
     }
-    assert.ok(performance.now() - beganMs < 2500, `${(performance.now() - beganMs) / 10} ms each`);
+    assert.ok(records <= 63_000 / 11, "no more records than can stand in the packet");
   });
 }
 
