@@ -8,17 +8,10 @@ import type {
   ServiceState,
   Subscription as SubscriptionHandle,
 } from "./directory-access.js";
+import { APPEARED, type Client, DISAPPEARED, type MatchType, type ServiceEntry, type Subscription } from "./entries.js";
 import type { PublishOutcome, UnpublishOutcome } from "./fail-reason.js";
 import { toProperties } from "./record.js";
-import {
-  APPEARED,
-  type Client,
-  DISAPPEARED,
-  type MatchType,
-  type ServiceDirectory,
-  type ServiceEntry,
-  type Subscription,
-} from "./service-directory.js";
+import type { ServiceDirectory } from "./service-directory.js";
 import { fromBigInt, toBigInt, Uint63 } from "./uint63.js";
 
 /** A random 63-bit number in two halves. */

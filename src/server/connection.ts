@@ -6,14 +6,11 @@
  */
 
 import { NO_BLOCK } from "../core/blocks.js";
-import type { Timer } from "../core/clock.js";
+import type { Client, Subscription } from "../core/entries.js";
 import type { FailReason } from "../core/fail-reason.js";
-import { programText } from "../core/filter/program.js";
 import { FilterSyntaxError } from "../core/filter/syntax.js";
 import { IdTable } from "../core/id-table.js";
-import { APPEARED, type Client, type Subscription } from "../core/service-directory.js";
-import { encodeText } from "../core/text.js";
-import { compare, toHex, toNumber } from "../core/uint63.js";
+import { toHex, toNumber } from "../core/uint63.js";
 import type { Connection, ConnectionListener, TransportError } from "../transport/transport.js";
 import {
   CLIENTS,
@@ -39,25 +36,21 @@ import { ProtocolError } from "../wire/protocol-error.js";
 import {
   MESSAGE_ROOM,
   writeAccept,
-  writeClient,
   writeComplete,
   writeFail,
   writeHelloComplete,
-  writeSubscription,
   writeTrackNotify,
 } from "../wire/responses.js";
 import type { Message } from "../wire/scanner.js";
 import { ConnectionLog } from "./connection-log.js";
 import type { Domain } from "./domain.js";
-import { type Listing, listingOf } from "./listing.js";
+import { HANDSHAKE_SECONDS, Handshake } from "./handshake.js";
+import { clientListing, firstMatches, type Listing, serviceListing, subscriptionListing } from "./listing.js";
 import { Liveness } from "./liveness.js";
 import { SubscribeTransaction } from "./subscribe-transaction.js";
+import { Tracking } from "./tracking.js";
 import { userOf } from "./users.js";
 
-/** A connection that has not said hello by then is dropped (9.1). */
-const HANDSHAKE_SECONDS = 2;
-/** While its client id is taken by somebody else, a connection may go on trying; it is looked at this often. */
-const CONTESTED_RECHECK_SECONDS = 1;
 /** While so many messages wait for the peer to read, nothing is read from it (13.1). */
 const MAX_QUEUED_MESSAGES = 128;
 /**
@@ -65,9 +58,6 @@ const MAX_QUEUED_MESSAGES = 128;
  * Answers to its own requests do not count: they are made only as fast as it reads.
  */
 export const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
-
-/** The other kind of open transaction beside SubscribeTransaction. */
-const TRACKING = "tracking";
 
 export class ServerConnection implements ConnectionListener {
   readonly log: ConnectionLog;
@@ -79,20 +69,12 @@ export class ServerConnection implements ConnectionListener {
   /** Order of the handshakes, for `clients`. */
   sequence = 0;
   lastHeardMs: number;
-  latencySeconds: number | undefined;
-  private hasClientId = false;
-  private clientIdHi = 0;
-  private clientIdLo = 0;
+  private readonly handshake: Handshake;
   private open = true;
-  /** Its hello failed because the client id is in use. */
-  private contested = false;
-  private handshakeTimer: Timer | undefined;
   private liveness: Liveness | undefined;
-  /** Open subscribe and track transactions by transaction id. */
-  private transactions: IdTable<SubscribeTransaction | typeof TRACKING> | undefined;
-  private trackTaHi = -1;
-  private trackTaLo = 0;
-  private queryAtMs: number | undefined;
+  /** By transaction id. Other transactions end within the processing of their request, or nothing is read meanwhile. */
+  private transactions: IdTable<SubscribeTransaction | Tracking> | undefined;
+  private tracking: Tracking | undefined;
   /** Answers in progress, first come first served; meanwhile nothing is read. */
   private readonly listings: Listing[] = [];
   private paused = false;
@@ -107,8 +89,11 @@ export class ServerConnection implements ConnectionListener {
     this.log = new ConnectionLog(domain.log, () => this.prefix());
     this.connectedAtUnix = domain.clock.unixSeconds();
     this.lastHeardMs = domain.clock.monotonicMs();
+    this.handshake = new Handshake(domain, () => {
+      this.log.handshakeTimeout(transport.remoteAddress, HANDSHAKE_SECONDS);
+      this.drop("no handshake");
+    });
     this.log.accepted(transport.remoteAddress);
-    this.armHandshakeTimer(HANDSHAKE_SECONDS);
   }
 
   // --- what the transport tells -------------------------------------------------------------------------------------
@@ -153,7 +138,7 @@ export class ServerConnection implements ConnectionListener {
   private end(why: string | undefined): void {
     if (!this.open) return;
     this.open = false;
-    this.handshakeTimer?.cancel();
+    this.handshake.stop();
     this.liveness?.stop();
     for (const listing of this.listings) listing.close();
     this.listings.length = 0;
@@ -163,18 +148,7 @@ export class ServerConnection implements ConnectionListener {
   }
 
   private prefix(): string {
-    return `<${this.hasClientId ? toHex(this.clientIdHi, this.clientIdLo) : "unknown"}> `;
-  }
-
-  private armHandshakeTimer(seconds: number): void {
-    this.handshakeTimer = this.domain.timers.after("handshake", seconds * 1000, () => {
-      if (this.contested && this.domain.directory.client(this.clientIdHi, this.clientIdLo)) {
-        this.armHandshakeTimer(CONTESTED_RECHECK_SECONDS);
-        return;
-      }
-      this.log.handshakeTimeout(this.transport.remoteAddress, HANDSHAKE_SECONDS);
-      this.drop("no handshake");
-    });
+    return `<${this.handshake.clientText}> `;
   }
 
   // --- messages -----------------------------------------------------------------------------------------------------
@@ -230,10 +204,12 @@ export class ServerConnection implements ConnectionListener {
         this.services(message, taHi, taLo);
         break;
       case SUBSCRIPTIONS:
-        this.subscriptions(taHi, taLo);
+        this.accept(command, taHi, taLo);
+        this.list(subscriptionListing(this, taHi, taLo));
         break;
       case CLIENTS:
-        this.clients(taHi, taLo);
+        this.accept(command, taHi, taLo);
+        this.list(clientListing(this, taHi, taLo));
         break;
       case TRACK:
         this.track(taHi, taLo);
@@ -247,33 +223,20 @@ export class ServerConnection implements ConnectionListener {
   }
 
   private hello(message: Message, taHi: number, taLo: number): void {
-    const { domain } = this;
+    const { domain, handshake } = this;
     const idHi = message.hi(F.clientId);
     const idLo = message.lo(F.clientId);
-    if (!this.hasClientId) {
-      this.hasClientId = true;
-      this.clientIdHi = idHi;
-      this.clientIdLo = idLo;
-    } else if (compare(idHi, idLo, this.clientIdHi, this.clientIdLo) !== 0) {
-      this.refuse(
-        HELLO,
-        taHi,
-        taLo,
-        "permission-denied",
-        `this connection has another client id than ${toHex(idHi, idLo)}`,
-      );
+    if (!handshake.claim(idHi, idLo)) {
+      const detail = `this connection has another client id than ${toHex(idHi, idLo)}`;
+      this.refuse(HELLO, taHi, taLo, "permission-denied", detail);
       return;
     }
     if (this.client) {
       this.send(writeHelloComplete(domain.outbox.bytes, this.begin(), taHi, taLo, this.version));
       return;
     }
-    const least = Math.max(toNumber(message.hi(F.minimumVersion), message.lo(F.minimumVersion)), domain.versions.min);
-    const selected = Math.min(
-      toNumber(message.hi(F.maximumVersion), message.lo(F.maximumVersion)),
-      domain.versions.max,
-    );
-    if (selected < least) {
+    const selected = handshake.selectVersion(message);
+    if (selected === undefined) {
       this.version = MIN_VERSION;
       this.refuse(HELLO, taHi, taLo, "unsupported-protocol-version");
       return;
@@ -282,14 +245,14 @@ export class ServerConnection implements ConnectionListener {
     const user = userOf(this.transport);
     this.log.user(user);
     const client = domain.directory.connect(idHi, idLo, user);
-    this.contested = client === "client-id-exists";
+    handshake.contested = client === "client-id-exists";
     if (typeof client === "string") {
-      if (this.contested) domain.connectionOf(domain.directory.client(idHi, idLo))?.checkLiveness();
+      if (handshake.contested) domain.connectionOf(domain.directory.client(idHi, idLo))?.checkLiveness();
       this.refuse(HELLO, taHi, taLo, client);
       return;
     }
     this.client = client;
-    this.handshakeTimer?.cancel();
+    handshake.stop();
     this.sequence = domain.handshaked(client, this);
     this.lastHeardMs = domain.clock.monotonicMs();
     if (selected >= 3) {
@@ -345,19 +308,8 @@ export class ServerConnection implements ConnectionListener {
       return;
     }
     this.openTransaction(taHi, taLo, transaction);
-    this.send(writeAccept(this.domain.outbox.bytes, this.begin(), SUBSCRIBE, taHi, taLo));
-    const made = subscription;
-    const { initial } = made;
-    if (initial === undefined) return;
-    this.list({
-      step: () => {
-        const service = directory.advance(initial, made.program);
-        if (service) transaction.onMatch(made, APPEARED, service);
-        else made.initial = undefined;
-        return service !== undefined;
-      },
-      close() {},
-    });
+    this.accept(SUBSCRIBE, taHi, taLo);
+    if (subscription.initial) this.list(firstMatches(directory, subscription, subscription.initial));
   }
 
   private unsubscribe(client: Client, message: Message, taHi: number, taLo: number): void {
@@ -387,76 +339,20 @@ export class ServerConnection implements ConnectionListener {
       this.send(writeFail(this.domain.outbox.bytes, this.begin(), SERVICES, taHi, taLo, "invalid-filter-syntax"));
       return;
     }
-    this.send(writeAccept(this.domain.outbox.bytes, this.begin(), SERVICES, taHi, taLo));
-    const cursor = directory.openCursor();
-    const close = () => {
-      directory.closeCursor(cursor);
-      directory.releaseFilter(program);
-    };
-    this.list({
-      step: () => {
-        const service = directory.advance(cursor, program);
-        if (service) {
-          this.domain.notifications.sendService(this, taHi, taLo, service);
-          return true;
-        }
-        close();
-        this.complete(SERVICES, taHi, taLo);
-        return false;
-      },
-      close,
-    });
-  }
-
-  private subscriptions(taHi: number, taLo: number): void {
-    const { directory, outbox } = this.domain;
-    this.send(writeAccept(outbox.bytes, this.begin(), SUBSCRIPTIONS, taHi, taLo));
-    const send = (subscription: Subscription) => {
-      const { program } = subscription;
-      const filter = program === NO_BLOCK ? undefined : encodeText(programText(directory.store, program));
-      const at = this.begin(MESSAGE_ROOM + 6 * (filter?.length ?? 0));
-      this.send(writeSubscription(outbox.bytes, at, taHi, taLo, subscription, filter));
-    };
-    const complete = () => this.complete(SUBSCRIPTIONS, taHi, taLo);
-    this.list(listingOf(directory.subscriptions.values(), directory.lastSequence, send, complete));
-  }
-
-  private clients(taHi: number, taLo: number): void {
-    const { domain } = this;
-    this.send(writeAccept(domain.outbox.bytes, this.begin(), CLIENTS, taHi, taLo));
-    const send = (other: ServerConnection) => {
-      const address = encodeText(other.transport.remoteAddress);
-      const listing = {
-        idHi: other.clientIdHi,
-        idLo: other.clientIdLo,
-        address,
-        connectedAtUnix: other.connectedAtUnix,
-        idleSeconds: Math.max(0, domain.clock.monotonicMs() - other.lastHeardMs) / 1000,
-        version: other.version,
-        latencySeconds: other.latencySeconds,
-      };
-      const at = this.begin(MESSAGE_ROOM + 6 * address.length);
-      this.send(writeClient(domain.outbox.bytes, at, taHi, taLo, listing, this.version));
-    };
-    const complete = () => this.complete(CLIENTS, taHi, taLo);
-    this.list(listingOf(domain.handshakedConnections, domain.lastHandshake, send, complete));
+    this.accept(SERVICES, taHi, taLo);
+    this.list(serviceListing(this, program, taHi, taLo));
   }
 
   // --- track --------------------------------------------------------------------------------------------------------
 
   private track(taHi: number, taLo: number): void {
-    if (this.isTracking) {
+    if (this.tracking) {
       this.refuse(TRACK, taHi, taLo, "track-exists");
       return;
     }
-    this.trackTaHi = taHi;
-    this.trackTaLo = taLo;
-    this.openTransaction(taHi, taLo, TRACKING);
-    this.send(writeAccept(this.domain.outbox.bytes, this.begin(), TRACK, taHi, taLo));
-  }
-
-  private get isTracking(): boolean {
-    return this.trackTaHi >= 0;
+    this.tracking = new Tracking(taHi, taLo);
+    this.openTransaction(taHi, taLo, this.tracking);
+    this.accept(TRACK, taHi, taLo);
   }
 
   private inform(message: Message, taHi: number, taLo: number): void {
@@ -464,17 +360,19 @@ export class ServerConnection implements ConnectionListener {
     if (transaction === undefined) {
       throw new ProtocolError(`inform in transaction ${toNumber(taHi, taLo)}, which is not open`);
     }
-    if (transaction !== TRACKING) {
+    if (!(transaction instanceof Tracking)) {
       throw new ProtocolError(`inform in transaction ${toNumber(taHi, taLo)}, which is a subscription's`);
     }
     if (message.trackType === TRACK_QUERY) {
       this.send(writeTrackNotify(this.domain.outbox.bytes, this.begin(), taHi, taLo, TRACK_REPLY));
-      return;
+    } else {
+      transaction.replied(this.domain.clock.monotonicMs());
+      this.log.latency(transaction.latencySeconds!);
     }
-    if (this.queryAtMs === undefined) throw new ProtocolError("track reply without a query");
-    this.latencySeconds = (this.domain.clock.monotonicMs() - this.queryAtMs) / 1000;
-    this.queryAtMs = undefined;
-    this.log.latency(this.latencySeconds);
+  }
+
+  get latencySeconds(): number | undefined {
+    return this.tracking?.latencySeconds;
   }
 
   /** Somebody else says hello with this client's id: is this one still there? Version 2 clients can not be asked. */
@@ -483,11 +381,12 @@ export class ServerConnection implements ConnectionListener {
   }
 
   private onTentative(): void {
-    const asks = this.isTracking && this.queryAtMs === undefined;
+    const { tracking } = this;
+    const asks = tracking?.ask(this.domain.clock.monotonicMs()) ?? false;
     this.log.tentative(asks);
-    if (!asks) return;
-    this.queryAtMs = this.domain.clock.monotonicMs();
-    this.send(writeTrackNotify(this.domain.outbox.bytes, this.begin(), this.trackTaHi, this.trackTaLo, TRACK_QUERY));
+    if (!tracking || !asks) return;
+    const at = this.begin();
+    this.send(writeTrackNotify(this.domain.outbox.bytes, at, tracking.taHi, tracking.taLo, TRACK_QUERY));
   }
 
   // --- sending ------------------------------------------------------------------------------------------------------
@@ -505,7 +404,11 @@ export class ServerConnection implements ConnectionListener {
     outbox.commit(this.transport, end);
   }
 
-  private complete(command: number, taHi: number, taLo: number): void {
+  private accept(command: number, taHi: number, taLo: number): void {
+    this.send(writeAccept(this.domain.outbox.bytes, this.begin(), command, taHi, taLo));
+  }
+
+  complete(command: number, taHi: number, taLo: number): void {
     this.send(writeComplete(this.domain.outbox.bytes, this.begin(), command, taHi, taLo));
   }
 
@@ -540,7 +443,7 @@ export class ServerConnection implements ConnectionListener {
     this.domain.timers.after("drop", 0, () => this.drop(why));
   }
 
-  private openTransaction(taHi: number, taLo: number, transaction: SubscribeTransaction | typeof TRACKING): void {
+  private openTransaction(taHi: number, taLo: number, transaction: SubscribeTransaction | Tracking): void {
     this.transactions ??= new IdTable(this.domain.tableSeed);
     this.transactions.set(taHi, taLo, transaction);
   }

@@ -4,9 +4,10 @@
  */
 
 import type { Clock, Random, Timers } from "../core/clock.js";
+import type { Client } from "../core/entries.js";
 import { type DomainLimits, UNLIMITED } from "../core/limits.js";
 import { type Logger, prefixed } from "../core/log.js";
-import { type Client, ServiceDirectory } from "../core/service-directory.js";
+import { ServiceDirectory } from "../core/service-directory.js";
 import { listen } from "../transport/index.js";
 import type { Outbox } from "../transport/outbox.js";
 import type { Connection, Listener } from "../transport/transport.js";

@@ -4,7 +4,8 @@
  * as that was not flushed in between. `npm run bench -- fan-out` shows the cost.
  */
 
-import { DISAPPEARED, type MatchType, type ServiceDirectory, type ServiceEntry } from "../core/service-directory.js";
+import { DISAPPEARED, type MatchType, type ServiceEntry } from "../core/entries.js";
+import type { ServiceDirectory } from "../core/service-directory.js";
 import type { Outbox } from "../transport/outbox.js";
 import {
   MESSAGE_ROOM,

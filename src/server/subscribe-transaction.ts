@@ -1,6 +1,6 @@
 /** An open subscribe transaction: takes the matches of one subscription to its connection. */
 
-import type { MatchType, ServiceEntry, Subscription, SubscriptionSink } from "../core/service-directory.js";
+import type { MatchType, ServiceEntry, Subscription, SubscriptionSink } from "../core/entries.js";
 import type { ServerConnection } from "./connection.js";
 
 export class SubscribeTransaction implements SubscriptionSink {

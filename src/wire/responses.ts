@@ -3,9 +3,10 @@
  * behind what it wrote; `MESSAGE_ROOM` bytes are enough for every message without texts.
  */
 
+import type { ServiceEntry } from "../core/entries.js";
 import type { FailReason } from "../core/fail-reason.js";
 import { recordJsonLength } from "../core/record.js";
-import type { ServiceDirectory, ServiceEntry } from "../core/service-directory.js";
+import type { ServiceDirectory } from "../core/service-directory.js";
 import {
   CLIENTS,
   COMMANDS,

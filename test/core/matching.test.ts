@@ -4,9 +4,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { evaluateNaively } from "../../scripts/fuzz/filter-reference.js";
 import { SeededRandom } from "../../scripts/fuzz/random.js";
+import type { Client, Subscription } from "../../src/core/entries.js";
 import { type Filter, parseFilter } from "../../src/core/filter/syntax.js";
 import type { Properties, PropertyValue } from "../../src/core/properties.js";
-import { type Client, ServiceDirectory, type Subscription } from "../../src/core/service-directory.js";
+import { ServiceDirectory } from "../../src/core/service-directory.js";
 import { FakeClock } from "../support/fake-clock.js";
 
 const KEYS = ["a", "b", "c"];

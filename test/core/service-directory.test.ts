@@ -3,15 +3,11 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SeededRandom } from "../../scripts/fuzz/random.js";
+import type { Client, ServiceEntry, Subscription } from "../../src/core/entries.js";
 import type { DomainLimits } from "../../src/core/limits.js";
 import { UNLIMITED } from "../../src/core/limits.js";
 import { properties } from "../../src/core/properties.js";
-import {
-  type Client,
-  ServiceDirectory,
-  type ServiceEntry,
-  type Subscription,
-} from "../../src/core/service-directory.js";
+import { ServiceDirectory } from "../../src/core/service-directory.js";
 import { fromBigInt, Uint63 } from "../../src/core/uint63.js";
 import { FakeClock } from "../support/fake-clock.js";
 

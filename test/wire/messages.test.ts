@@ -2,10 +2,11 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Client } from "../../src/core/entries.js";
 import { PairHash } from "../../src/core/pair-hash.js";
 import { properties } from "../../src/core/properties.js";
 import { RecordBuilder, toProperties } from "../../src/core/record.js";
-import { type Client, ServiceDirectory } from "../../src/core/service-directory.js";
+import { ServiceDirectory } from "../../src/core/service-directory.js";
 import { encodeText } from "../../src/core/text.js";
 import { toBigInt } from "../../src/core/uint63.js";
 import { CLIENTS, COMMANDS, F, HELLO, PING, PUBLISH, REQUEST, SUBSCRIBE } from "../../src/wire/commands.js";
