@@ -1,7 +1,9 @@
 /** `npm run build`: packages, addon, bundle and launchers, each only when something it is made from has changed. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildAddon, DIST, digestOf, installPackages, ROOT, say, unlessCurrent } from "./setup.mjs";
+import { buildAddon, DIST, digestOf, fail, filesBelow, installPackages, ROOT, say, unlessCurrent } from "./setup.mjs";
+
+const COMMANDS = ["pafd", "pafc"];
 
 /** V8 settings that keep the heap of a small daemon small; see "Memory" in README.md for what each one is worth. */
 const NODE_FLAGS = "--max-semi-space-size=1 --v8-pool-size=1";
@@ -14,24 +16,22 @@ const launcher = (command) => `#!/bin/sh
 # Runs "${command}" of the bundle beside this file. NODE names another Node.js; NODE_OPTIONS works as usual.
 here=$(dirname -- "$(readlink -f -- "$0")")
 export MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX:-1}" MALLOC_TRIM_THRESHOLD_="\${MALLOC_TRIM_THRESHOLD_:-65536}"
-exec "\${NODE:-node}" ${NODE_FLAGS} "$here/pathfinder-edge.cjs" ${command} "$@"
+say() { echo "${command}: $1" >&2; }
+command -v "\${NODE:=node}" >/dev/null || { say "Node.js is not there: no program '$NODE'; on Debian: apt install nodejs"; exit 127; }
+[ -f "$here/pathfinder-edge.cjs" ] || { say "$here/pathfinder-edge.cjs is missing; copy or link dist/ as a whole"; exit 127; }
+exec "$NODE" ${NODE_FLAGS} "$here/pathfinder-edge.cjs" ${command} "$@"
 `;
 
 /** Bundles src/ into dist/pathfinder-edge.cjs and writes the launchers beside it, unless they are current. */
 export async function bundle() {
   const version = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
-  const sources = readdirSync(join(ROOT, "src"), { recursive: true }).filter((name) => name.endsWith(".ts"));
-  const inputs = [
-    "package.json",
-    "package-lock.json",
-    "scripts/build.mjs",
-    ...sources.sort().map((name) => `src/${name}`),
-  ];
+  const sources = filesBelow(join(ROOT, "src")).filter((name) => name.endsWith(".ts"));
+  const inputs = ["package.json", "package-lock.json", "scripts/build.mjs", ...sources.map((name) => `src/${name}`)];
   const digest = digestOf(inputs.flatMap((name) => [name, readFileSync(join(ROOT, name))]));
   const out = join(DIST, "pathfinder-edge.cjs");
-  await unlessCurrent(join(ROOT, ".cache/bundle"), digest, out, async () => {
+  const products = [out, ...COMMANDS.map((command) => join(DIST, command))];
+  await unlessCurrent(join(ROOT, ".cache/bundle"), digest, products, async () => {
     say("bundling …");
-    mkdirSync(DIST, { recursive: true });
     const { build } = await import("esbuild");
     const result = await build({
       entryPoints: [join(ROOT, "src/main.ts")],
@@ -44,11 +44,11 @@ export async function bundle() {
       legalComments: "none",
       metafile: true,
       define: { PATHFINDER_EDGE_VERSION: JSON.stringify(version) },
-      logLevel: "warning",
-    });
+      logLevel: "warning", // prints each error with its place
+    }).catch(() => fail("the bundle could not be made"));
     mkdirSync(join(ROOT, ".cache"), { recursive: true });
     writeFileSync(join(ROOT, ".cache/bundle-meta.json"), JSON.stringify(result.metafile));
-    for (const command of ["pafd", "pafc"]) {
+    for (const command of COMMANDS) {
       writeFileSync(join(DIST, command), launcher(command));
       chmodSync(join(DIST, command), 0o755);
     }

@@ -1,9 +1,9 @@
 /** `npm run check`: formatter, linter, types, and the direction of imports. Exits 1 if any of them complains. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { ROOMS } from "./imports.mjs";
-import { installPackages, ROOT } from "./setup.mjs";
+import { filesBelow, installPackages, ROOT } from "./setup.mjs";
 
 /** What a file imports: static, for its side effects, dynamic, or required. */
 function importsOf(text) {
@@ -15,12 +15,12 @@ function importsOf(text) {
 /** Every import that leaves its room in a direction `ROOMS` does not allow, as one line each. */
 export function strayImports(root = join(ROOT, "src")) {
   const stray = [];
-  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
-    const file = join(entry.parentPath ?? entry.path, entry.name);
-    const room = relative(root, file).split("/")[0];
+  for (const name of filesBelow(root)) {
+    if (!name.endsWith(".ts")) continue;
+    const file = join(root, name);
+    const room = name.split("/")[0];
     const rules = ROOMS[room];
-    if (!rules && relative(root, file).includes("/")) stray.push(`${relative(ROOT, file)}: no such room: ${room}`);
+    if (!rules && name.includes("/")) stray.push(`${relative(ROOT, file)}: no such room: ${room}`);
     if (!rules) continue; // a file directly below src/ is an entry point and may use every room
     for (const target of importsOf(readFileSync(file, "utf8"))) {
       const place = `${relative(ROOT, file)}: imports "${target}"`;

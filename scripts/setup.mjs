@@ -1,7 +1,7 @@
 /** What `npm start`, `npm test` and `npm run build` share: make the packages, the addon and the bundle current. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,9 +24,35 @@ export function digestOf(parts) {
   return hash.digest("hex");
 }
 
-/** Runs `make` unless `stamp` says that it ran for this `digest` and its `product` is still there. */
-export async function unlessCurrent(stamp, digest, product, make) {
-  if (existsSync(product) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+/** The files below `folder`, as sorted paths relative to it. (The option `recursive` of readdir needs Node.js 18.17.) */
+export function filesBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? filesBelow(join(folder, entry.name)).map((name) => `${entry.name}/${name}`)
+        : entry.isFile()
+          ? entry.name
+          : [],
+    )
+    .sort();
+}
+
+/** Makes `folder` if need be. Ends the process if files cannot be written there. */
+function makeWritable(folder) {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    fail(
+      `something has to be made, but ${error.path ?? folder} is not writable (${error.code}); run this as its owner`,
+    );
+  }
+}
+
+/** Runs `make` unless `stamp` says that it ran for this `digest` and all `products` are still there. */
+export async function unlessCurrent(stamp, digest, products, make) {
+  if ([stamp, ...products].every(existsSync) && readFileSync(stamp, "utf8") === digest) return;
+  for (const file of [stamp, ...products]) makeWritable(dirname(file));
   await make();
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, digest);
@@ -36,7 +62,7 @@ export async function unlessCurrent(stamp, digest, product, make) {
 export async function installPackages() {
   const modules = join(ROOT, "node_modules");
   const lock = readFileSync(join(ROOT, "package-lock.json"));
-  await unlessCurrent(join(modules, ".pathfinder-edge-packages"), digestOf([lock]), modules, () => {
+  await unlessCurrent(join(modules, ".pathfinder-edge-packages"), digestOf([lock]), [modules], () => {
     say("installing packages (npm ci) …");
     const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
     const { status, error } = spawnSync("npm", args, { cwd: ROOT, stdio: ["ignore", 2, 2] });
@@ -64,9 +90,8 @@ export async function buildAddon({ out = join(DIST, "pathfinder-edge.node"), ext
   ];
   const stamp = join(ROOT, ".cache", `addon-${digestOf([out]).slice(0, 8)}`);
   const digest = digestOf([...inputs.map((name) => readFileSync(join(native, name))), cxx, flags.join(" ")]);
-  await unlessCurrent(stamp, digest, out, () => {
+  await unlessCurrent(stamp, digest, [out], () => {
     say("compiling the addon …");
-    mkdirSync(dirname(out), { recursive: true });
     const args = [...flags, source, "-o", out, "-Wl,--gc-sections", "-Wl,-z,relro", "-Wl,-z,now"];
     const result = spawnSync(cxx, args, { encoding: "utf8" });
     if (result.error?.code === "ENOENT") {

@@ -1,7 +1,7 @@
-/** What `npm start`, `npm test` and `npm run build` say when something is missing, and the check of the imports. */
+/** What `npm start`, `npm test`, `npm run build` and the launchers say when something is missing; the check of the imports. */
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,9 +13,8 @@ const folder = mkdtempSync(join(tmpdir(), "pathfinder-setup-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Compiles the addon with another compiler, to another place. */
-function buildAddonWith(compiler: string) {
+function buildAddonWith(compiler: string, out = join(folder, "addon.node")) {
   const module = pathToFileURL(join(root, "scripts/setup.mjs")).href;
-  const out = join(folder, "addon.node");
   const script = `import { buildAddon } from ${JSON.stringify(module)}; await buildAddon({ out: ${JSON.stringify(out)} });`;
   return spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
@@ -39,6 +38,57 @@ test("without the C library's headers the message names the Debian package", () 
   const { status, stderr } = buildAddonWith(compiler);
   assert.is(status, 1);
   assert.match(stderr, /the header sys\/socket.h is missing; on Debian: apt install g\+\+ libc6-dev/);
+});
+
+test("where nothing can be written the message names the folder, and no compiler runs", () => {
+  const { status, stderr } = buildAddonWith("no-such-compiler", "/dev/null/dist/addon.node");
+  assert.is(status, 1);
+  assert.match(stderr, /^setup: something has to be made, but \/dev\/null\/dist is not writable \(ENOTDIR\)/);
+  assert.is(stderr.split("\n").length, 2, stderr);
+});
+
+test("what is current is not made again; a product that was removed is", async () => {
+  const { unlessCurrent } = (await import(pathToFileURL(join(root, "scripts/setup.mjs")).href)) as {
+    unlessCurrent(stamp: string, digest: string, products: readonly string[], make: () => void): Promise<void>;
+  };
+  const [stamp, ...products] = ["made/stamp", "made/first", "made/second"].map((name) => join(folder, name));
+  let made = 0;
+  const run = (digest: string) =>
+    unlessCurrent(stamp, digest, products, () => {
+      made++;
+      for (const product of products) writeFileSync(product, "");
+    });
+  await run("a");
+  await run("a");
+  assert.is(made, 1);
+  rmSync(products[1]);
+  await run("a");
+  assert.is(made, 2);
+  assert.ok(existsSync(products[1]));
+  await run("b");
+  assert.is(made, 3);
+});
+
+test("a launcher without its bundle, or without Node.js, says so in one line", () => {
+  const alone = join(folder, "pafc");
+  copyFileSync(join(root, "dist/pafc"), alone);
+  const started = (command: string, env: NodeJS.ProcessEnv) => {
+    const { status, stdout, stderr } = spawnSync(command, ["-h"], {
+      encoding: "utf8",
+      env: { ...process.env, ...env },
+    });
+    return { status, stdout, stderr };
+  };
+  assert.equal(started(alone, {}), {
+    status: 127,
+    stdout: "",
+    stderr: `pafc: ${folder}/pathfinder-edge.cjs is missing; copy or link dist/ as a whole\n`,
+  });
+  assert.equal(started(join(root, "dist/pafc"), { NODE: "no-such-node" }), {
+    status: 127,
+    stdout: "",
+    stderr: "pafc: Node.js is not there: no program 'no-such-node'; on Debian: apt install nodejs\n",
+  });
 });
 
 test("an import against the planned direction is found, in every form, and nothing else", async () => {
