@@ -16,7 +16,7 @@ const MEANING: Readonly<Record<string, string>> = {
   EMFILE: "too many open files in this process",
   ENETUNREACH: "network unreachable",
   ENFILE: "too many open files in the system",
-  ENOENT: "no such file, directory or host",
+  ENOENT: "no such file or directory",
   EPIPE: "connection closed by peer",
   ETIMEDOUT: "no answer in time",
 };

@@ -5,7 +5,13 @@ import { type Addon, type NativeSocket, requireAddon, WATCH_READABLE } from "./a
 import { formatAddress, type UnixAddress } from "./address.js";
 import { fromCode, fromErrno } from "./errors.js";
 import { SeqpacketConnection, sunPath } from "./seqpacket.js";
-import type { Connection, ConnectOptions, Listener, ListenOptions, TransportError } from "./transport.js";
+import {
+  type Connection,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
+  TransportError,
+} from "./transport.js";
 
 /** More than XCM's 32, with which a burst of clients is turned away; the kernel's `somaxconn` is the upper bound. */
 const BACKLOG = 1_024;
@@ -27,8 +33,11 @@ function bind(addon: Addon, address: UnixAddress): NativeSocket {
   if (typeof socket === "number" && address.transport === "uxf" && codeOf(socket, address) === "EADDRINUSE") {
     if (removeIfStale(addon, address)) socket = addon.SeqpacketSocket.listen(path, BACKLOG);
   }
-  if (typeof socket === "number") throw fromErrno(socket, formatAddress(address));
-  return socket;
+  if (typeof socket !== "number") return socket;
+  const where = formatAddress(address);
+  const error = fromErrno(socket, where);
+  if (error.code !== "EADDRINUSE" || address.transport !== "uxf" || fileStatus(address.name)?.isSocket()) throw error;
+  throw new TransportError(error.code, `${where}: what exists at this path is no socket (${error.code})`);
 }
 
 /** Removes the socket file of a server that is gone. Any other file, and one on which somebody listens, is left alone. */

@@ -5,7 +5,13 @@ import { type AddressInfo, connect, createServer, type Server, type Socket, type
 import { formatAddress, formatTcp, type InetAddress } from "./address.js";
 import { fromCode, fromNode } from "./errors.js";
 import { setTrafficClass, TcpConnection } from "./tcp.js";
-import type { Connection, ConnectOptions, Listener, ListenOptions } from "./transport.js";
+import {
+  type Connection,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
+  TransportError,
+} from "./transport.js";
 
 const BACKLOG = 511;
 /** Connections that wait for `resumeAccepting`; Node.js cannot leave them in the kernel. More of them are closed. */
@@ -17,13 +23,15 @@ const DNS_TIMEOUT_MS = 10_000;
 /** The addresses of a host in the resolver's order, at least one. Throws a TransportError `ENOENT`. */
 async function resolve(address: InetAddress, signal?: AbortSignal): Promise<string[]> {
   if (address.hostKind !== "name") return [address.host];
-  const where = `${formatAddress(address)}: name resolution`;
+  const where = formatAddress(address);
+  const unknown = () =>
+    new TransportError("ENOENT", `${where}: no address found for the name ${address.host} (ENOENT)`);
   const found = await bounded(lookup(address.host, { all: true, verbatim: true }), DNS_TIMEOUT_MS, signal).catch(
     (error: unknown) => {
-      throw error === ABORTED ? fromCode("ECANCELED", where) : fromCode("ENOENT", where);
+      throw error === ABORTED ? fromCode("ECANCELED", `${where}: name resolution`) : unknown();
     },
   );
-  if (found.length === 0) throw fromCode("ENOENT", where);
+  if (found.length === 0) throw unknown();
   return found.slice(0, MAX_ADDRESSES).map((entry) => entry.address);
 }
 

@@ -255,7 +255,9 @@ test("errors while connecting and listening have XCM's names, and name the addre
   const named = await rejection(dial(server.address.replace("127.0.0.1", "localhost")));
   assert.match(named.message, /^tcp:localhost:\d+ at \S+: nobody is listening there \(ECONNREFUSED\)$/);
   for (const action of [dial, serve]) {
-    assert.is((await rejection(action("tcp:no-such-host.invalid:5"))).code, "ENOENT");
+    const unknown = await rejection(action("tcp:no-such-host.invalid:5"));
+    assert.is(unknown.code, "ENOENT");
+    assert.match(unknown.message, "tcp:no-such-host.invalid:5: no address found for the name no-such-host.invalid");
     assert.is((await rejection(action("tcp:127.0.0.1"))).code, "EINVAL");
   }
 });

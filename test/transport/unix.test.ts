@@ -111,7 +111,9 @@ test("the socket file of a server that died is replaced; anything else is left a
   server.close();
 
   writeFileSync(path, "a file of somebody's");
-  assert.is((await rejection(serve(`uxf:${path}`))).code, "EADDRINUSE");
+  const inTheWay = await rejection(serve(`uxf:${path}`));
+  assert.is(inTheWay.code, "EADDRINUSE");
+  assert.is(inTheWay.message, `uxf:${path}: what exists at this path is no socket (EADDRINUSE)`);
   assert.ok(existsSync(path));
   rmSync(path);
 
