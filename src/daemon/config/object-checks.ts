@@ -1,4 +1,7 @@
-/** What must hold between the keys of one object of the configuration, beyond what the schema says of each key. */
+/**
+ * What must hold between the keys of one object of the configuration, beyond what the schema says of each key. A key with
+ * a problem of its own, which was reported, is absent in what is checked here; whether it was `Given` tells the difference.
+ */
 
 import { parseBrowseName } from "../../gateway/mdns/service-names.js";
 import { parseBrokerUrl } from "../../gateway/mqtt/broker-url.js";
@@ -7,32 +10,31 @@ import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
 /** `key` is relative to the object checked: `max`, or `` for the object itself. */
 export type Report = (key: string, message: string) => void;
 
-export function checkProtocolVersion({ min, max }: { min: number; max: number }, report: Report): void {
-  if (min > max) report("min", `${min} is above max, which is ${max} (min must not be above max)`);
+/** Whether the key stands in the file, as opposed to its default. */
+export type Given = (key: string) => boolean;
+
+export function checkProtocolVersion({ min, max }: { min?: number; max?: number }, report: Report): void {
+  if (min !== undefined && max !== undefined && min > max) {
+    report("min", `${min} is above max, which is ${max} (min must not be above max)`);
+  }
 }
 
-export function checkIdle({ min, max }: { min: number; max: number }, report: Report): void {
-  if (max < min) report("max", `${max} is below min, which is ${min} (4 unless given; max must not be below min)`);
+export function checkIdle({ min, max }: { min?: number; max?: number }, report: Report): void {
+  if (min !== undefined && max !== undefined && max < min) {
+    report("max", `${max} is below min, which is ${min} (4 unless given; max must not be below min)`);
+  }
 }
 
-interface CheckedDomain {
-  readonly sockets?: unknown;
-  readonly addrs?: unknown;
-  readonly max_idle_time?: number;
-}
-
-/** `given` tells whether the key stands in the file, as opposed to its default. */
-export function checkDomain(domain: CheckedDomain, report: Report, given: (key: string) => boolean): void {
-  if (domain.sockets !== undefined && domain.addrs !== undefined) {
+export function checkDomain(domain: { readonly max_idle_time?: number }, report: Report, given: Given): void {
+  if (given("sockets") && given("addrs")) {
     report("addrs", 'given together with "sockets", of which it is the older name (give one of them)');
   }
-  if (domain.sockets === undefined && domain.addrs === undefined) {
+  if (!given("sockets") && !given("addrs")) {
     report("sockets", "missing; needed is a list of the addresses to listen on");
   }
-  if (domain.max_idle_time === undefined) return;
-  if (given("idle")) {
+  if (given("idle") && given("max_idle_time")) {
     report("max_idle_time", 'given together with "idle" (it is the older name of idle.max; give only that)');
-  } else if (domain.max_idle_time < 4) {
+  } else if (domain.max_idle_time !== undefined && domain.max_idle_time < 4) {
     report(
       "max_idle_time",
       `${domain.max_idle_time} is below idle.min, which is 4 unless given (use idle: {min, max})`,
@@ -42,7 +44,8 @@ export function checkDomain(domain: CheckedDomain, report: Report, given: (key: 
 
 const transportOf = (address: string) => address.slice(0, Math.max(0, address.indexOf(":")));
 
-export function checkSocket({ addr, tls }: { addr: string; tls?: object }, report: Report): void {
+export function checkSocket({ addr, tls }: { addr?: string; tls?: object }, report: Report): void {
+  if (addr === undefined) return;
   const transport = transportOf(addr);
   if (tls && transport !== "tls" && transport !== "utls") {
     report("tls", `"${transport}" is not a transport with TLS (valid values: tls utls)`);
@@ -50,36 +53,35 @@ export function checkSocket({ addr, tls }: { addr: string; tls?: object }, repor
 }
 
 interface CheckedMqtt {
-  readonly url: string;
-  readonly root: string;
-  readonly site: string;
-  readonly user?: string;
-  readonly password?: string;
-  readonly password_file?: string;
-  readonly tls?: { readonly cert?: string; readonly key?: string };
+  readonly url?: string;
+  readonly root?: string;
+  readonly site?: string;
+  readonly tls?: object;
 }
 
-export function checkMqtt(gateway: CheckedMqtt, report: Report): void {
-  const { url, user, password, password_file, tls } = gateway;
+export function checkMqtt(gateway: CheckedMqtt, report: Report, given: Given): void {
+  const { url, tls } = gateway;
   checkBy(checkedRoot, gateway.root, "root", report);
   checkBy(checkedSite, gateway.site, "site", report);
   const broker = checkBy(parseBrokerUrl, url, "url", report);
-  if (password !== undefined && password_file !== undefined) {
+  if (given("password") && given("password_file")) {
     report("password_file", 'given together with "password" (give one of them)');
   }
-  if (user === undefined && (password !== undefined || password_file !== undefined)) {
-    const key = password === undefined ? "password_file" : "password";
+  if (!given("user") && (given("password") || given("password_file"))) {
+    const key = given("password") ? "password" : "password_file";
     report(key, 'given without "user" (MQTT knows no password without a user name)');
   }
   if (tls && broker?.tls === false) report("tls", 'given for a broker without TLS (write the url with "mqtts://")');
-  if (tls && (tls.cert === undefined) !== (tls.key === undefined)) {
-    const [given, missing] = tls.cert === undefined ? ["key", "cert"] : ["cert", "key"];
-    report(`tls.${given}`, `given without "${missing}" (a client certificate needs both)`);
-  }
 }
 
-export function checkMdns({ types }: { types: "all" | readonly string[] }, report: Report): void {
-  if (types === "all") return;
+export function checkClientCertificate(_: unknown, report: Report, given: Given): void {
+  if (given("cert") === given("key")) return;
+  const [present, missing] = given("cert") ? ["cert", "key"] : ["key", "cert"];
+  report(present, `given without "${missing}" (a client certificate needs both)`);
+}
+
+export function checkMdns({ types }: { types?: "all" | readonly string[] }, report: Report): void {
+  if (types === undefined || types === "all") return;
   for (const [i, type] of types.entries()) {
     // An element with a problem of its own is absent.
     if (type !== undefined) checkBy(parseBrowseName, type, `types[${i}]`, report);
@@ -87,7 +89,8 @@ export function checkMdns({ types }: { types: "all" | readonly string[] }, repor
 }
 
 /** What the gateway's own reader makes of a text; its complaint is the problem. */
-function checkBy<T>(read: (text: string) => T, text: string, key: string, report: Report): T | undefined {
+function checkBy<T>(read: (text: string) => T, text: string | undefined, key: string, report: Report): T | undefined {
+  if (text === undefined) return undefined;
   try {
     return read(text);
   } catch (e) {

@@ -7,7 +7,7 @@ import type { Node } from "yaml";
 import { isScalar } from "yaml";
 import type { ConfigProblem } from "./config-error.js";
 import { nearestKey } from "./nearest-key.js";
-import type { Report } from "./object-checks.js";
+import type { Given, Report } from "./object-checks.js";
 import type { SourceEntry, YamlSource } from "./yaml-source.js";
 
 /** The keywords of schema.ts that the reader knows, as one shape. */
@@ -34,7 +34,7 @@ export interface ReadableSchema {
   readonly accepted?: string;
   readonly secret?: boolean;
   readonly nullRefused?: boolean;
-  readonly check?: (value: never, report: Report, given: (key: string) => boolean) => void;
+  readonly check?: (value: never, report: Report, given: Given) => void;
 }
 
 /** Problems after which reading goes on but nothing more is noted. */
@@ -124,7 +124,6 @@ class SchemaReader {
 
   /** A mapping whose keys the schema names. */
   private object(schema: ReadableSchema, entries: ReadonlyMap<string, SourceEntry>, path: string) {
-    const problemsBefore = this.problemCount;
     const known = schema.properties ?? {};
     const result: Record<string, unknown> = {};
     for (const key of entries.keys()) {
@@ -134,10 +133,8 @@ class SchemaReader {
       const value = this.key(keySchema, entries.get(key), below(path, key), schema.required?.includes(key) ?? false);
       if (value !== undefined) result[key] = value;
     }
-    if (this.problemCount === problemsBefore) {
-      const report: Report = (key, message) => this.report(below(path, key), message);
-      schema.check?.(result as never, report, (key) => entries.get(key)?.value !== undefined);
-    }
+    const report: Report = (key, message) => this.report(below(path, key), message);
+    schema.check?.(result as never, report, (key) => entries.get(key)?.value !== undefined);
     return result;
   }
 

@@ -7,7 +7,7 @@
  * - `discriminator`: the key that chooses the alternative of a union
  * - `secret`: the value never appears in a message
  * - `nullRefused`: `null` is an error here, where elsewhere it counts as absent (pafd-and-pafc.md, 1.4)
- * - `check`: what JSON Schema cannot say; called once all keys of the object are right
+ * - `check`: what JSON Schema cannot say; called with what is right of the object
  *
  * A key with a `default` may be left out of the file though TypeBox lists it as required: the type is that of the value
  * after reading.
@@ -17,7 +17,15 @@ import { type SchemaOptions, type Static, type TSchema, Type } from "@sinclair/t
 import { LOG_LEVELS } from "../../core/log.js";
 import type { OnLoss } from "../../gateway/mqtt/gateway.js";
 import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
-import { checkDomain, checkIdle, checkMdns, checkMqtt, checkProtocolVersion, checkSocket } from "./object-checks.js";
+import {
+  checkClientCertificate,
+  checkDomain,
+  checkIdle,
+  checkMdns,
+  checkMqtt,
+  checkProtocolVersion,
+  checkSocket,
+} from "./object-checks.js";
 
 /** Syslog facilities as the reference names them. */
 export const FACILITIES = [
@@ -218,7 +226,7 @@ const mqttGateway = mapping(
           cert: Type.Optional(path({ description: "Certificate of this client, PEM; together with key." })),
           key: Type.Optional(path({ description: "Private key of this client, PEM; together with cert." })),
         },
-        { description: "Only for mqtts: addresses." },
+        { description: "Only for mqtts: addresses.", check: checkClientCertificate },
       ),
     ),
     root: text({

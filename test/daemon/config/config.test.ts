@@ -293,6 +293,45 @@ test("problems between healthy places are reported beside those within sick ones
   assert.match(problems[3], /^f:4: domains\[2\]\.sockets\[0\]: "ux:b" is also/);
 });
 
+test("what a mapping's keys say together is checked beside a key of it that is wrong", () => {
+  const text = `domains:
+  - {sockets: 5, max_idle_time: 2, name: []}
+  - {name: a, sockets: [ux:a], addrs: 7}
+gateways:
+  - {type: mdns, domain: a, types: [http], interfaces: eth0}
+  - type: mqtt
+    domain: a
+    url: http://broker
+    password: [secret]
+    password_file: p
+    keepalive: 1
+    tls: {cert: c, kye: k}
+  - {type: mqtt, domain: a, url: "mqtt://b", user: 1, password: p, tls: {cert: c, key: 5}}
+`;
+  assert.equal(
+    problemsOf(text).map((line) => /^f:\d+: [^:]+/.exec(line)?.[0]),
+    [
+      "f:2: domains[0].name",
+      "f:2: domains[0].sockets",
+      "f:2: domains[0].max_idle_time",
+      "f:3: domains[1].addrs",
+      "f:3: domains[1].addrs",
+      "f:5: gateways[0].interfaces",
+      "f:5: gateways[0].types[0]",
+      "f:8: gateways[1].url",
+      "f:9: gateways[1].password",
+      "f:9: gateways[1].password",
+      "f:10: gateways[1].password_file",
+      "f:11: gateways[1].keepalive",
+      "f:12: gateways[1].tls.kye",
+      "f:12: gateways[1].tls.cert",
+      "f:13: gateways[2].user",
+      "f:13: gateways[2].tls.key",
+      "f:13: gateways[2].tls",
+    ],
+  );
+});
+
 test("domains of the command line take the place of the file's, which are still checked", () => {
   const text = `${DOMAIN}gateways: [{type: mdns}]`;
   const config = loadConfig(text, "f", [
