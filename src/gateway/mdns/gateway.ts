@@ -76,10 +76,11 @@ class MdnsGateway implements Gateway {
   private readonly instances: Instances;
   private readonly ports = new Map<string, Port>();
   /** Links that broke and have not brought anything since, by interface and family. */
-  private readonly troubles = new Map<string, { failures: number; retryAtMs: number }>();
+  private readonly troubles = new Map<string, { failures: number; retryAtMs: number; isTold: boolean }>();
   private isListTroubleTold = false;
   private pollTimer: Timer | undefined;
-  private isWaiting = false;
+  /** The interfaces that are named but not there, as last told. */
+  private waitingFor = "";
 
   constructor(
     private readonly options: MdnsGatewayOptions,
@@ -133,8 +134,16 @@ class MdnsGateway implements Gateway {
       void this.close(key);
     }
     for (const port of this.ports.values()) this.tellOverflow(port);
-    if (this.ports.size === 0 && !this.isWaiting) this.log.info(() => "waiting for a network interface.");
-    this.isWaiting = this.ports.size === 0;
+    this.tellWaiting(wanted.map(({ name }) => name));
+  }
+
+  /** Names each listed interface that is not there: it may be a mistake in writing. */
+  private tellWaiting(present: readonly string[]): void {
+    const { interfaces } = this.options;
+    const missing = interfaces?.filter((name) => !present.includes(name)).join(", ");
+    const waitingFor = missing ?? (present.length === 0 ? "a network interface" : "");
+    if (waitingFor !== "" && waitingFor !== this.waitingFor) this.log.info(() => `waiting for ${waitingFor}.`);
+    this.waitingFor = waitingFor;
   }
 
   /** `undefined`: the system did not tell (no free descriptor, say); then all stays as it is. */
@@ -222,11 +231,15 @@ class MdnsGateway implements Gateway {
 
   /** The link is opened anew after 5, 10, 20 … 320 s: each opening starts the questions again, which must not be a storm. */
   private onTrouble(place: string, error: Error): void {
-    const failures = (this.troubles.get(place)?.failures ?? 0) + 1;
+    const { failures: before, isTold } = this.troubles.get(place) ?? { failures: 0, isTold: false };
+    const failures = before + 1;
     const delayMs = this.pollMs * 2 ** Math.min(failures - 1, RETRY_DOUBLINGS);
-    this.troubles.set(place, { failures, retryAtMs: this.context.clock.monotonicMs() + delayMs });
+    // An IPv6 address cannot send for its first second or two (duplicate address detection): at each boot, say.
+    const isWarning = !isTold && !(failures === 1 && error.message.includes("EADDRNOTAVAIL"));
+    const retryAtMs = this.context.clock.monotonicMs() + delayMs;
+    this.troubles.set(place, { failures, retryAtMs, isTold: isTold || isWarning });
     const text = () => `${place}: ${error.message}; trying again in ${delayMs / 1000} s.`;
-    if (failures === 1) this.log.warning(text);
+    if (isWarning) this.log.warning(text);
     else this.log.debug(text);
   }
 

@@ -41,6 +41,8 @@ class Bench {
   /** Open links, by interface, index and family: `eth0#2/4`. */
   readonly links = new Map<string, LinkOptions>();
   queries = 0;
+  /** What the gateway logged above level debug. */
+  readonly logged: string[] = [];
   broken: LinkOptions | undefined;
   listError: Error | undefined;
 
@@ -50,10 +52,12 @@ class Bench {
     readonly directory = new RecordingDirectory(),
   ) {
     this.interfaces = interfaces;
-    const { clock } = this;
+    const { clock, logged } = this;
+    const write = (text: () => string) => void logged.push(text());
+    const log = { ...SILENT, info: write, warning: write, error: write };
     this.gateway = mdnsGateway(
       { types: ["_x._tcp"], ...options },
-      { directory, clock, timers: clock, random: () => 0.5, log: SILENT },
+      { directory, clock, timers: clock, random: () => 0.5, log },
       {
         listInterfaces: () => {
           if (this.listError) throw this.listError;
@@ -198,6 +202,29 @@ test("without an interface it waits for one; loopback does not count", async () 
 
 test("interfaces that are listed are used, and no others; loopback, too", async () => {
   assert.equal([...new Bench({ interfaces: ["lo", "wlan0"] }, [LO, ETH0]).links.keys()], ["lo#1/4"]);
+});
+
+test("interfaces that are listed and not there are named, each time others are missing", async () => {
+  const bench = new Bench({ interfaces: ["eth0", "eht1"] });
+  await bench.during(60_000);
+  assert.equal(bench.logged, ["mdns: browsing on eth0.", "mdns: waiting for eht1."]);
+  bench.interfaces = [LO];
+  await bench.during(10_000);
+  assert.equal(bench.logged.slice(2), ["mdns: eth0 is gone.", "mdns: waiting for eth0, eht1."]);
+});
+
+test("an IPv6 address that cannot send at first is no warning; one that still cannot is", async () => {
+  const bench = new Bench();
+  const breakLink = async (message: string) => {
+    bench.links.get("eth0#2/6")!.onBroken(new Error(message));
+    await bench.during(10_000);
+    return bench.logged.splice(0);
+  };
+  assert.equal(await breakLink("send EADDRNOTAVAIL ff02::fb:5353"), ["mdns: browsing on eth0."]);
+  assert.equal(await breakLink("send ENETUNREACH ff02::fb:5353"), [
+    "mdns: eth0 (number 2), IPv6: send ENETUNREACH ff02::fb:5353; trying again in 10 s.",
+  ]);
+  assert.equal(await breakLink("send EADDRNOTAVAIL ff02::fb:5353"), []);
 });
 
 test("an interface that is deleted and created anew gets new links, and its services do not flap", async () => {
