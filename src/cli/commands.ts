@@ -8,15 +8,7 @@ import { hex, randomId } from "./ids.js";
 import { clientJson, matchJson, serviceJson, subscriptionJson, toJson } from "./json.js";
 import type { Output } from "./output.js";
 import { ping } from "./ping.js";
-import {
-  clientRow,
-  clientsHeader,
-  matchLine,
-  SERVICES_HEADER,
-  SUBSCRIPTIONS_HEADER,
-  serviceRow,
-  subscriptionRow,
-} from "./tables.js";
+import { clientRow, clientsHeader, matchLine, SUBSCRIPTIONS_HEADER, servicesTable, subscriptionRow } from "./tables.js";
 
 export interface CommandContext {
   readonly session: Session;
@@ -56,8 +48,12 @@ type Of<Name extends Command["name"]> = Extract<Command, { name: Name }>;
 async function services({ filter }: Of<"services">, context: CommandContext): Promise<void> {
   const { session, output, clock, deadline } = context;
   const found = await deadline.bound(session.services(filter));
-  if (output.json) output.line(toJson(found.map(serviceJson)));
-  else output.line(output.paint("bold", SERVICES_HEADER), ...rows(found, (s) => serviceRow(s, clock.unixSeconds())));
+  if (output.json) {
+    output.line(toJson(found.map(serviceJson)));
+    return;
+  }
+  const [header, ...table] = servicesTable(found, clock.unixSeconds());
+  output.line(output.paint("bold", header), ...rows(table, (row) => row));
 }
 
 async function subscriptions({ session, output, deadline }: CommandContext): Promise<void> {

@@ -6,18 +6,29 @@ import { printable } from "../core/printable.js";
 import type { Properties } from "../core/properties.js";
 import { hex } from "./ids.js";
 
-export const SERVICES_HEADER = "      Service Id  Gen  TTL  Orphan Tmo  Owner              Properties";
 export const SUBSCRIPTIONS_HEADER = "Subscription Id   Owner Id           Filter Expression";
 const CLIENTS_HEADER_V2 = "Client Id         Remote Address    Uptime";
 const CLIENTS_HEADER_V3 = `${CLIENTS_HEADER_V2}     Idle [s]   Latency [ms]  Version`;
 
-/** `%16x %4d %4d %11s  %-17x  %s` */
-export function serviceRow(service: ServiceState, nowUnixSeconds: number): string {
-  const { orphanSince } = service;
-  const left = orphanSince === undefined ? "-" : secondsLeft(service, orphanSince, nowUnixSeconds).padStart(6);
-  const counts = `${String(service.generation).padStart(4)} ${String(service.ttlSeconds).padStart(4)}`;
-  const owner = hex(service.owner).padEnd(17);
-  return `${hex(service.id).padStart(16)} ${counts} ${left.padStart(11)}  ${owner}  ${formatProperties(service.properties)}`;
+/**
+ * `%16x %4d %4d %11s  %-17x  %s` below their headings. The generation's and the TTL's columns are wider than that if a
+ * value needs it (gateways count generations in milliseconds); a list without such is letter by letter the reference's.
+ */
+export function servicesTable(services: readonly ServiceState[], nowUnixSeconds: number): string[] {
+  const width = (longest: number, of: (service: ServiceState) => bigint) =>
+    services.reduce((most, service) => Math.max(most, String(of(service)).length), longest);
+  const generation = width(4, (service) => service.generation);
+  const ttl = width(4, (service) => service.ttlSeconds);
+  const row = (id: string, gen: string, seconds: string, left: string, owner: string, props: string) =>
+    `${id.padStart(16)} ${gen.padStart(generation)} ${seconds.padStart(ttl)} ${left.padStart(11)}  ${owner.padEnd(17)}  ${props}`;
+  return [
+    row("Service Id", "Gen", "TTL", "Orphan Tmo", "Owner", "Properties"),
+    ...services.map((service) => {
+      const { id, generation: gen, ttlSeconds, orphanSince, owner, properties } = service;
+      const left = orphanSince === undefined ? "-" : secondsLeft(service, orphanSince, nowUnixSeconds).padStart(6);
+      return row(hex(id), String(gen), String(ttlSeconds), left, hex(owner), formatProperties(properties));
+    }),
+  ];
 }
 
 /** `%-17x %-17x  %s` */

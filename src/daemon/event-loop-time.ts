@@ -11,7 +11,7 @@ export const systemClock: Clock = {
 };
 
 /** Longest delay of a native timer; a later deadline is looked at again then. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
+export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 /** Timers of the event loop. What a timer sends goes out when all that were due have fired. */
 export function eventLoopTimers(clock: Clock, outbox: Outbox): TimerHeap {

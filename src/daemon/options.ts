@@ -44,8 +44,15 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   hook: { short: "r", argument: "FILE", help: "Start-up hook.", unsupported: true },
 };
 
-/** A wrong command line; `message` is the line to print. */
-class UsageError extends Error {}
+/** A wrong command line; `message` is the line to print, `advice` one more. */
+class UsageError extends Error {
+  constructor(
+    message: string,
+    readonly advice?: string,
+  ) {
+    super(message);
+  }
+}
 
 interface Given {
   /** The option's name in `OPTIONS`. */
@@ -63,7 +70,9 @@ export function parsePafdOptions(argv: readonly string[], readFile = readConfigF
   try {
     return interpret(splitCommandLine(argv), readFile);
   } catch (e) {
-    if (e instanceof UsageError) return { kind: "error", lines: [escapeText(e.message)] };
+    if (e instanceof UsageError) {
+      return { kind: "error", lines: [e.message, ...(e.advice ? [e.advice] : [])].map(escapeText) };
+    }
     if (e instanceof ConfigError) {
       return { kind: "error", lines: e.lines.map((line) => escapeText(`Error reading configuration: ${line}`)) };
     }
@@ -128,7 +137,11 @@ function interpret(
     if (option.name === "help" || option.name === "version") return { kind: option.name };
     config = apply(config, option);
   }
-  if (config.domains.length === 0) throw new UsageError("No domains configured.");
+  if (config.domains.length === 0)
+    throw new UsageError(
+      "No domains configured.",
+      "Name an address, a file with -f, or try --demo; pafd -h lists all options.",
+    );
   return { kind: "run", config, demo };
 }
 

@@ -14,7 +14,7 @@ import { DEMO_BROKER_PORT } from "./config/demo.js";
 import { describeConfig } from "./config/describe.js";
 import { demoIntroduction } from "./demo.js";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.js";
-import { eventLoopTimers, systemClock } from "./event-loop-time.js";
+import { eventLoopTimers, LONGEST_DELAY_MS, systemClock } from "./event-loop-time.js";
 import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
 import { DescriptorWriter } from "./log/descriptor-writer.js";
 import { pafdHelp, parsePafdOptions } from "./options.js";
@@ -88,9 +88,14 @@ class Daemon {
       await this.openDomains();
     } catch (error) {
       this.log.error(() => (error instanceof Error ? error.message : String(error)));
+      if ((error as { code?: unknown }).code === "EADDRINUSE") {
+        this.log.error(() => "Is another pafd running? `pafc ADDR ping` tells; each address can be served only once.");
+      }
       this.end(1);
       return;
     }
+    // A domain without sockets is legal, and the process must not end for want of anything to wait for.
+    setInterval(() => {}, LONGEST_DELAY_MS);
     const configuration = describeConfig(this.config);
     this.log.info(() => `Server version ${this.version} started with configuration: ${configuration}`);
     try {

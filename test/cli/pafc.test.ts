@@ -56,9 +56,12 @@ test("services: table and JSON, filtered and not, over ux and tcp, versions 2 an
   for (const words of [[live.ux], [live.tcp], ["-p", "2", live.tcp]]) {
     assert.is(await output(...words, "services", "(n=42)"), header + first);
     assert.is(await output(...words, "services", "(n=43)"), header);
+    // Columns are as wide as their longest value.
+    const wide = (line: string) =>
+      `${line.slice(0, 17)}${" ".repeat(15)}${line.slice(17, 22)}${" ".repeat(15)}${line.slice(22)}`;
     assert.is(
       await output(...words, "services"),
-      `${header}${first}${MAX_HEX} ${MAX - 1n} ${MAX}           -  2a                 {'name': 'other', 'n': 9007199254740993}\n`,
+      `${wide(header)}${wide(first)}${MAX_HEX} ${MAX - 1n} ${MAX}           -  2a                 {'name': 'other', 'n': 9007199254740993}\n`,
     );
   }
   assert.is(

@@ -9,9 +9,8 @@ import {
   formatProperties,
   formatUptime,
   matchLine,
-  SERVICES_HEADER,
   SUBSCRIPTIONS_HEADER,
-  serviceRow,
+  servicesTable,
   subscriptionRow,
 } from "../../src/cli/tables.js";
 import { printable } from "../../src/core/printable.js";
@@ -35,16 +34,17 @@ const largest = {
 };
 
 test("services", () => {
-  assert.is(SERVICES_HEADER, "      Service Id  Gen  TTL  Orphan Tmo  Owner              Properties");
-  assert.is(
-    serviceRow(plain, NOW),
+  assert.equal(servicesTable([], NOW), ["      Service Id  Gen  TTL  Orphan Tmo  Owner              Properties"]);
+  assert.equal(servicesTable([plain, { ...plain, orphanSince: NOW - 40 }], NOW), [
+    "      Service Id  Gen  TTL  Orphan Tmo  Owner              Properties",
     "              1f    0   30           -  2a                 {'name': 'abc', 'n': 42, 's': '42'}",
-  );
-  assert.is(
-    serviceRow(largest, NOW),
+    "              1f    0   30         0.0  2a                 {'name': 'abc', 'n': 42, 's': '42'}",
+  ]);
+  assert.equal(servicesTable([plain, largest], NOW), [
+    "      Service Id              Gen  TTL  Orphan Tmo  Owner              Properties",
+    "              1f                0   30           -  2a                 {'name': 'abc', 'n': 42, 's': '42'}",
     "7fffffffffffffff 9007199254740993   30        12.3  7fffffffffffffff   {'n': 9007199254740993, 'n': 'x'}",
-  );
-  assert.match(serviceRow({ ...plain, orphanSince: NOW - 40 }, NOW), "   30         0.0  2a ");
+  ]);
   assert.is(formatProperties(new Map()), "{}");
 });
 
@@ -128,7 +128,7 @@ const HOSTILE = "\x1b[2J\x07\r\n\t\x00\x7f\x9b31m\u202e\u2028\ufeff\ud800'\"\\ Ã
 test("hostile texts reach neither table nor JSON raw, and JSON still says exactly the same", () => {
   const hostile = { ...plain, properties: new Map([[HOSTILE, [HOSTILE]]]) };
   const shown = [
-    serviceRow(hostile, NOW),
+    servicesTable([hostile], NOW)[1],
     subscriptionRow({ id: 1n, client: 2n, filter: HOSTILE }),
     clientRow({ id: 1n, address: HOSTILE, connectedAt: 0 }, 2, NOW),
     matchLine(1n, { type: "appeared", service: hostile }, NOW),

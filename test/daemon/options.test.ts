@@ -79,10 +79,11 @@ test("options leave the defaults as they are", () => {
 });
 
 const PARSING = "Error parsning command line: option";
+const ADVICE = "Name an address, a file with -f, or try --demo; pafd -h lists all options.";
 const LEVELS = "(valid values: debug info warning error critical)";
 const ERRORS: readonly (readonly [string, ...string[]])[] = [
-  ["", "No domains configured."],
-  ["-s", "No domains configured."],
+  ["", "No domains configured.", ADVICE],
+  ["-s", "No domains configured.", ADVICE],
   ["-Z", `${PARSING} -Z not recognized.`],
   ["-sZ ux:a", `${PARSING} -Z not recognized.`],
   ["-h -Z", `${PARSING} -Z not recognized.`],

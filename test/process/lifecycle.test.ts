@@ -34,6 +34,20 @@ test("-v and -h answer on standard output with exit code 0", () => {
   assert.is(help.stderr, "");
 });
 
+test("a domain without sockets is served until a signal comes", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "pafd.conf");
+    writeFileSync(file, "domains: [{name: later, sockets: []}]\n");
+    const pafd = await startPafd(["-f", file]);
+    try {
+      assert.equal(await pafd.stop(), { code: 0, signal: null });
+      assert.match(pafd.log, /Received SIGTERM; exiting/);
+    } finally {
+      await pafd.kill();
+    }
+  });
+});
+
 test("output that nobody reads ends nothing and complains of nothing", () => {
   const piped = spawnSync("bash", ["-c", `set -o pipefail; "${PAFD}" -h | true; "${PAFD}" -v > /dev/full`], {
     env: environment(),
@@ -87,7 +101,7 @@ test("a second instance on the same address fails, and the first goes on", async
       for (const address of [ux, uxf, tcp]) {
         const second = runPafd(["-s", "-n", address]);
         assert.is(second.status, 1);
-        assert.match(second.stderr, /^ERROR:root:.*Address already in use/i);
+        assert.match(second.stderr, /^ERROR:root:.*Address already in use.*\nERROR:root:Is another pafd running/i);
       }
       assert.ok(existsSync(join(folder, "socket")));
       assert.match(await before.ask("ping", 1), /complete/);
