@@ -44,15 +44,14 @@ import {
 import type { Message } from "../wire/scanner.js";
 import { ConnectionLog } from "./connection-log.js";
 import type { Domain } from "./domain.js";
+import { FlowControl } from "./flow-control.js";
 import { HANDSHAKE_SECONDS, Handshake } from "./handshake.js";
-import { clientListing, firstMatches, type Listing, serviceListing, subscriptionListing } from "./listing.js";
+import { clientListing, firstMatches, serviceListing, subscriptionListing } from "./listing.js";
 import { Liveness } from "./liveness.js";
 import { SubscribeTransaction } from "./subscribe-transaction.js";
 import { Tracking } from "./tracking.js";
 import { userOf } from "./users.js";
 
-/** While so many messages wait for the peer to read, nothing is read from it (13.1). */
-const MAX_QUEUED_MESSAGES = 128;
 /**
  * A peer that lets so many bytes of notifications pile up is dropped: what it missed it learns when it comes back.
  * Answers to its own requests do not count: they are made only as fast as it reads.
@@ -75,9 +74,7 @@ export class ServerConnection implements ConnectionListener {
   /** By transaction id. Other transactions end within the processing of their request, or nothing is read meanwhile. */
   private transactions: IdTable<SubscribeTransaction | Tracking> | undefined;
   private tracking: Tracking | undefined;
-  /** Answers in progress, first come first served; meanwhile nothing is read. */
-  private readonly listings: Listing[] = [];
-  private paused = false;
+  private readonly flow: FlowControl;
   private dropping = false;
   /** Where the message that is being written begins. */
   private messageAt = 0;
@@ -89,6 +86,7 @@ export class ServerConnection implements ConnectionListener {
     this.log = new ConnectionLog(domain.log, () => this.prefix());
     this.connectedAtUnix = domain.clock.unixSeconds();
     this.lastHeardMs = domain.clock.monotonicMs();
+    this.flow = new FlowControl(transport);
     this.handshake = new Handshake(domain, () => {
       this.log.handshakeTimeout(transport.remoteAddress, HANDSHAKE_SECONDS);
       this.drop("no handshake");
@@ -103,7 +101,7 @@ export class ServerConnection implements ConnectionListener {
     try {
       if (this.domain.trace) this.log.received(bytes, start, end);
       this.process(this.domain.scanner.scan(bytes, start, end, this.version));
-      if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) this.pause();
+      this.flow.answered();
     } catch (error) {
       this.fail(error);
     }
@@ -111,7 +109,7 @@ export class ServerConnection implements ConnectionListener {
 
   onDrain(): void {
     try {
-      this.proceed();
+      this.flow.proceed();
     } catch (error) {
       this.fail(error);
     }
@@ -140,8 +138,7 @@ export class ServerConnection implements ConnectionListener {
     this.open = false;
     this.handshake.stop();
     this.liveness?.stop();
-    for (const listing of this.listings) listing.close();
-    this.listings.length = 0;
+    this.flow.close();
     this.log.gone(why);
     this.domain.remove(this);
     if (this.client) this.domain.directory.disconnect(this.client);
@@ -205,11 +202,11 @@ export class ServerConnection implements ConnectionListener {
         break;
       case SUBSCRIPTIONS:
         this.accept(command, taHi, taLo);
-        this.list(subscriptionListing(this, taHi, taLo));
+        this.flow.list(subscriptionListing(this, taHi, taLo));
         break;
       case CLIENTS:
         this.accept(command, taHi, taLo);
-        this.list(clientListing(this, taHi, taLo));
+        this.flow.list(clientListing(this, taHi, taLo));
         break;
       case TRACK:
         this.track(taHi, taLo);
@@ -309,7 +306,7 @@ export class ServerConnection implements ConnectionListener {
     }
     this.openTransaction(taHi, taLo, transaction);
     this.accept(SUBSCRIBE, taHi, taLo);
-    if (subscription.initial) this.list(firstMatches(directory, subscription, subscription.initial));
+    if (subscription.initial) this.flow.list(firstMatches(directory, subscription, subscription.initial));
   }
 
   private unsubscribe(client: Client, message: Message, taHi: number, taLo: number): void {
@@ -340,7 +337,7 @@ export class ServerConnection implements ConnectionListener {
       return;
     }
     this.accept(SERVICES, taHi, taLo);
-    this.list(serviceListing(this, program, taHi, taLo));
+    this.flow.list(serviceListing(this, program, taHi, taLo));
   }
 
   // --- track --------------------------------------------------------------------------------------------------------
@@ -446,33 +443,5 @@ export class ServerConnection implements ConnectionListener {
   private openTransaction(taHi: number, taLo: number, transaction: SubscribeTransaction | Tracking): void {
     this.transactions ??= new IdTable(this.domain.tableSeed);
     this.transactions.set(taHi, taLo, transaction);
-  }
-
-  // --- flow control -------------------------------------------------------------------------------------------------
-
-  private list(listing: Listing): void {
-    this.listings.push(listing);
-    this.proceed();
-  }
-
-  private pause(): void {
-    if (this.paused) return;
-    this.paused = true;
-    this.transport.pauseReading();
-  }
-
-  /** Goes on with what waits for the peer to read; reads on when nothing does. */
-  private proceed(): void {
-    while (this.open && this.listings.length > 0) {
-      if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) {
-        this.pause();
-        return;
-      }
-      if (!this.listings[0].step()) this.listings.shift();
-    }
-    if (this.open && this.paused && this.transport.queuedMessages < MAX_QUEUED_MESSAGES) {
-      this.paused = false;
-      this.transport.resumeReading();
-    }
   }
 }
