@@ -80,11 +80,14 @@ avahi_stop() {
 }
 
 # svc HOST FILE NAME TYPE PORT TXT…: publish, or change what FILE publishes. unsvc HOST FILE: withdraw.
+# Each file gets a second of its own as its time: avahi does not see a change within the same second.
+file_time=$(date +%s)
 svc() {
   local f=$D/$1/services/$2.service t='' x
   for x in "${@:6}"; do t="$t<txt-record>$x</txt-record>"; done
   printf '<?xml version="1.0"?><!DOCTYPE service-group SYSTEM "avahi-service.dtd"><service-group><name>%s</name><service><type>%s</type><port>%s</port>%s</service></service-group>' \
     "$3" "$4" "$5" "$t" > "$f.tmp"
+  touch -d "@$((file_time += 1))" "$f.tmp"
   mv "$f.tmp" "$f"
 }
 unsvc() { rm "$D/$1/services/$2.service"; }
