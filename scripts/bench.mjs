@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { setUp } from "./build.mjs";
+import { NODE_FLAGS, setUp } from "./build.mjs";
 import { DIST, ROOT } from "./setup.mjs";
 
 await setUp();
@@ -31,19 +31,16 @@ function report(name, value, unit, { floor, reach } = {}) {
 }
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-const flags = ["--max-semi-space-size=1", "--v8-pool-size=1"];
 let serial = 0;
 
-const startServer = (...options) => {
+/** `command`: how pafd is called. */
+const startServer = ([program, ...args] = [join(DIST, "pafd")]) => {
   const name = `pathfinder-bench-${process.pid}-${serial++}`;
-  return start(name, join(DIST, "pafd"), ["-n", "-l", "critical", ...options, `ux:${name}`]).then((server) => ({
-    ...server,
-    name,
-  }));
+  return start(name, program, [...args, "-n", "-l", "critical", `ux:${name}`]).then((server) => ({ ...server, name }));
 };
 const startFloor = () => {
   const name = `pathfinder-floor-${process.pid}-${serial++}`;
-  return start(name, process.execPath, [...flags, join(ROOT, "scripts/bench/floor.mjs"), name]).then((server) => ({
+  return start(name, process.execPath, [...NODE_FLAGS, join(ROOT, "scripts/bench/floor.mjs"), name]).then((server) => ({
     ...server,
     name,
   }));
@@ -203,8 +200,9 @@ async function benchHostile() {
   }
 }
 
-async function benchMemory() {
-  const server = await startServer();
+/** Anonymous memory of a server, empty and with 10,000 services and 10,000 subscriptions, in MiB. */
+async function memoryOf(command) {
+  const server = await startServer(command);
   const empty = anonymousMiB(server.pid);
   const subscriber = await hello(server.name, 1);
   await subscribeMany(subscriber, 10_000);
@@ -217,13 +215,19 @@ async function benchMemory() {
     ),
   );
   await new Promise((resolve) => setTimeout(resolve, 2000));
-  report("anonymous memory, empty", empty, "MiB");
-  report("anonymous memory, 10,000 services + subscr.", anonymousMiB(server.pid), "MiB", {
-    reach: "≤ 35 (C reference 20)",
-  });
+  const full = anonymousMiB(server.pid);
   subscriber.close();
   publisher.close();
   await server.stop();
+  return { empty, full };
+}
+
+async function benchMemory() {
+  const { empty, full } = await memoryOf();
+  report("anonymous memory, empty", empty, "MiB");
+  report("anonymous memory, 10,000 services + subscr.", full, "MiB", { reach: "≤ 35 (C reference 20)" });
+  const plain = await memoryOf([process.execPath, join(DIST, "pathfinder-edge.cjs"), "pafd"]);
+  report("  the same without the launcher's settings", plain.full, "MiB");
 }
 
 async function benchIdle() {
@@ -244,7 +248,7 @@ async function benchStart() {
     times.push(server.startMs);
     await server.stop();
     const began = performance.now();
-    spawnSync(process.execPath, [...flags, "-e", "0"]);
+    spawnSync(process.execPath, [...NODE_FLAGS, "-e", "0"]);
     empty.push(performance.now() - began);
   }
   report("start-up until it accepts", median(times), "ms");

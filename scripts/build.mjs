@@ -5,21 +5,21 @@ import { buildAddon, DIST, digestOf, fail, filesBelow, installPackages, ROOT, sa
 
 const COMMANDS = ["pafd", "pafc"];
 
-/** V8 settings that keep the heap of a small daemon small; see "Memory" in README.md for what each one is worth. */
-const NODE_FLAGS = "--max-semi-space-size=1 --v8-pool-size=1";
+/** V8 settings that keep the heap of a small daemon small; `npm run bench -- memory` shows what they are worth. */
+export const NODE_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1"];
 
 /**
  * A launcher runs the bundle that lies beside it, wherever dist/ was copied and through any chain of symbolic links.
  * It is a shell script because V8 and malloc read their settings before any JavaScript runs.
  */
 const launcher = (command) => `#!/bin/sh
-# Runs "${command}" of the bundle beside this file. NODE names another Node.js; NODE_OPTIONS works as usual.
+# Runs "${command}" of the bundle beside this file. NODE names another Node.js.
 here=$(dirname -- "$(readlink -f -- "$0")")
 export MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX:-1}" MALLOC_TRIM_THRESHOLD_="\${MALLOC_TRIM_THRESHOLD_:-65536}"
 say() { echo "${command}: $1" >&2; }
 command -v "\${NODE:=node}" >/dev/null || { say "Node.js is not there: no program '$NODE'; on Debian: apt install nodejs"; exit 127; }
 [ -f "$here/pathfinder-edge.cjs" ] || { say "$here/pathfinder-edge.cjs is missing; copy or link dist/ as a whole"; exit 127; }
-exec "$NODE" ${NODE_FLAGS} "$here/pathfinder-edge.cjs" ${command} "$@"
+exec "$NODE" ${NODE_FLAGS.join(" ")} "$here/pathfinder-edge.cjs" ${command} "$@"
 `;
 
 /** Bundles src/ into dist/pathfinder-edge.cjs and writes the launchers beside it, unless they are current. */

@@ -18,8 +18,7 @@ for (const path of named(/`((?:src|build|scripts|test|native)\/[\w./-]*)`/g)) {
   test(`${path} exists`, () => assert.ok(existsSync(join(root, path))));
 }
 
-for (const command of named(/(?:`|\$ )npm (?:run )?([a-z]+)/g).filter((word) => word !== "run")) {
-  if (["npm", "and"].includes(command)) continue;
+for (const command of named(/(?:`|\$ )npm (?:run )?([a-z]+)/g)) {
   test(`npm ${command} exists`, () => assert.ok(scripts[command], command));
 }
 

@@ -43,8 +43,6 @@ export const recordValues = (page: Page, at: number): number => page.words[at + 
 /** Length of the record's JSON text in bytes. */
 export const recordJsonLength = (page: Page, at: number): number => page.words[at + 3];
 
-export const entryNameHash = (words: Int32Array, entry: number): number => words[entry];
-export const entryPairHash = (words: Int32Array, entry: number): number => words[entry + 1];
 export const entryNameLength = (words: Int32Array, entry: number): number => words[entry + 2];
 export const entryValueLength = (words: Int32Array, entry: number): number => words[entry + 3] >>> 2;
 export const entryIsInteger = (words: Int32Array, entry: number): boolean => (words[entry + 3] & INTEGER) !== 0;

@@ -14,13 +14,9 @@ const TWO_32 = 4_294_967_296;
 export class Uint63 {
   hi = 0;
   lo = 0;
-
-  /** The value as a number: exact below 2^53. For durations, where a lost last digit of an age is harmless. */
-  toNumber(): number {
-    return toNumber(this.hi, this.lo);
-  }
 }
 
+/** The value as a number: exact below 2^53. For durations, where a lost last digit of an age is harmless. */
 export function toNumber(hi: number, lo: number): number {
   return hi * TWO_32 + (lo >>> 0);
 }

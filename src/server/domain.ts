@@ -123,7 +123,10 @@ export class Domain {
     }
   }
 
-  /** Takes over a new connection. At the limit, which counts connections before their handshake too, nobody is accepted any more (13.3). */
+  /**
+   * Takes over a new connection. At the limit, which counts connections before their handshake too, nobody is accepted
+   * any more (13.3).
+   */
   accept(transport: Connection): ServerConnection {
     const connection = new ServerConnection(this, transport);
     this.connections.add(connection);
