@@ -136,9 +136,13 @@ export function formatAddress(address: Address): string {
 }
 
 /** How XCM prints an end of a TCP connection, from what Node.js says: v4-mapped stays mapped, a zone is dropped. */
-export function formatTcp(ip: string, port: number): string {
+export function formatHostAndPort(ip: string, port: number): string {
   const host = ip.split("%", 1)[0]!;
-  return `tcp:${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+export function formatTcp(ip: string, port: number): string {
+  return `tcp:${formatHostAndPort(ip, port)}`;
 }
 
 /**

@@ -1,10 +1,11 @@
 /** Makes `tcp` connections: listening, name resolution, connecting to each address of a name in turn. */
 
 import { lookup } from "node:dns/promises";
-import { type AddressInfo, connect, createServer, type Server, type Socket, type TcpNetConnectOpts } from "node:net";
+import { connect, type TcpNetConnectOpts } from "node:net";
 import { formatAddress, formatTcp, type InetAddress } from "./address.js";
 import { fromCode, fromNode } from "./errors.js";
-import { setTrafficClass, TcpConnection } from "./tcp.js";
+import { acceptStreams } from "./stream-acceptor.js";
+import { TcpConnection } from "./tcp.js";
 import {
   type Connection,
   type ConnectOptions,
@@ -13,9 +14,6 @@ import {
   TransportError,
 } from "./transport.js";
 
-const BACKLOG = 511;
-/** Connections that wait for `resumeAccepting`; Node.js cannot leave them in the kernel. More of them are closed. */
-const MAX_WAITING = 32;
 /** Most addresses of one name that are tried (xcm-transports.md, 4.4). */
 const MAX_ADDRESSES = 32;
 const DNS_TIMEOUT_MS = 10_000;
@@ -58,93 +56,28 @@ function bounded<T>(promise: Promise<T>, limitMs: number, signal: AbortSignal | 
 
 export async function listenTcp(address: InetAddress, options: ListenOptions): Promise<Listener> {
   const [host] = await resolve(address);
-  const server = createServer({ pauseOnConnect: true, noDelay: true });
-  await new Promise<void>((done, failed) => {
-    server.once("error", (error) => failed(fromNode(error, formatAddress(address))));
-    server.listen({ host: host!, port: address.port, backlog: BACKLOG }, done);
-  });
-  setTrafficClass(server, host!);
-  return new TcpListener(server, options);
-}
-
-class TcpListener implements Listener {
-  readonly address: string;
-  readonly #server: Server;
-  readonly #options: ListenOptions;
-  readonly #waiting: Socket[] = [];
-  #servingScheduled = false;
-  #paused = false;
-  #closed = false;
-
-  constructor(server: Server, options: ListenOptions) {
-    const { address, port } = server.address() as AddressInfo;
-    this.address = formatTcp(address, port);
-    this.#server = server;
-    this.#options = options;
-    server.removeAllListeners("error");
-    // Of EMFILE nothing is heard: libuv then accepts what waits and closes it at once.
-    server.on("error", (error) => options.onAcceptError(fromNode(error, `${this.address}: accept`)));
-    server.on("connection", (socket) => this.#onConnection(socket));
-  }
-
-  pauseAccepting(): void {
-    this.#paused = true;
-  }
-
-  resumeAccepting(): void {
-    this.#paused = false;
-    if (this.#waiting.length > 0) this.#scheduleServing();
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#server.close();
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
-  }
-
-  #onConnection(socket: Socket): void {
-    if (!this.#paused && this.#waiting.length === 0 && !this.#closed) {
-      this.#serve(socket);
-    } else if (this.#waiting.length < MAX_WAITING && !this.#closed) {
-      socket.on("error", ignore); // what became of it shows when it is served
-      this.#waiting.push(socket);
-    } else {
-      socket.destroy();
-    }
-  }
-
-  #serve(socket: Socket): void {
-    const { outbox, onConnection } = this.#options;
-    outbox.enter();
-    try {
-      new TcpConnection(outbox, socket).openWith(onConnection);
-    } finally {
-      outbox.leave();
-    }
-  }
-
-  #scheduleServing(): void {
-    if (this.#servingScheduled) return;
-    this.#servingScheduled = true;
-    queueMicrotask(() => {
-      this.#servingScheduled = false;
-      this.#serveWaiting();
-    });
-  }
-
-  #serveWaiting(): void {
-    try {
-      while (!this.#paused && this.#waiting.length > 0) {
-        const socket = this.#waiting.shift()!;
-        socket.off("error", ignore);
-        if (!socket.destroyed) this.#serve(socket);
+  const { outbox, onConnection, onAcceptError } = options;
+  const acceptor = await acceptStreams({
+    host: host!,
+    port: address.port,
+    onAcceptError,
+    onSocket(socket) {
+      outbox.enter();
+      try {
+        new TcpConnection(outbox, socket).openWith(onConnection);
+      } finally {
+        outbox.leave();
       }
-    } finally {
-      // Something is left if the owner threw.
-      if (!this.#paused && this.#waiting.length > 0) this.#scheduleServing();
-    }
-  }
+    },
+  }).catch((error: unknown) => {
+    throw fromNode(error, formatAddress(address));
+  });
+  return {
+    address: `tcp:${acceptor.hostAndPort}`,
+    pauseAccepting: () => acceptor.pauseAccepting(),
+    resumeAccepting: () => acceptor.resumeAccepting(),
+    close: () => acceptor.close(),
+  };
 }
 
 function ignore(): void {}
