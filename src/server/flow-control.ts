@@ -15,7 +15,6 @@ export class FlowControl {
   /** Answers in progress, first come first served; meanwhile nothing is read. */
   private readonly listings: Listing[] = [];
   private readonly turn: Turn;
-  private turnIsOver = false;
   /** It is among those that wait for their next turn. */
   private waits = false;
   private paused = false;
@@ -38,12 +37,13 @@ export class FlowControl {
 
   /** HOT: a message has arrived, and is about to be answered. */
   received(nowMs: number): void {
-    this.turnIsOver = this.turn.isOver(nowMs);
+    this.turn.begin(nowMs);
   }
 
   /** HOT: a message has been answered. */
-  answered(): void {
-    if (this.turnIsOver) this.waitForTurn();
+  answered(nowMs: number): void {
+    const restMs = this.turn.restMs(nowMs);
+    if (restMs >= 0) this.waitForTurn(restMs);
     else if (this.isFull) this.pause();
   }
 
@@ -55,8 +55,11 @@ export class FlowControl {
         this.pause();
         return;
       }
-      if (this.turn.isOver(this.turns.clock.monotonicMs())) {
-        this.waitForTurn();
+      const nowMs = this.turns.clock.monotonicMs();
+      this.turn.begin(nowMs);
+      const restMs = this.turn.restMs(nowMs);
+      if (restMs >= 0) {
+        this.waitForTurn(restMs);
         return;
       }
       if (!this.listings[0].step()) this.listings.shift();
@@ -81,8 +84,7 @@ export class FlowControl {
     );
   }
 
-  private waitForTurn(): void {
-    this.turnIsOver = false;
+  private waitForTurn(restMs: number): void {
     this.pause();
     if (this.waits) return;
     this.waits = true;
@@ -93,7 +95,7 @@ export class FlowControl {
       } catch (error) {
         this.onError(error);
       }
-    });
+    }, restMs);
   }
 
   private pause(): void {

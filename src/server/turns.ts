@@ -7,12 +7,14 @@
 import type { Clock, Timers } from "../core/clock.js";
 import type { Outbox } from "../transport/outbox.js";
 
-/** How long a connection may work at a stretch. A single request or evaluation is never cut. */
+/** How long a connection may work at a stretch. A single request or evaluation is never cut … */
 const TURN_MS = 5;
+/** … but whoever makes one that takes longer stands back for as long as that, so that half of the time is the others'. */
+const LONGEST_REST_MS = 1_000;
 
 export class Turns {
   /** At most one entry per connection. */
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting: { readonly proceed: () => void; readonly delayMs: number }[] = [];
 
   constructor(
     readonly clock: Clock,
@@ -25,14 +27,14 @@ export class Turns {
     return this.outbox.turn;
   }
 
-  /** Calls `proceed` in a turn of its own, behind those that wait already. */
-  later(proceed: () => void): void {
-    if (this.waiting.push(proceed) === 1) this.arm();
+  /** Calls `proceed` in a turn of its own, behind those that wait already and `delayMs` after them. */
+  later(proceed: () => void, delayMs: number): void {
+    if (this.waiting.push({ proceed, delayMs }) === 1) this.arm();
   }
 
   private arm(): void {
-    this.timers.after("turn", 0, () => {
-      const proceed = this.waiting.shift()!;
+    this.timers.after("turn", this.waiting[0].delayMs, () => {
+      const { proceed } = this.waiting.shift()!;
       if (this.waiting.length > 0) this.arm();
       proceed();
     });
@@ -46,12 +48,17 @@ export class Turn {
 
   constructor(private readonly turns: Turns) {}
 
-  /** HOT: true if the connection has used up its turn by `nowMs`; a turn that is new begins then. */
-  isOver(nowMs: number): boolean {
+  /** HOT: the connection begins or goes on to work. */
+  begin(nowMs: number): void {
     const { current } = this.turns;
-    if (current === this.number) return nowMs - this.beganMs > TURN_MS;
+    if (current === this.number) return;
     this.number = current;
     this.beganMs = nowMs;
-    return false;
+  }
+
+  /** HOT: milliseconds to wait until the next turn, 0 or more, if this one is used up; otherwise -1. */
+  restMs(nowMs: number): number {
+    const over = nowMs - this.beganMs - TURN_MS;
+    return over > 0 ? Math.min(over, LONGEST_REST_MS) : -1;
   }
 }

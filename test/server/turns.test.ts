@@ -33,7 +33,7 @@ test("many requests at once: after 5 ms it is the others' turn, and all are answ
   const all = [...first];
   let turns = 0;
   for (; all.length < 100 && turns < 100; turns++) {
-    memory.advanceMs(0);
+    memory.advanceMs(10);
     await Promise.resolve(); // what was kept is delivered
     all.push(...received(busy));
   }
@@ -61,7 +61,7 @@ test("a search through many services that finds none is cut into turns; it stops
   );
   let turns = 0;
   while (searcher.received.length === 0 && turns < 1000) {
-    memory.advanceMs(0);
+    memory.advanceMs(10);
     turns++;
   }
   assert.ok(turns > 20 && turns < 60, `${turns} turns`);
@@ -84,7 +84,7 @@ test("changes during a subscription's first matches, between two turns, are told
   publish(publisher, 45, { generation: 1, props: { id: [1] } }); // the walk will come to it, and it does not match any more
   publish(publisher, 46, { generation: 1, props: { id: [460] } });
   publish(publisher, 99, { props: { id: [99] } });
-  for (let turn = 0; turn < 100; turn++) memory.advanceMs(0);
+  for (let turn = 0; turn < 100; turn++) memory.advanceMs(10);
   const appeared = received(subscriber).filter((answer) => answer["match-type"]);
   assert.equal(
     appeared.map((answer) => answer["match-type"]).filter((type) => type !== "appeared"),

@@ -27,7 +27,7 @@ export const MAX_FILTER_LENGTH = 8192;
  * presence test costs 1, `<`, `>` and `a*b` cost 8, and a search for an inner part (`*a*`), which reads the whole value,
  * 32. More is refused as invalid. `npm run bench -- hostile` shows what the dearest filters take.
  */
-export const MAX_FILTER_COST = 2048;
+export const MAX_FILTER_COST = 1024;
 
 const COST = { equal: 1, present: 1, greater: 8, less: 8, substring: 8, search: 32 } as const;
 
@@ -107,7 +107,7 @@ class Parser {
     const search = filter.kind === "substring" && filter.parts.length > 2;
     this.cost += COST[search ? "search" : filter.kind];
     if (this.cost <= MAX_FILTER_COST) return filter;
-    throw this.error("too many comparisons (at most 256 with < or >, or 64 with *text*)", start);
+    throw this.error("too many comparisons (at most 128 with < or >, or 32 with *text*)", start);
   }
 
   private comparison(): Comparison {

@@ -73,8 +73,8 @@ for (const [filter, problem, position] of [
   ["(a=\\x)", "escape before a non-special character", 3],
   ["(a>1.0)", 'the operand of ">" or "<" is not a decimal integer', 3],
   [`${"(!".repeat(100)}(a=b)${")".repeat(100)}`, "nested deeper than 100 levels", 200],
-  [`(|${"(a<1)".repeat(257)})`, "too many comparisons (at most 256 with < or >, or 64 with *text*)", 2 + 5 * 256 + 1],
-  [`(|${"(a=*b*)".repeat(65)})`, "too many comparisons (at most 256 with < or >, or 64 with *text*)", 2 + 7 * 64 + 1],
+  [`(|${"(a<1)".repeat(129)})`, "too many comparisons (at most 128 with < or >, or 32 with *text*)", 2 + 5 * 128 + 1],
+  [`(|${"(a=*b*)".repeat(33)})`, "too many comparisons (at most 128 with < or >, or 32 with *text*)", 2 + 7 * 32 + 1],
   [`(a=${"x".repeat(8192)})`, "longer than 8192 characters", 8192],
 ] as const) {
   test(`${filter.slice(0, 20)} fails at ${position}: ${problem}`, () => {
