@@ -14,6 +14,7 @@ import type { Connection, Listener } from "../transport/transport.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 import { Scanner } from "../wire/scanner.js";
 import { ServerConnection } from "./connection.js";
+import type { Handshake } from "./handshake.js";
 import type { IdleLimits } from "./liveness.js";
 import { Notifications } from "./notifications.js";
 import { DEFAULT_OUTPUT_QUEUE, type OutputQueueLimits, OutputQueues } from "./output-queues.js";
@@ -56,6 +57,8 @@ export class Domain {
   readonly notifications: Notifications;
   readonly tableSeed: number;
   readonly turns: Turns;
+  /** Connections beyond the time for their handshake, because their client id is taken. */
+  readonly contested = new Set<Handshake>();
   readonly outputQueues: OutputQueues;
   private readonly listeners: Listener[] = [];
   private readonly connections = new Set<ServerConnection>();
