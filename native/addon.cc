@@ -1,5 +1,5 @@
-// Sockets and socket options that Node.js lacks: AF_UNIX SOCK_SEQPACKET in batches, and any integer option of a
-// descriptor. It knows no message, no timer and no address grammar. Its one caller is src/transport/addon.ts, which
+// Sockets and socket options that Node.js lacks: AF_UNIX SOCK_SEQPACKET in batches, connected AF_UNIX datagram sockets,
+// and any integer option of a descriptor. It knows no message, no timer and no address grammar. Its one caller is src/transport/addon.ts, which
 // describes this interface to TypeScript. Errors cross as -errno.
 
 #include <fcntl.h>
@@ -15,6 +15,8 @@
 #include <unordered_set>
 
 #include "handles.h"
+#include "unix-address.h"
+#include "unix-connect.h"
 
 namespace {
 
@@ -57,8 +59,6 @@ struct Addon {
   iovec send_parts[kSendBatch];
   mmsghdr send_headers[kSendBatch];
 };
-
-Napi::Value ErrnoValue(Napi::Env env, int error) { return Napi::Number::New(env, -error); }
 
 // One listening or connected socket. Collected like any object until start(); then alive until close().
 class SeqpacketSocket : public Napi::ObjectWrap<SeqpacketSocket> {
@@ -110,17 +110,6 @@ UniqueFd NewSocket() {
   // Only for its side effect: a client that connects is given a name by the kernel, which the other side can log.
   setsockopt(fd.Get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   return fd;
-}
-
-// The caller decides about leading and trailing NULs: with abstract names every byte counts.
-bool ReadAddress(const Napi::Value& value, sockaddr_un* address, socklen_t* length) {
-  const auto path = value.As<Napi::Uint8Array>();
-  if (path.ByteLength() > sizeof address->sun_path) return false;
-  *address = {};
-  address->sun_family = AF_UNIX;
-  std::memcpy(address->sun_path, path.Data(), path.ByteLength());
-  *length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.ByteLength());
-  return true;
 }
 
 Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
@@ -384,6 +373,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["slotStride"] = Napi::Number::New(env, kSlotStride);
   exports["setOption"] = Napi::Function::New(env, SetOption, "setOption");
   exports["getOption"] = Napi::Function::New(env, GetOption, "getOption");
+  exports["connectUnix"] = Napi::Function::New(env, ConnectUnix, "connectUnix");
   return exports;
 }
 
