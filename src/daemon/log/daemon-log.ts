@@ -36,6 +36,9 @@ export interface LogDestination {
   readonly clock?: Pick<Clock, "monotonicMs">;
 }
 
+/** A trouble that comes and goes, as a syslog that is slow, is told at most this often. */
+const TROUBLE_INTERVAL_MS = 60_000;
+
 const rank = (level: LogLevel) => LOG_LEVELS.indexOf(level);
 
 /** Opens the sinks that the configuration names. Throws a `LogSetupError` if the file or syslog cannot be had. */
@@ -43,7 +46,11 @@ export function openLog(config: LogConfig, destination: LogDestination = {}): Da
   const { consoleFd = 2, write, clock = systemClock } = destination;
   const console = consoleSink(consoleFd, "reference", write);
   const sinks: Sink[] = config.console ? [console] : [];
+  const toldAtMs = new Map<string, number>();
   const onTrouble: OnTrouble = (troubled, text) => {
+    const now = clock.monotonicMs();
+    if (now - (toldAtMs.get(text) ?? Number.NEGATIVE_INFINITY) < TROUBLE_INTERVAL_MS) return;
+    toldAtMs.set(text, now);
     const line = escapeText(text);
     console.write("error", line);
     for (const sink of sinks) if (sink !== console && sink !== troubled) sink.write("error", line);

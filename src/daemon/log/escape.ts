@@ -6,7 +6,12 @@ import { printable } from "../../core/printable.js";
 export const MAX_TEXT_LENGTH = 131_072;
 
 /** `text` with unsafe characters escaped (printable.ts); what is too long is cut, and the line says so. */
-export function escapeText(text: string, longest = MAX_TEXT_LENGTH): string {
+export function escapeText(text: string): string {
+  return escapeUpTo(MAX_TEXT_LENGTH, text);
+}
+
+/** As `escapeText`, but at most `longest` characters of `text`. */
+export function escapeUpTo(longest: number, text: string): string {
   const cut = text.length > longest;
   const escaped = printable(cut ? text.slice(0, longest) : text);
   return cut ? `${escaped}… (${text.length - longest} characters more)` : escaped;

@@ -8,7 +8,7 @@ import type { LogLevel } from "../../core/log.js";
 import { requireAddon } from "../../transport/addon.js";
 import type { Facility } from "../config/config.js";
 import { type Write, writeNow } from "./descriptor-writer.js";
-import { escapeText } from "./escape.js";
+import { escapeUpTo } from "./escape.js";
 import { codeOf, Losses } from "./losses.js";
 import { SEVERITY } from "./severity.js";
 import type { OnTrouble, Sink } from "./sink.js";
@@ -91,7 +91,7 @@ export class Syslog implements Sink {
     const header = `<${FACILITY[this.options.facility] * 8 + SEVERITY[level]}>pafd[${process.pid}]: `;
     for (let longest = text.length; ; ) {
       if (this.fd === undefined && !this.connect()) return this.missing;
-      const cut = longest < text.length ? escapeText(text, longest) : text;
+      const cut = longest < text.length ? escapeUpTo(longest, text) : text;
       const failure = this.put(this.fd!, Buffer.from(`${this.midMessage ? "\0" : ""}${header}${cut}\0`));
       if (failure === undefined) return undefined;
       if (failure === "EMSGSIZE") {

@@ -172,6 +172,22 @@ test("the log file is told when syslog is gone, and syslog when the file is", ()
     }),
   ));
 
+test("a trouble that comes and goes is told once a minute", () =>
+  withSyslog({}, async (fixture) => {
+    const { log, clock, console } = fixture;
+    const flap = async () => {
+      await fixture.syslog.kill();
+      log.info(() => "lost");
+      await restart(fixture);
+      clock.advanceMs(10_000);
+      log.info(() => "taken");
+    };
+    for (let i = 0; i < 6; i++) await flap();
+    assert.is(console.length, 1);
+    await flap();
+    assert.is(console.length, 2);
+  }));
+
 test("a line too long for a datagram is cut, and says so", () =>
   withSyslog({}, async ({ log, syslog }) => {
     const line = "漢🙂".repeat(40_000); // 280 kB; the socket's buffer has 208
