@@ -15,8 +15,8 @@
 #include <unordered_set>
 
 #include "handles.h"
-#include "unix-address.h"
-#include "unix-connect.h"
+#include "unix_address.h"
+#include "unix_connect.h"
 
 namespace {
 
@@ -59,6 +59,8 @@ struct Addon {
   iovec send_parts[kSendBatch];
   mmsghdr send_headers[kSendBatch];
 };
+
+Napi::Value ErrnoValue(Napi::Env env, int error) { return Napi::Number::New(env, -error); }
 
 // One listening or connected socket. Collected like any object until start(); then alive until close().
 class SeqpacketSocket : public Napi::ObjectWrap<SeqpacketSocket> {
@@ -115,7 +117,7 @@ UniqueFd NewSocket() {
 Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
   sockaddr_un address;
   socklen_t length;
-  if (!ReadAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
+  if (!ReadUnixAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
   UniqueFd fd = NewSocket();
   if (!fd || bind(fd.Get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
       listen(fd.Get(), info[1].As<Napi::Number>().Int32Value()) != 0) {
@@ -127,7 +129,7 @@ Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
 Napi::Value SeqpacketSocket::Connect(const Napi::CallbackInfo& info) {
   sockaddr_un address;
   socklen_t length;
-  if (!ReadAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
+  if (!ReadUnixAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
   UniqueFd fd = NewSocket();
   if (!fd || connect(fd.Get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
     return ErrnoValue(info.Env(), errno);

@@ -1,4 +1,4 @@
-// The address of a UNIX socket, and how results cross to JavaScript: as -errno where something failed.
+// The address of a UNIX socket.
 #pragma once
 #include <napi.h>
 #include <sys/socket.h>
@@ -7,10 +7,8 @@
 #include <cstddef>
 #include <cstring>
 
-inline Napi::Value ErrnoValue(Napi::Env env, int error) { return Napi::Number::New(env, -error); }
-
 // The caller decides about leading and trailing NULs: with abstract names every byte counts.
-inline bool ReadAddress(const Napi::Value& value, sockaddr_un* address, socklen_t* length) {
+inline bool ReadUnixAddress(const Napi::Value& value, sockaddr_un* address, socklen_t* length) {
   const auto path = value.As<Napi::Uint8Array>();
   if (path.ByteLength() > sizeof address->sun_path) return false;
   *address = {};
