@@ -274,7 +274,7 @@ async function onSmallDisk(body: (folder: string) => void): Promise<void> {
   await withFolder((folder) => {
     const mount = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], { encoding: "utf8" });
     if (mount.status !== 0) {
-      const why = `a file system cannot be mounted here (${(mount.stderr || mount.error?.message || "").trim()})`;
+      const why = `a file system cannot be mounted here (${(mount.stderr || String(mount.error)).split("\n", 1)[0]})`;
       if (process.env.CI === "true") throw new Error(`${why}, and CI skips nothing`);
       return console.log(`skipped, a full disk: ${why}`);
     }
