@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import type { Random } from "../core/clock.js";
 import { UNLIMITED } from "../core/limits.js";
 import { LocalDirectory } from "../core/local-directory.js";
-import { prefixed } from "../core/log.js";
+import { logStack, prefixed } from "../core/log.js";
 import type { Gateway, GatewayContext } from "../gateway/gateway.js";
 import { Domain } from "../server/domain.js";
 import { Outbox } from "../transport/index.js";
@@ -174,7 +174,7 @@ class Daemon {
 
   /** A bug outside of any connection: nothing can be said about the state, so the process ends, in order as far as it can. */
   private onInternalError(error: unknown): void {
-    this.log.error(() => `Internal error: ${error instanceof Error ? error.stack : String(error)}`);
+    logStack(this.log, "Internal error", error);
     if (this.stopping) this.end(1);
     else void this.stop(1);
   }

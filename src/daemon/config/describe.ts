@@ -1,6 +1,13 @@
 /** The effective configuration on one line, as the reference prints it when it has started (pafd-and-pafc.md, 1.5). */
 
-import type { Config, DomainConfig, GatewayConfig, LogConfig, ResourceLimits } from "./config.js";
+import {
+  type Config,
+  DEFAULT_CONFIG,
+  type DomainConfig,
+  type GatewayConfig,
+  type LogConfig,
+  type ResourceLimits,
+} from "./config.js";
 
 /**
  * `domains: [{…}], log: {…}`, then `resources:` and `gateways:` if there are any. File names appear, passwords never.
@@ -39,9 +46,15 @@ function gatewayLiteral(gateway: GatewayConfig) {
   return { type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices };
 }
 
-function logText({ console, file, syslog, filter, facility }: LogConfig): string {
-  const where = `console: ${console}, log_file: ${literal(file ?? "-")}, syslog: ${syslog}`;
-  return `{ ${where}, filter: ${filter}, facility: ${facility} }`;
+/** The reference shows the first five; the others follow where they matter. */
+function logText({ console, file, fileBackups, fileMaxBytes, syslog, syslogSocket, ...rest }: LogConfig): string {
+  const parts = [`console: ${console}`, `log_file: ${literal(file ?? "-")}`, `syslog: ${syslog}`];
+  parts.push(`filter: ${rest.filter}`, `facility: ${rest.facility}`);
+  if (file !== undefined && fileBackups > 0) {
+    parts.push(`log_file_backup: ${fileBackups}`, `log_file_max_size: ${fileMaxBytes}`);
+  }
+  if (syslog && syslogSocket !== DEFAULT_CONFIG.log.syslogSocket) parts.push(`syslog_socket: ${literal(syslogSocket)}`);
+  return `{ ${parts.join(", ")} }`;
 }
 
 function limitsText({ clients, subscriptions, services }: ResourceLimits): string {
