@@ -84,7 +84,10 @@ export interface ListenOptions {
   readonly outbox: Outbox;
   /** Called for each accepted connection; returns its owner. */
   readonly onConnection: (connection: Connection) => ConnectionListener;
-  /** Accepting failed for one connection (e.g. EMFILE); the listener stays good. */
+  /**
+   * There is no room for a connection (e.g. EMFILE), which waits in the backlog; accepting is tried again by itself.
+   * Called once, then not before another connection was accepted.
+   */
   readonly onAcceptError: (error: TransportError) => void;
 }
 

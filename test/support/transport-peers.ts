@@ -154,6 +154,12 @@ export function openSockets(): number {
   return spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout.split("socket:").length - 1;
 }
 
+/** The sockets of this process: inode → descriptor. */
+export function socketDescriptors(): Map<string, number> {
+  const listing = spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout;
+  return new Map([...listing.matchAll(/(\d+) -> socket:\[(\d+)\]/g)].map(([, fd, inode]) => [inode!, Number(fd)]));
+}
+
 /** How many descriptors of any kind this process has open. */
 export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
