@@ -30,6 +30,10 @@ export abstract class BaseConnection extends Outlet implements Connection {
     this.outbox = outbox;
   }
 
+  get subjectKeyId(): Uint8Array | undefined {
+    return undefined;
+  }
+
   /** Names the owner and begins to read. Once, right after the connection was made. */
   open(owner: ConnectionListener): void {
     this.owner = owner;

@@ -3,7 +3,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { formatHostAndPort } from "./address.js";
 import { fromNode } from "./errors.js";
-import { setTrafficClass } from "./tcp.js";
+import { setTrafficClass } from "./tcp-options.js";
 import type { TransportError } from "./transport.js";
 
 const BACKLOG = 511;

@@ -11,6 +11,7 @@ export class Peer extends Outlet implements Connection {
   readonly transport: TransportName;
   readonly localAddress = "ux:test";
   readonly credentials = undefined;
+  subjectKeyId: Uint8Array | undefined;
   /** What the server sent and nobody has looked at yet. */
   readonly received: string[] = [];
   closedByServer = false;
