@@ -14,7 +14,7 @@ const CERTIFICATE_ERRORS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its issuer is not trusted",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its issuer is not trusted",
   CERT_SIGNATURE_FAILURE: "its signature is not that of its issuer",
-  INVALID_PURPOSE: "its extended key usage does not allow this use",
+  INVALID_PURPOSE: "the key usages in it, or in a certificate above it, do not allow this use",
   INVALID_CA: "a certificate above it is not an authority's",
   PATH_LENGTH_EXCEEDED: "there are more authorities above it than one of them allows",
   CERT_CHAIN_TOO_LONG: "there are too many certificates above it",

@@ -8,6 +8,7 @@ import {
   type ConnectOptions,
   connect,
   type Listener,
+  type ListenOptions,
   listen,
   Outbox,
   TransportError,
@@ -106,7 +107,11 @@ export class Server extends Watch {
   }
 }
 
-export async function serve(address: string, onText: Recorder["onText"] = () => {}): Promise<Server> {
+export async function serve(
+  address: string,
+  onText: Recorder["onText"] = () => {},
+  options: Partial<ListenOptions> = {},
+): Promise<Server> {
   const server = new Server();
   server.listener = await listen(address, {
     outbox,
@@ -123,6 +128,7 @@ export async function serve(address: string, onText: Recorder["onText"] = () => 
       server.acceptErrors.push(error);
       server.happened();
     },
+    ...options,
   });
   return server;
 }
