@@ -9,28 +9,16 @@ import { BaseConnection } from "./connection.js";
 import { fromCode, fromNode } from "./errors.js";
 import { FrameReader, writeHeader } from "./frames.js";
 import { HEADER_LENGTH, type Outbox } from "./outbox.js";
-import { setKeepalive } from "./tcp-options.js";
-import { MAX_MESSAGE_LENGTH, TransportError, type TransportName } from "./transport.js";
-
-/** Ends of a connection as XCM prints them, of a socket that is connected. */
-export interface Ends {
-  readonly localAddress: string;
-  readonly remoteAddress: string;
-}
-
-/** A peer that has already gone leaves the socket without addresses; its end is reported as soon as it is read. */
-export function endsOf(transport: TransportName, socket: Socket): Ends {
-  return {
-    localAddress: `${transport}:${formatHostAndPort(socket.localAddress ?? "0.0.0.0", socket.localPort ?? 0)}`,
-    remoteAddress: `${transport}:${formatHostAndPort(socket.remoteAddress ?? "0.0.0.0", socket.remotePort ?? 0)}`,
-  };
-}
+import { setConnectionOptions, setKeepalive } from "./tcp-options.js";
+import { MAX_MESSAGE_LENGTH, TransportError } from "./transport.js";
 
 export abstract class StreamConnection extends BaseConnection {
+  readonly transport: "tcp" | "tls";
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly credentials = undefined;
-  protected readonly socket: Socket;
+  protected readonly stream: Socket;
+  readonly #tcp: Socket;
   readonly #frames = new FrameReader(MAX_MESSAGE_LENGTH);
   #reading = false;
   /** A chunk was not read to its end, because the owner paused or threw. */
@@ -42,17 +30,21 @@ export abstract class StreamConnection extends BaseConnection {
   readonly #writes: number[] = [];
   #queuedMessages = 0;
 
-  /** `socket` is connected and not being read; it stays so until `readingChanged`. */
-  constructor(outbox: Outbox, socket: Socket, { localAddress, remoteAddress }: Ends) {
+  /** `tcp` is connected and not being read; `stream` is it or goes over it. Neither is read before `readingChanged`. */
+  constructor(outbox: Outbox, transport: "tcp" | "tls", tcp: Socket, stream: Socket = tcp) {
     super(outbox);
-    this.socket = socket;
-    this.localAddress = localAddress;
-    this.remoteAddress = remoteAddress;
-    socket.pause();
-    socket.on("data", (chunk: Buffer) => this.onData(chunk));
-    socket.on("end", () => this.#onStreamEnd(this.orderlyEnd()));
-    socket.on("error", (error) => this.streamFailed(error));
-    socket.on("close", () => this.#onStreamEnd(this.orderlyEnd()));
+    this.#tcp = tcp;
+    this.stream = stream;
+    this.transport = transport;
+    // A peer that has already gone leaves the socket without addresses; its end is reported as soon as it is read.
+    this.localAddress = `${transport}:${formatHostAndPort(tcp.localAddress ?? "0.0.0.0", tcp.localPort ?? 0)}`;
+    this.remoteAddress = `${transport}:${formatHostAndPort(tcp.remoteAddress ?? "0.0.0.0", tcp.remotePort ?? 0)}`;
+    setConnectionOptions(tcp);
+    stream.pause();
+    stream.on("data", (chunk: Buffer) => this.onData(chunk));
+    stream.on("end", () => this.#onStreamEnd(this.orderlyEnd()));
+    stream.on("error", (error) => this.streamFailed(error));
+    stream.on("close", () => this.#onStreamEnd(this.orderlyEnd()));
   }
 
   get queuedMessages(): number {
@@ -60,11 +52,11 @@ export abstract class StreamConnection extends BaseConnection {
   }
 
   get queuedBytes(): number {
-    return this.#queuedMessages === 0 ? 0 : this.socket.writableLength;
+    return this.#queuedMessages === 0 ? 0 : this.stream.writableLength;
   }
 
   setKeepalive(on: boolean): void {
-    if (!this.ended) setKeepalive(this.socket, on);
+    if (!this.ended) setKeepalive(this.#tcp, on);
   }
 
   /** One write per turn: frames that lie one behind the other in the arena are copied together. */
@@ -93,8 +85,8 @@ export abstract class StreamConnection extends BaseConnection {
   }
 
   protected write(frames: Uint8Array, messages: number): void {
-    this.socket.write(frames, this.#onWritten);
-    const queued = this.socket.writableLength === 0 ? 0 : messages;
+    this.stream.write(frames, this.#onWritten);
+    const queued = this.stream.writableLength === 0 ? 0 : messages;
     this.#writes.push(queued);
     this.#queuedMessages += queued;
   }
@@ -133,19 +125,19 @@ export abstract class StreamConnection extends BaseConnection {
 
   /** Ends the socket. */
   protected letGo(): void {
-    this.socket.destroy();
+    this.stream.destroy();
   }
 
   #startReading(): void {
     if (this.#reading) return;
     this.#reading = true;
-    this.socket.resume();
+    this.stream.resume();
   }
 
   #stopReading(): void {
     if (!this.#reading) return;
     this.#reading = false;
-    this.socket.pause();
+    this.stream.pause();
   }
 
   protected onData(chunk: Uint8Array): void {

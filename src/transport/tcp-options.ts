@@ -50,7 +50,7 @@ export function setKeepalive(socket: Socket, on: boolean): void {
 }
 
 /** All that XCM sets on a connection. `socket` is connected. */
-export function setXcmOptions(socket: Socket): void {
+export function setConnectionOptions(socket: Socket): void {
   socket.setNoDelay(true);
   setKeepalive(socket, true);
   setTrafficClass(socket, socket.localAddress ?? "");

@@ -2,15 +2,11 @@
 
 import type { Socket } from "node:net";
 import type { Outbox } from "./outbox.js";
-import { endsOf, StreamConnection } from "./stream-connection.js";
-import { setXcmOptions } from "./tcp-options.js";
+import { StreamConnection } from "./stream-connection.js";
 
 export class TcpConnection extends StreamConnection {
-  readonly transport = "tcp";
-
   /** `socket` is connected and not being read. */
   constructor(outbox: Outbox, socket: Socket) {
-    super(outbox, socket, endsOf("tcp", socket));
-    setXcmOptions(socket);
+    super(outbox, "tcp", socket);
   }
 }

@@ -6,9 +6,8 @@
 import type { Socket } from "node:net";
 import { connect, type SecureContext, TLSSocket } from "node:tls";
 import type { Outbox } from "./outbox.js";
-import { type Ends, endsOf, StreamConnection } from "./stream-connection.js";
+import { StreamConnection } from "./stream-connection.js";
 import { subjectKeyIdOf } from "./subject-key-id.js";
-import { setXcmOptions } from "./tcp-options.js";
 import { certificateRefused, tlsFailed } from "./tls-refusals.js";
 import { TransportError } from "./transport.js";
 
@@ -26,8 +25,7 @@ interface Verifier {
 }
 
 export class TlsConnection extends StreamConnection {
-  readonly transport = "tls";
-  readonly #stream: TLSSocket;
+  declare protected readonly stream: TLSSocket;
   readonly #isServer: boolean;
   #subjectKeyId: Uint8Array | undefined;
   /** Called once, when the peer is verified; nothing has been delivered yet. */
@@ -37,9 +35,8 @@ export class TlsConnection extends StreamConnection {
   #received = false;
   #failed = false;
 
-  private constructor(outbox: Outbox, stream: TLSSocket, ends: Ends, isServer: boolean) {
-    super(outbox, stream, ends);
-    this.#stream = stream;
+  private constructor(outbox: Outbox, tcp: Socket, stream: TLSSocket, isServer: boolean) {
+    super(outbox, "tls", tcp, stream);
     this.#isServer = isServer;
     stream.once("secure", () => this.#onHandshakeDone());
     // Errors of a server's side come this way, those after the handshake only this way.
@@ -48,8 +45,6 @@ export class TlsConnection extends StreamConnection {
 
   /** `socket` is connected and not being read. */
   static accept(outbox: Outbox, socket: Socket, secureContext: SecureContext): TlsConnection {
-    const ends = endsOf("tls", socket);
-    setXcmOptions(socket);
     // With rejectUnauthorized OpenSSL itself refuses a client without a certificate, and tells it why.
     const stream = new TLSSocket(socket, {
       isServer: true,
@@ -57,16 +52,14 @@ export class TlsConnection extends StreamConnection {
       requestCert: true,
       rejectUnauthorized: true,
     });
-    return new TlsConnection(outbox, stream, ends, true);
+    return new TlsConnection(outbox, socket, stream, true);
   }
 
   /** `socket` is connected and not being read. */
   static connect(outbox: Outbox, socket: Socket, secureContext: SecureContext): TlsConnection {
-    const ends = endsOf("tls", socket);
-    setXcmOptions(socket);
     // XCM checks no names. Whether the certificate is good is looked at below, like a client's.
     const stream = connect({ socket, secureContext, rejectUnauthorized: false, checkServerIdentity: () => undefined });
-    return new TlsConnection(outbox, stream, ends, false);
+    return new TlsConnection(outbox, socket, stream, false);
   }
 
   override get subjectKeyId(): Uint8Array | undefined {
@@ -92,7 +85,7 @@ export class TlsConnection extends StreamConnection {
 
   /** The subject key identifier of a peer that may talk to us, or why it may not. */
   #verify(): Uint8Array | string {
-    const stream = this.#stream;
+    const stream = this.stream;
     const certificate = stream.getPeerX509Certificate();
     if (certificate === undefined) return "the peer has presented no certificate";
     const verifier = (stream as unknown as { ssl: Verifier | null }).ssl;
@@ -161,7 +154,7 @@ export class TlsConnection extends StreamConnection {
 
   /** A peer that was refused gets no close_notify: to XCM that is an error, as it should be. */
   protected override letGo(): void {
-    const stream = this.#stream;
+    const stream = this.stream;
     this.#early = [];
     if (!this.#verified || this.#failed || stream.destroyed) {
       stream.destroy();

@@ -133,6 +133,10 @@ export async function serve(
   return server;
 }
 
+export function portOf(server: Server): number {
+  return Number(server.address.slice(server.address.lastIndexOf(":") + 1));
+}
+
 export const echo: Recorder["onText"] = (text, recorder) => send(recorder, text);
 
 export async function dial(address: string, options: Partial<ConnectOptions> = {}): Promise<Recorder> {
@@ -154,6 +158,12 @@ export async function rejection(promise: Promise<unknown>): Promise<TransportErr
 let names = 0;
 /** A `ux` name that nobody else uses. */
 export const freshName = () => `pathfinder-edge-test-${process.pid}-${names++}`;
+
+/** The sockets of this process: inode → descriptor. */
+export function socketDescriptors(): Map<string, number> {
+  const listing = spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout;
+  return new Map([...listing.matchAll(/(\d+) -> socket:\[(\d+)\]/g)].map(([, fd, inode]) => [inode!, Number(fd)]));
+}
 
 /** How many sockets this process has open. */
 export function openSockets(): number {

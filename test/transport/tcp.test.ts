@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { connect as connectRaw, createServer, type Socket } from "node:net";
 import { suite } from "uvu";
@@ -10,20 +9,18 @@ import {
   endSoon,
   openDescriptors,
   PythonPeer,
+  portOf,
   pythonMissing,
   type Recorder,
   rejection,
   type Server,
   send,
   serve,
+  socketDescriptors,
 } from "../support/transport-peers.js";
 
 const test = suite("tcp");
 test.after(endSoon);
-
-function portOf(server: Server): number {
-  return Number(server.address.slice(server.address.lastIndexOf(":") + 1));
-}
 
 /** A raw client, and what it has received so far. */
 async function rawClient(server: Server): Promise<{ socket: Socket; received: () => Buffer; ends: Promise<void> }> {
@@ -155,10 +152,10 @@ test("XCM's socket options are set on both ends; keepalive can be turned off and
   const addon = requireAddon();
   for (const host of ["127.0.0.1", "[::1]"]) {
     const server = await serve(`tcp:${host}:0`, echo);
-    const before = descriptors();
+    const before = socketDescriptors();
     const client = await talk(server.address);
     const isTcp = (fd: number) => addon.getOption(fd, 6, 4) >= 0; // others belong to the listing itself
-    const ends = [...descriptors()].filter(([inode, fd]) => !before.has(inode) && isTcp(fd)).map(([, fd]) => fd);
+    const ends = [...socketDescriptors()].filter(([inode, fd]) => !before.has(inode) && isTcp(fd)).map(([, fd]) => fd);
     assert.is(ends.length, 2, "both ends of the connection");
     const [level, option] = host === "[::1]" ? [41, 67] : [0, 1];
     for (const fd of ends) {
@@ -193,12 +190,6 @@ test("XCM's socket options are set on both ends; keepalive can be turned off and
     server.close();
   }
 });
-
-/** The sockets of this process: inode → descriptor. */
-function descriptors(): Map<string, number> {
-  const listing = spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout;
-  return new Map([...listing.matchAll(/(\d+) -> socket:\[(\d+)\]/g)].map(([, fd, inode]) => [inode!, Number(fd)]));
-}
 
 test("a fast reader is never reported as drained", async () => {
   const server = await serve("tcp:127.0.0.1:0", echo);

@@ -13,16 +13,22 @@ import {
   selfSigned,
 } from "../support/certificates.js";
 import { OpensslClient } from "../support/openssl-client.js";
-import { dial, echo, endSoon, type Recorder, rejection, type Server, send, serve } from "../support/transport-peers.js";
+import {
+  dial,
+  echo,
+  endSoon,
+  portOf,
+  type Recorder,
+  rejection,
+  type Server,
+  send,
+  serve,
+} from "../support/transport-peers.js";
 
 /* Who is not let in, why in words, and that such a peer neither gets a word in nor sees one. */
 const test = suite("tls refusals");
 test.after(endSoon);
 const missing = opensslMissing();
-
-function portOf(server: Server): number {
-  return Number(server.address.slice(server.address.lastIndexOf(":") + 1));
-}
 
 /** The one connection of a server after its end: nothing was delivered, and the error is its log line. */
 async function refusedConnection(server: Server): Promise<Recorder> {
