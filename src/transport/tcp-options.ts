@@ -17,7 +17,8 @@ const TCP_USER_TIMEOUT = 18;
 
 /** XCM's defaults: a silent host is declared dead after 3 to 4 s, unacknowledged data after 3 s. */
 const KEEPALIVE_IDLE_MS = 1_000;
-const DSCP_CS5 = 160;
+/** The traffic class of all packets; its upper six bits are the DSCP. */
+export const DSCP_CS5 = 160;
 const CONNECTION_OPTIONS = [
   [IPPROTO_TCP, TCP_SYNCNT, 3],
   [IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_MS / 1_000],
@@ -26,14 +27,14 @@ const CONNECTION_OPTIONS = [
   [IPPROTO_TCP, TCP_USER_TIMEOUT, 3_000],
 ] as const;
 
-/** Undocumented but long-standing: the descriptor below a socket or server. Never kept, because Node closes it. */
-function descriptorOf(handleOwner: object): number {
-  return (handleOwner as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+/** Undocumented but long-standing: the descriptor below a socket. Never kept, because Node closes it. */
+function descriptorOf(socket: Socket): number {
+  return (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 }
 
-/** Marks the packets of a socket or server as XCM does. An IPv6 socket has the one mark only, whatever it carries. */
-export function setTrafficClass(handleOwner: object, ip: string): void {
-  const fd = descriptorOf(handleOwner);
+/** Marks the packets of a socket as XCM does. An IPv6 socket has the one mark only, whatever it carries. */
+function setTrafficClass(socket: Socket, ip: string): void {
+  const fd = descriptorOf(socket);
   if (fd < 0) return;
   if (isIPv6(ip)) optionalAddon()?.setOption(fd, IPPROTO_IPV6, IPV6_TCLASS, DSCP_CS5);
   else optionalAddon()?.setOption(fd, IPPROTO_IP, IP_TOS, DSCP_CS5);

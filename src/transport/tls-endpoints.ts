@@ -15,6 +15,9 @@ import {
   TransportError,
 } from "./transport.js";
 
+/** Connections accepted per turn of the event loop: what a client has sent at once costs a millisecond or more. */
+const HANDSHAKES_PER_TURN = 4;
+
 function credentialsOf(names: TlsFileNames, where: string): TlsCredentials {
   try {
     return tlsCredentials(names);
@@ -67,6 +70,7 @@ export async function listenTls(address: InetAddress, options: ListenOptions): P
   const acceptor = await acceptStreams({
     host: host!,
     port: address.port,
+    perTurn: HANDSHAKES_PER_TURN,
     onAcceptError,
     onSocket(socket) {
       const context = credentials.forAccepted()?.context;

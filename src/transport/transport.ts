@@ -106,8 +106,9 @@ export interface ListenOptions {
    */
   readonly onConnection: (connection: Connection) => ConnectionListener;
   /**
-   * Accepting failed for one connection (e.g. EMFILE); the listener stays good. TLS files that cannot be used any more
-   * are reported once, not for each connection that fails of it.
+   * There is no room for a connection (e.g. EMFILE), which waits in the backlog; accepting is tried again by itself.
+   * Called once, then not before another connection was accepted.
+   * Also: a `tls` connection was closed because the TLS files cannot be used any more; once, not for each connection.
    */
   readonly onAcceptError: (error: TransportError) => void;
   /** For `tls` and `utls`. */

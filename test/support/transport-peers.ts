@@ -165,11 +165,6 @@ export function socketDescriptors(): Map<string, number> {
   return new Map([...listing.matchAll(/(\d+) -> socket:\[(\d+)\]/g)].map(([, fd, inode]) => [inode!, Number(fd)]));
 }
 
-/** How many sockets this process has open. */
-export function openSockets(): number {
-  return spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout.split("socket:").length - 1;
-}
-
 /** How many descriptors of any kind this process has open. */
 export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;

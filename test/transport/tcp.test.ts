@@ -1,4 +1,3 @@
-import { closeSync, openSync } from "node:fs";
 import { connect as connectRaw, createServer, type Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -199,27 +198,6 @@ test("a fast reader is never reported as drained", async () => {
   server.close();
 });
 
-test("while accepting is paused, up to 32 connections wait; more are closed", async () => {
-  const server = await serve("tcp:127.0.0.1:0", echo);
-  server.listener.pauseAccepting();
-  const clients: Recorder[] = [];
-  for (let i = 0; i < 40; i++) clients.push(await dial(server.address));
-  for (const client of clients) send(client, "hello");
-  await Promise.all(clients.slice(32).map((client) => client.ends()));
-  assert.is(server.accepted.length, 0);
-  clients[3]!.connection.close(); // one that gives up before it is served
-  server.onAccept = () => {
-    if (server.accepted.length === 10) server.listener.pauseAccepting();
-  };
-  server.listener.resumeAccepting();
-  await clients[9]!.receives(1);
-  assert.is(server.accepted.length, 10);
-  server.listener.resumeAccepting();
-  await Promise.all(clients.slice(0, 32).map((client, i) => (i === 3 ? client.ends() : client.receives(1))));
-  for (const client of clients) client.connection.close();
-  server.close();
-});
-
 test("300 connections at once, and no descriptor is left behind", async () => {
   const before = openDescriptors();
   const server = await serve("tcp:127.0.0.1:0", echo);
@@ -279,34 +257,6 @@ say("full"); wait()`,
 const missing = pythonMissing();
 const withPython = missing === undefined ? test : test.skip;
 if (missing) console.log(`skipped: raw peers for tcp: ${missing}`);
-
-withPython("too many open files: new connections are closed (by libuv), and the listener goes on", async () => {
-  const server = await serve("tcp:127.0.0.1:0", echo);
-  const peer = new PythonPeer(
-    `import resource
-parent, old = os.getppid(), resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.prlimit(parent, resource.RLIMIT_NOFILE, (200, old[1])); say("limited"); wait()
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-try: say("closed %d" % len(s.recv(1)))
-except ConnectionResetError: say("closed 0")
-resource.prlimit(parent, resource.RLIMIT_NOFILE, old); say("restored"); wait()`,
-    String(portOf(server)),
-  );
-  await peer.says();
-  const files: number[] = [];
-  try {
-    for (;;) files.push(openSync("/dev/null", "r"));
-  } catch (error) {
-    assert.is((error as NodeJS.ErrnoException).code, "EMFILE");
-  }
-  peer.tell();
-  assert.equal(await peer.says(2), ["closed 0", "restored"]);
-  for (const file of files) closeSync(file);
-  assert.is(server.accepted.length, 0);
-  (await talk(server.address)).connection.close();
-  await peer.kill();
-  server.close();
-});
 
 withPython("a peer that is killed in the middle of a frame harms nobody", async () => {
   const server = await serve("tcp:127.0.0.1:0", echo);
