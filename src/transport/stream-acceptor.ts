@@ -7,7 +7,7 @@ import { getSystemErrorName } from "node:util";
 import { ACCEPTS_PER_TURN, AcceptLoop, BACKLOG } from "./accept-loop.js";
 import { type NativeStreamListener, requireAddon } from "./addon.js";
 import { formatHostAndPort } from "./address.js";
-import { DSCP_CS5 } from "./tcp.js";
+import { DSCP_CS5 } from "./tcp-options.js";
 import type { TransportError } from "./transport.js";
 
 export interface StreamAcceptorOptions {

@@ -8,6 +8,7 @@ import {
   endSoon,
   openDescriptors,
   PythonPeer,
+  portOf,
   pythonMissing,
   type Recorder,
   rejection,
@@ -19,10 +20,6 @@ import {
 
 const test = suite("tcp");
 test.after(endSoon);
-
-function portOf(server: Server): number {
-  return Number(server.address.slice(server.address.lastIndexOf(":") + 1));
-}
 
 /** A raw client, and what it has received so far. */
 async function rawClient(server: Server): Promise<{ socket: Socket; received: () => Buffer; ends: Promise<void> }> {

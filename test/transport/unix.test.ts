@@ -78,15 +78,6 @@ test("nobody listens: ECONNREFUSED, also where a path does not exist", async () 
   }
 });
 
-test("tls and utls are not supported yet and say so", async () => {
-  for (const address of ["tls:127.0.0.1:1", "utls:127.0.0.1:1"]) {
-    for (const outcome of [rejection(dial(address)), rejection(serve(address))]) {
-      assert.is((await outcome).code, "ENOPROTOOPT");
-      assert.match((await outcome).message, "not supported yet");
-    }
-  }
-});
-
 test("a name that is in use: EADDRINUSE", async () => {
   for (const address of [`ux:${freshName()}`, `uxf:${join(folder, "taken")}`]) {
     const server = await serve(address, echo);
