@@ -10,7 +10,7 @@ import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
 /** `key` is relative to the object checked: `max`, or `` for the object itself. */
 export type Report = (key: string, message: string) => void;
 
-/** Whether the key stands in the file, as opposed to its default. */
+/** Whether the key stands in the file (perhaps misspelt, which was reported), as opposed to its default. */
 export type Given = (key: string) => boolean;
 
 export function checkProtocolVersion({ min, max }: { min?: number; max?: number }, report: Report): void {
