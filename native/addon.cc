@@ -1,5 +1,5 @@
-// Sockets and socket options that Node.js lacks: AF_UNIX SOCK_SEQPACKET in batches, and any integer option of a
-// descriptor. It knows no message, no timer and no address grammar. Its one caller is src/transport/addon.ts, which
+// Sockets and socket options that Node.js lacks: AF_UNIX SOCK_SEQPACKET in batches, connected AF_UNIX datagram sockets,
+// and any integer option of a descriptor. It knows no message, no timer and no address grammar. Its one caller is src/transport/addon.ts, which
 // describes this interface to TypeScript. Errors cross as -errno.
 
 #include <fcntl.h>
@@ -15,6 +15,8 @@
 #include <unordered_set>
 
 #include "handles.h"
+#include "unix_address.h"
+#include "unix_connect.h"
 
 namespace {
 
@@ -112,21 +114,10 @@ UniqueFd NewSocket() {
   return fd;
 }
 
-// The caller decides about leading and trailing NULs: with abstract names every byte counts.
-bool ReadAddress(const Napi::Value& value, sockaddr_un* address, socklen_t* length) {
-  const auto path = value.As<Napi::Uint8Array>();
-  if (path.ByteLength() > sizeof address->sun_path) return false;
-  *address = {};
-  address->sun_family = AF_UNIX;
-  std::memcpy(address->sun_path, path.Data(), path.ByteLength());
-  *length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.ByteLength());
-  return true;
-}
-
 Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
   sockaddr_un address;
   socklen_t length;
-  if (!ReadAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
+  if (!ReadUnixAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
   UniqueFd fd = NewSocket();
   if (!fd || bind(fd.Get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
       listen(fd.Get(), info[1].As<Napi::Number>().Int32Value()) != 0) {
@@ -138,7 +129,7 @@ Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
 Napi::Value SeqpacketSocket::Connect(const Napi::CallbackInfo& info) {
   sockaddr_un address;
   socklen_t length;
-  if (!ReadAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
+  if (!ReadUnixAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
   UniqueFd fd = NewSocket();
   if (!fd || connect(fd.Get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
     return ErrnoValue(info.Env(), errno);
@@ -384,6 +375,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["slotStride"] = Napi::Number::New(env, kSlotStride);
   exports["setOption"] = Napi::Function::New(env, SetOption, "setOption");
   exports["getOption"] = Napi::Function::New(env, GetOption, "getOption");
+  exports["connectUnix"] = Napi::Function::New(env, ConnectUnix, "connectUnix");
   return exports;
 }
 

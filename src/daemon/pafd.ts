@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import type { Random } from "../core/clock.js";
 import { UNLIMITED } from "../core/limits.js";
 import { LocalDirectory } from "../core/local-directory.js";
-import { prefixed } from "../core/log.js";
+import { logStack, prefixed } from "../core/log.js";
 import type { Gateway, GatewayContext } from "../gateway/gateway.js";
 import { Domain } from "../server/domain.js";
 import { Outbox } from "../transport/index.js";
@@ -126,11 +126,11 @@ class Daemon {
     try {
       if (demo) this.broker = await this.startBroker();
       for (const gateway of this.config.gateways) await this.startGateway(gateway);
+      if (hook !== undefined) await this.runHook(hook);
     } catch (error) {
       this.onInternalError(error);
       return;
     }
-    if (hook !== undefined) await this.runHook(hook);
     if (demo && !this.stopping) print(STDERR, demoIntroduction());
   }
 
@@ -145,6 +145,7 @@ class Daemon {
           total: { ...UNLIMITED, ...config.resources.total },
           user: { ...UNLIMITED, ...config.resources.user },
         },
+        outputQueue: config.resources.outputQueue,
         clock: systemClock,
         timers,
         random,
@@ -153,7 +154,7 @@ class Daemon {
         outbox,
       });
       this.domains.push(domain);
-      for (const { address } of sockets) await domain.listen(address);
+      for (const { address, user } of sockets) await domain.listen(address, { localUser: user });
     }
   }
 
@@ -161,7 +162,7 @@ class Daemon {
     const { log, version } = this;
     const domains = this.domains.map((domain) => ({
       name: domain.name,
-      addresses: domain.state().addresses,
+      addresses: domain.addresses,
       directory: new LocalDirectory(domain.directory, HOOK_USER, random),
     }));
     try {
@@ -228,7 +229,7 @@ class Daemon {
 
   /** A bug outside of any connection: nothing can be said about the state, so the process ends, in order as far as it can. */
   private onInternalError(error: unknown): void {
-    this.log.error(() => `Internal error: ${error instanceof Error ? error.stack : String(error)}`);
+    logStack(this.log, "Internal error", error);
     if (this.stopping) this.end(1);
     else void this.stop(1);
   }

@@ -1,7 +1,7 @@
 /** What the log says about a connection: an operator's vocabulary on one page (pafd-and-pafc.md, 1.5). */
 
 import type { FailReason } from "../core/fail-reason.js";
-import type { Logger } from "../core/log.js";
+import { type Logger, logStack, prefixed } from "../core/log.js";
 
 /** Longest part of a message that is logged. */
 const LONGEST_TEXT = 4000;
@@ -62,15 +62,17 @@ export class ConnectionLog {
     this.log.debug(() => `${this.who()}Track reply after ${(seconds * 1000).toFixed(1)} ms.`);
   }
 
-  tooSlow(bytes: number): void {
-    this.log.warning(
-      () => `${this.who()}Does not read what it asked for (${bytes} bytes wait); dropping the connection.`,
-    );
+  /** `problem` begins with the peer's address. */
+  refusedByTransport(problem: string): void {
+    this.log.warning(() => `${this.who()}Refused: ${problem}.`);
+  }
+
+  tooSlow(why: string): void {
+    this.log.warning(() => `${this.who()}Does not read what it asked for: ${why}; dropping the connection.`);
   }
 
   ourBug(error: unknown): void {
-    const stack = error instanceof Error ? error.stack : String(error);
-    this.log.error(() => `${this.who()}Internal error; only this connection ends: ${stack}`);
+    logStack(prefixed(this.log, this.who), "Internal error; only this connection ends", error);
   }
 
   received(bytes: Uint8Array, start: number, end: number): void {

@@ -15,8 +15,12 @@ import type { Connection, Listener } from "../transport/transport.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 import { Scanner } from "../wire/scanner.js";
 import { ServerConnection } from "./connection.js";
+import type { Handshake } from "./handshake.js";
 import type { IdleLimits } from "./liveness.js";
 import { Notifications } from "./notifications.js";
+import { DEFAULT_OUTPUT_QUEUE, type OutputQueueLimits, OutputQueues } from "./output-queues.js";
+import { Turns } from "./turns.js";
+import type { LocalUser } from "./users.js";
 
 export interface DomainOptions {
   /** For the log only. */
@@ -24,6 +28,7 @@ export interface DomainOptions {
   readonly versions?: { readonly min: number; readonly max: number };
   readonly idle?: IdleLimits;
   readonly limits?: DomainLimits;
+  readonly outputQueue?: OutputQueueLimits;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -31,6 +36,12 @@ export interface DomainOptions {
   /** Every message is logged at debug level. */
   readonly trace?: boolean;
   readonly outbox: Outbox;
+}
+
+/** Of one socket that a domain is served on. */
+export interface SocketOptions {
+  /** Who its local clients are; default: all the same user. */
+  readonly localUser?: LocalUser | undefined;
 }
 
 /** What an operator asks for first, as of now. */
@@ -63,6 +74,10 @@ export class Domain {
   readonly scanner: Scanner;
   readonly notifications: Notifications;
   readonly tableSeed: number;
+  readonly turns: Turns;
+  /** Connections beyond the time for their handshake, because their client id is taken. */
+  readonly contested = new Set<Handshake>();
+  readonly outputQueues: OutputQueues;
   private readonly listeners: Listener[] = [];
   private readonly connections = new Set<ServerConnection>();
   /** In order of the handshakes. */
@@ -85,14 +100,16 @@ export class Domain {
     this.directory = new ServiceDirectory({ clock, timers, random, ...(limits ? { limits } : {}) });
     this.scanner = new Scanner({ builder: this.directory.builder });
     this.notifications = new Notifications(this.directory, outbox);
+    this.turns = new Turns(clock, timers, outbox);
+    this.outputQueues = new OutputQueues(options.outputQueue ?? DEFAULT_OUTPUT_QUEUE, this.connections);
     this.tableSeed = Math.floor(random() * 0x1_0000_0000) | 0;
   }
 
   /** Serves the domain on one more socket; returns the address really bound. Rejects with a `TransportError`. */
-  async listen(address: string): Promise<string> {
+  async listen(address: string, { localUser }: SocketOptions = {}): Promise<string> {
     const listener = await listen(address, {
       outbox: this.outbox,
-      onConnection: (connection) => this.accept(connection),
+      onConnection: (connection) => this.accept(connection, localUser),
       onAcceptError: (error) =>
         this.log.warning(() => `Accepting a connection on ${address} failed: ${error.message}.`),
     });
@@ -124,14 +141,16 @@ export class Domain {
     return this.connections.size;
   }
 
+  /** Where it listens: the addresses really bound. */
+  get addresses(): readonly string[] {
+    return this.listeners.map(({ address }) => address);
+  }
+
   /** Takes time in proportion to connections and services. */
   state(): DomainState {
     const { directory } = this;
     let orphans = 0;
-    const walk = directory.openCursor();
-    for (let service = directory.advance(walk, NO_BLOCK); service; service = directory.advance(walk, NO_BLOCK)) {
-      if (service.isOrphan) orphans++;
-    }
+    for (const walk = directory.openCursor(); !walk.done; ) if (directory.advance(walk, NO_BLOCK)?.isOrphan) orphans++;
     let queuedMessages = 0;
     let queuedBytes = 0;
     for (const { transport } of this.connections) {
@@ -146,7 +165,7 @@ export class Domain {
       subscriptions: directory.subscriptions.size,
       queuedMessages,
       queuedBytes,
-      addresses: this.listeners.map(({ address }) => address),
+      addresses: this.addresses,
     };
   }
 
@@ -172,8 +191,8 @@ export class Domain {
    * Takes over a new connection. At the limit, which counts connections before their handshake too, nobody is accepted
    * any more (13.3).
    */
-  accept(transport: Connection): ServerConnection {
-    const connection = new ServerConnection(this, transport);
+  accept(transport: Connection, localUser?: LocalUser): ServerConnection {
+    const connection = new ServerConnection(this, transport, localUser);
     this.connections.add(connection);
     if (this.connections.size >= this.maxConnections) for (const listener of this.listeners) listener.pauseAccepting();
     return connection;

@@ -1,6 +1,6 @@
 /** Every option of `pafd -h`, used by a real process. A new option without a row here fails. */
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,6 +9,7 @@ import { loadConfig } from "../../src/daemon/config/config.js";
 import { exampleConfig } from "../../src/daemon/config/example.js";
 import { editorSchema } from "../../src/daemon/config/json-schema.js";
 import { boundAddress, Client, eventually, Pafd, runPafd, withFolder } from "../support/pafd.js";
+import { SyslogPeer } from "../support/syslog-peer.js";
 import { endSoon, freshName } from "../support/transport-peers.js";
 
 test.after(endSoon);
@@ -21,8 +22,40 @@ function answer(...args: string[]): string {
   return stdout;
 }
 
-/** A part of the effective configuration that the options make. */
-const printedLog = (...args: string[]) => loadConfig(answer("--print-config", ...args), "printed").log;
+/** Clients come until the log file has been rotated twice, with one old file to keep and 2000 bytes at most. */
+async function rotates(...options: string[]): Promise<void> {
+  await withFolder(async (folder) => {
+    const file = join(folder, "log");
+    const name = `ux:${freshName()}`;
+    await running(["-sn", "-o", file, ...options, name], async (pafd) => {
+      await pafd.says("started with configuration");
+      const first = "Server version";
+      const rotatedTwice = () => existsSync(`${file}.1`) && !readFileSync(`${file}.1`, "utf8").startsWith(first);
+      for (let i = 0; i < 200 && !rotatedTwice(); i++) (await Client.connect(name, i)).connection.close();
+      assert.ok(rotatedTwice());
+      assert.equal(readdirSync(folder).sort(), ["log", "log.1"]);
+      assert.ok(statSync(`${file}.1`).size <= 2000);
+    });
+  });
+}
+
+/** Runs `body` beside a syslog; `starts` waits there for the line of a start, with this priority. */
+async function withSyslog(
+  body: (socket: string, starts: (priority: number) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const syslog = await SyslogPeer.start(join(folder, "syslog"));
+    const starts = async (priority: number) => {
+      const line = new RegExp(`^<${priority}>pafd\\[\\d+\\]: Server version .* started with configuration`);
+      await syslog.readUntil((texts) => texts.some((text) => line.test(text)));
+    };
+    try {
+      await body(syslog.path, starts);
+    } finally {
+      await syslog.kill();
+    }
+  });
+}
 
 async function running(args: readonly string[], body: (pafd: Pafd) => Promise<void>): Promise<void> {
   const pafd = new Pafd(args);
@@ -82,18 +115,22 @@ const USES: Readonly<Record<string, (option: string) => Promise<void> | void>> =
         );
       });
     }),
-  "log-backups": (option) => assert.is(printedLog(option, "3", "-o", "f").fileBackups, 3),
-  "log-size": (option) => assert.is(printedLog(option, "9000").fileMaxBytes, 9000),
+  "log-backups": (option) => rotates(option, "1", "-x", "2000"),
+  "log-size": (option) => rotates(option, "2000", "-b", "1"),
   "no-syslog": async (option) => {
     await running([option, "-s", "-u", "/nonexistent/log", `ux:${freshName()}`], async (pafd) => {
       await pafd.says("started with configuration");
       assert.match(pafd.log, /syslog: false/);
     });
   },
-  "syslog-socket": (option) => assert.is(printedLog(option, "/run/log").syslogSocket, "/run/log"),
-  facility: async (option) => {
-    await running(["-sn", option, "local3", `ux:${freshName()}`], (pafd) => pafd.says("facility: local3"));
-  },
+  "syslog-socket": (option) =>
+    withSyslog(async (socket, starts) => {
+      await running([option, socket, `ux:${freshName()}`], () => starts(30)); // daemon, info
+    }),
+  facility: (option) =>
+    withSyslog(async (socket, starts) => {
+      await running([option, "local3", "-u", socket, `ux:${freshName()}`], () => starts(158));
+    }),
   hook: (option) =>
     withFolder(async (folder) => {
       const file = join(folder, "hook.mjs");

@@ -39,7 +39,12 @@ export class FakeClock implements Clock, Timers {
       this.pending.delete(next);
       next.fire();
     }
-    this.nowMs = endMs;
+    this.nowMs = Math.max(this.nowMs, endMs);
+  }
+
+  /** Time passes while something is running. */
+  passMs(ms: number): void {
+    this.nowMs += ms;
   }
 
   /** Lets time pass in which nothing ran (the process was stopped); what is overdue then fires late. */

@@ -3,8 +3,10 @@
 import type { LogLevel } from "../../core/log.js";
 import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
 import type { MqttGatewayOptions, OnLoss } from "../../gateway/mqtt/gateway.js";
+import type { OutputQueueLimits } from "../../server/output-queues.js";
+import type { LocalUser } from "../../server/users.js";
 import { ConfigError, type ConfigProblem } from "./config-error.js";
-import type { ConfigFile, FACILITIES, LOCAL_USERS } from "./schema.js";
+import type { ConfigFile, FACILITIES } from "./schema.js";
 import { configSchema } from "./schema.js";
 import { type ReadableSchema, type Reading, readBySchema } from "./schema-reader.js";
 import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
@@ -19,9 +21,6 @@ export interface TlsFiles {
   readonly tc?: string;
   readonly crl?: string;
 }
-
-/** Whether all clients of a local socket are the user `default`, or those of each peer uid are one of their own. */
-export type LocalUser = (typeof LOCAL_USERS)[number];
 
 export interface SocketConfig {
   /** An XCM address as written; its syntax has been checked only if it came from a file. */
@@ -45,12 +44,6 @@ export interface ResourceLimits {
   readonly clients?: number;
   readonly services?: number;
   readonly subscriptions?: number;
-}
-
-/** Bytes that may wait for clients to read them. `connection` is at most `domain`. */
-export interface OutputQueueLimits {
-  readonly connection: number;
-  readonly domain: number;
 }
 
 export interface LogConfig {
@@ -77,6 +70,7 @@ export interface Config {
   readonly resources: {
     readonly total: ResourceLimits;
     readonly user: ResourceLimits;
+    /** `connection` is at most `domain`. */
     readonly outputQueue: OutputQueueLimits;
   };
   readonly log: LogConfig;

@@ -1,12 +1,12 @@
 /** The effective configuration on one line, as the reference prints it when it has started (pafd-and-pafc.md, 1.5). */
 
+import { DEFAULT_OUTPUT_QUEUE, type OutputQueueLimits } from "../../server/output-queues.js";
 import {
   type Config,
   DEFAULT_CONFIG,
   type DomainConfig,
   type GatewayConfig,
   type LogConfig,
-  type OutputQueueLimits,
   type ResourceLimits,
 } from "./config.js";
 
@@ -48,9 +48,15 @@ function gatewayLiteral(gateway: GatewayConfig) {
   return { type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices };
 }
 
-function logText({ console, file, syslog, filter, facility }: LogConfig): string {
-  const where = `console: ${console}, log_file: ${literal(file ?? "-")}, syslog: ${syslog}`;
-  return `{ ${where}, filter: ${filter}, facility: ${facility} }`;
+/** The reference shows the first five; the others follow where they matter. */
+function logText({ console, file, fileBackups, fileMaxBytes, syslog, syslogSocket, ...rest }: LogConfig): string {
+  const parts = [`console: ${console}`, `log_file: ${literal(file ?? "-")}`, `syslog: ${syslog}`];
+  parts.push(`filter: ${rest.filter}`, `facility: ${rest.facility}`);
+  if (file !== undefined && fileBackups > 0) {
+    parts.push(`log_file_backup: ${fileBackups}`, `log_file_max_size: ${fileMaxBytes}`);
+  }
+  if (syslog && syslogSocket !== DEFAULT_CONFIG.log.syslogSocket) parts.push(`syslog_socket: ${literal(syslogSocket)}`);
+  return `{ ${parts.join(", ")} }`;
 }
 
 function limitsText({ clients, subscriptions, services }: ResourceLimits): string {
@@ -61,7 +67,7 @@ function limitsText({ clients, subscriptions, services }: ResourceLimits): strin
 
 /** Nothing where it is as everywhere: the line is the reference's unless something was asked for. */
 function outputQueueText({ connection, domain }: OutputQueueLimits): string {
-  const usual = DEFAULT_CONFIG.resources.outputQueue;
+  const usual = DEFAULT_OUTPUT_QUEUE;
   return connection === usual.connection && domain === usual.domain
     ? ""
     : `connection: ${connection}, domain: ${domain}`;

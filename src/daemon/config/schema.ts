@@ -21,6 +21,8 @@ import { type SchemaOptions, type Static, type TSchema, Type } from "@sinclair/t
 import { LOG_LEVELS } from "../../core/log.js";
 import type { OnLoss } from "../../gateway/mqtt/gateway.js";
 import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
+import { DEFAULT_OUTPUT_QUEUE } from "../../server/output-queues.js";
+import type { LocalUser } from "../../server/users.js";
 import {
   checkClientCertificate,
   checkDomain,
@@ -89,9 +91,6 @@ const tlsFiles = mapping(
   { description: "Only for tls: and utls:. What is not given comes from the directory that XCM_TLS_CERT names." },
 );
 
-/** Whose clients local ones are, where the socket tells no more than that they are local. */
-export const LOCAL_USERS = ["default", "uid"] as const;
-
 const socket = Type.Union(
   [
     address,
@@ -99,7 +98,7 @@ const socket = Type.Union(
       {
         addr: { ...address, examples: ["utls:*:4712"] } as typeof address,
         user: Type.Optional(
-          oneOf(LOCAL_USERS, {
+          oneOf<LocalUser>(["default", "uid"], {
             what: "a kind of user",
             examples: ["uid"],
             description:
@@ -184,8 +183,11 @@ const queued = (of: string, bytes: number) =>
 
 const outputQueue = mapping(
   {
-    connection: queued("one client; it is disconnected when there are more", 16 * 1024 * 1024),
-    domain: queued("all clients of the domain; those with most are disconnected when there are more", 64 * 1024 * 1024),
+    connection: queued("one client; it is disconnected when there are more", DEFAULT_OUTPUT_QUEUE.connection),
+    domain: queued(
+      "all clients of the domain; the one with most is disconnected when there are more",
+      DEFAULT_OUTPUT_QUEUE.domain,
+    ),
   },
   {
     default: {},
