@@ -1,5 +1,6 @@
 /** The effective configuration on one line, as the reference prints it when it has started (pafd-and-pafc.md, 1.5). */
 
+import { DEFAULT_OUTPUT_QUEUE, type OutputQueueLimits } from "../../server/output-queues.js";
 import {
   type Config,
   DEFAULT_CONFIG,
@@ -13,14 +14,15 @@ import {
  * `domains: [{…}], log: {…}`, then `resources:` and `gateways:` if there are any. File names appear, passwords never.
  */
 export function describeConfig(config: Config): string {
-  const { total, user } = config.resources;
+  const { total, user, outputQueue } = config.resources;
   const parts = [`domains: ${literal(config.domains.map(domainLiteral))}`, `log: ${logText(config.log)}`];
-  if (limitsText(total) || limitsText(user)) {
-    const scopes = [
-      ["user", limitsText(user)],
-      ["total", limitsText(total)],
-    ].filter(([, text]) => text);
-    parts.push(`resources: { ${scopes.map(([scope, text]) => `${scope}: { ${text} }`).join(", ")} }`);
+  const resources = [
+    ["user", limitsText(user)],
+    ["total", limitsText(total)],
+    ["output_queue", outputQueueText(outputQueue)],
+  ].filter(([, text]) => text);
+  if (resources.length > 0) {
+    parts.push(`resources: { ${resources.map(([name, text]) => `${name}: { ${text} }`).join(", ")} }`);
   }
   if (config.gateways.length > 0) parts.push(`gateways: ${literal(config.gateways.map(gatewayLiteral))}`);
   return parts.join(", ");
@@ -29,7 +31,7 @@ export function describeConfig(config: Config): string {
 function domainLiteral({ name, sockets, protocolVersion, idleSeconds }: DomainConfig) {
   return {
     name,
-    sockets: sockets.map(({ address, tls }) => ({ addr: address, tls })),
+    sockets: sockets.map(({ address, user, tls }) => ({ addr: address, user, tls })),
     protocol_version: protocolVersion,
     idle: idleSeconds,
   };
@@ -61,6 +63,14 @@ function limitsText({ clients, subscriptions, services }: ResourceLimits): strin
   return Object.entries({ client: clients, subscription: subscriptions, service: services })
     .flatMap(([name, limit]) => (limit === undefined ? [] : [`${name}: ${limit}`]))
     .join(", ");
+}
+
+/** Nothing where it is as everywhere: the line is the reference's unless something was asked for. */
+function outputQueueText({ connection, domain }: OutputQueueLimits): string {
+  const usual = DEFAULT_OUTPUT_QUEUE;
+  return connection === usual.connection && domain === usual.domain
+    ? ""
+    : `connection: ${connection}, domain: ${domain}`;
 }
 
 /** As Python prints it: `{'a': 'text', 'n': [1, 2]}`. Absent keys are left out. */
