@@ -154,7 +154,7 @@ class Daemon {
         outbox,
       });
       this.domains.push(domain);
-      for (const { address, user } of sockets) await domain.listen(address, { localUser: user });
+      for (const { address, user, tls } of sockets) await domain.listen(address, { localUser: user, tls });
     }
   }
 

@@ -11,7 +11,7 @@ import { type Logger, prefixed } from "../core/log.js";
 import { ServiceDirectory } from "../core/service-directory.js";
 import { listen } from "../transport/index.js";
 import type { Outbox } from "../transport/outbox.js";
-import type { Connection, Listener } from "../transport/transport.js";
+import type { Connection, Listener, TlsFiles } from "../transport/transport.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 import { Scanner } from "../wire/scanner.js";
 import { ServerConnection } from "./connection.js";
@@ -42,7 +42,12 @@ export interface DomainOptions {
 export interface SocketOptions {
   /** Who its local clients are; default: all the same user. */
   readonly localUser?: LocalUser | undefined;
+  /** For `tls` and `utls`. */
+  readonly tls?: TlsFiles | undefined;
 }
+
+/** The same failure to accept connections is logged at most this often. */
+const ACCEPT_ERROR_INTERVAL_MS = 60_000;
 
 /** What an operator asks for first, as of now. */
 export interface DomainState {
@@ -106,12 +111,19 @@ export class Domain {
   }
 
   /** Serves the domain on one more socket; returns the address really bound. Rejects with a `TransportError`. */
-  async listen(address: string, { localUser }: SocketOptions = {}): Promise<string> {
+  async listen(address: string, { localUser, tls }: SocketOptions = {}): Promise<string> {
+    let told = { message: "", atMs: 0 };
     const listener = await listen(address, {
       outbox: this.outbox,
+      ...(tls ? { tls } : {}),
       onConnection: (connection) => this.accept(connection, localUser),
-      onAcceptError: (error) =>
-        this.log.warning(() => `Accepting a connection on ${address} failed: ${error.message}.`),
+      onAcceptError: ({ message }) => {
+        const atMs = this.clock.monotonicMs();
+        if (message === told.message && atMs - told.atMs < ACCEPT_ERROR_INTERVAL_MS) return;
+        told = { message, atMs };
+        this.log.warning(() => `Accepting a connection on ${address} failed: ${message}.`);
+      },
+      onWarning: (text) => this.log.warning(() => `${text}.`),
     });
     this.listeners.push(listener);
     if (listener.address !== address) this.log.info(() => `Listening on ${listener.address} (given as ${address}).`);

@@ -5,6 +5,7 @@ import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
 import type { MqttGatewayOptions, OnLoss } from "../../gateway/mqtt/gateway.js";
 import type { OutputQueueLimits } from "../../server/output-queues.js";
 import type { LocalUser } from "../../server/users.js";
+import type { TlsFiles } from "../../transport/index.js";
 import { ConfigError, type ConfigProblem } from "./config-error.js";
 import type { ConfigFile, FACILITIES } from "./schema.js";
 import { configSchema } from "./schema.js";
@@ -13,14 +14,6 @@ import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
 import { parseYaml } from "./yaml-source.js";
 
 export type Facility = (typeof FACILITIES)[number];
-
-/** Files for one TLS socket; what is absent comes from the default certificate directory. */
-export interface TlsFiles {
-  readonly cert?: string;
-  readonly key?: string;
-  readonly tc?: string;
-  readonly crl?: string;
-}
 
 export interface SocketConfig {
   /** An XCM address as written; its syntax has been checked only if it came from a file. */

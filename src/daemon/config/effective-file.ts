@@ -4,7 +4,8 @@
  */
 
 import { Document, isMap } from "yaml";
-import type { Config, DomainConfig, GatewayConfig, ResourceLimits, SocketConfig, TlsFiles } from "./config.js";
+import type { TlsFiles } from "../../transport/index.js";
+import type { Config, DomainConfig, GatewayConfig, ResourceLimits, SocketConfig } from "./config.js";
 
 export function effectiveFile(config: Config): string {
   const { domains, resources, log, gateways } = config;
