@@ -20,6 +20,7 @@ import { evaluateNaively } from "./filter-reference.js";
 import { mutate, recordedMessages } from "./mutate.js";
 import { SeededRandom } from "./random.js";
 import { type FieldValue, parseJson, referenceMessage } from "./reference.js";
+import { domainTarget } from "./sessions/in-memory.js";
 
 function check(condition: boolean, what: () => string): void {
   if (!condition) throw new Error(what());
@@ -339,6 +340,7 @@ export const TARGETS = {
   filter: filterTarget,
   record: recordTarget,
   frames: framesTarget,
+  domain: domainTarget,
 } as const;
 export type TargetName = keyof typeof TARGETS;
 

@@ -34,18 +34,29 @@ export class FakeClock implements Clock, Timers {
   /** Lets time pass; each timer fires at its own time, in order, also those that are set meanwhile. */
   advanceMs(ms: number): void {
     const endMs = this.nowMs + ms;
-    for (let next = this.next(endMs); next; next = this.next(endMs)) {
-      this.nowMs = Math.max(this.nowMs, next.atMs);
-      this.pending.delete(next);
-      next.fire();
-    }
+    while (this.fireNext(endMs - this.nowMs) !== undefined);
     this.nowMs = endMs;
+  }
+
+  /** Fires the next timer that is due within `ms`, at its own time, and returns its name; `undefined` if there is none. */
+  fireNext(ms: number): string | undefined {
+    const next = this.next(this.nowMs + ms);
+    if (next === undefined) return undefined;
+    this.nowMs = Math.max(this.nowMs, next.atMs);
+    this.pending.delete(next);
+    next.fire();
+    return next.name;
   }
 
   /** Lets time pass in which nothing ran (the process was stopped); what is overdue then fires late. */
   stallMs(ms: number): void {
-    this.nowMs += ms;
+    this.skipMs(ms);
     this.advanceMs(0);
+  }
+
+  /** As `stallMs`, but what is overdue is left for `fireNext`. */
+  skipMs(ms: number): void {
+    this.nowMs += ms;
   }
 
   /** Names of the timers that are set, sorted: to assert that none was left. */

@@ -35,6 +35,10 @@ export class BadClient {
   private innocent = true;
   private marker = "";
   private answered = false;
+  /** Perhaps the half of a message is sent. */
+  private inFrame = false;
+  /** By the server, for a sign of life, meanwhile. */
+  private asked = false;
   private wake: () => void = () => {};
   private readonly last: Buffer[] = [];
   private waitingSince = 0;
@@ -89,6 +93,7 @@ export class BadClient {
     this.session = new Session(this.random);
     this.ended = false;
     this.innocent = true;
+    this.asked = false;
     this.last.length = 0;
     this.tally.connections++;
     const address = this.addresses[this.random.pick([0, 0, 0, 0, 1, 2]) % this.addresses.length]!;
@@ -112,8 +117,12 @@ export class BadClient {
     this.answered = false;
     messages.push(Buffer.from(`{"ta-cmd":"ping","ta-id":${taId},"msg-type":"request"}`));
     this.sent(messages);
-    if (random.below(8) === 0) await this.inPieces(messages);
-    else this.link!.send(messages);
+    if (random.below(8) === 0) {
+      this.inFrame = true;
+      await this.inPieces(messages);
+      this.inFrame = false;
+      if (this.asked && !this.ended) this.reply();
+    } else this.link!.send(messages);
     if (this.ended || this.answered) return;
     this.waitingSince = performance.now();
     await new Promise<void>((resolve) => {
@@ -156,11 +165,13 @@ export class BadClient {
       // Whatever length a header promises now, more comes, and ends as no header.
       bytes = Buffer.concat([bytes, Buffer.alloc(70_000, "x")]);
     }
+    // Not for long, or the server may take us for gone.
+    let turns = 20;
     for (let at = 0; at < bytes.length && !this.ended; ) {
       const length = bytes.length - at > 4096 ? 4096 : 1 + random.below(random.pick([4, 64, 4096]));
       link.sendRaw(bytes.subarray(at, at + length));
       at += length;
-      if (random.below(4) === 0) await turn();
+      if (random.below(4) === 0 && turns-- > 0) await turn();
     }
   }
 
@@ -229,8 +240,14 @@ export class BadClient {
       // What was said behind a refused hello may be wrong for that reason.
       else this.innocent = false;
     } else if (text.endsWith('"track-type":"query"}') && this.innocent) {
-      this.link?.send([Buffer.from(this.session.reply())]);
+      if (this.inFrame) this.asked = true;
+      else this.reply();
     }
+  }
+
+  private reply(): void {
+    this.asked = false;
+    this.link?.send([Buffer.from(this.session.reply())]);
   }
 
   onEnd(): void {
@@ -243,6 +260,9 @@ export class BadClient {
   }
 
   private failure(what: string): FuzzFailure {
-    return new FuzzFailure(`client ${this.number}: ${what}; its last messages:\n${this.history()}`);
+    const hex = this.handshakedAs?.toString(16) ?? "?";
+    return new FuzzFailure(
+      `client ${this.number} (<0x${hex}> in the log): ${what}; its last messages:\n${this.history()}`,
+    );
   }
 }

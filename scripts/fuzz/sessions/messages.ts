@@ -12,6 +12,14 @@ export const CLIENT_IDS = pool(120, 1000n);
 export const SERVICE_IDS = pool(150, 20_000n);
 export const SUBSCRIPTION_IDS = pool(300, 30_000n);
 
+export interface Pools {
+  readonly clients: readonly bigint[];
+  readonly services: readonly bigint[];
+  readonly subscriptions: readonly bigint[];
+}
+
+const POOLS: Pools = { clients: CLIENT_IDS, services: SERVICE_IDS, subscriptions: SUBSCRIPTION_IDS };
+
 const NAMES = ["name", "kind", "room", "port", "Küche", "a=b", "x"] as const;
 const TEXTS = ["lamp", "lamp-17", "pump", "k", "kitchen", "42", "(*)", "é😀", ""] as const;
 const TTLS = [0, 0, 1, 1, 2, 2, 2, 60] as const;
@@ -67,9 +75,9 @@ export class Session {
 
   constructor(
     private readonly random: SeededRandom,
-    clientIds: readonly bigint[] = CLIENT_IDS,
+    private readonly pools: Pools = POOLS,
   ) {
-    this.clientId = random.pick(clientIds);
+    this.clientId = random.pick(pools.clients);
     this.version = random.below(4) === 0 ? 2 : 3;
   }
 
@@ -86,7 +94,7 @@ export class Session {
     const { random } = this;
     const kind = random.below(100);
     if (kind < 30) return this.publish();
-    if (kind < 38) return this.request("unpublish", `,"service-id":${random.pick(SERVICE_IDS)}`);
+    if (kind < 38) return this.request("unpublish", `,"service-id":${random.pick(this.pools.services)}`);
     if (kind < 52) return this.subscribe();
     if (kind < 62) return this.unsubscribe();
     if (kind < 64) return this.request("services", random.below(4) === 0 ? "" : this.filter());
@@ -103,7 +111,7 @@ export class Session {
 
   private publish(): string {
     const { random } = this;
-    const service = random.pick(SERVICE_IDS);
+    const service = random.pick(this.pools.services);
     const generation = random.pick([0, 1, 1, 2, random.below(1000)]);
     // The same service often looks the same, so that republishing and taking over without a change happen, too.
     const props =
@@ -121,7 +129,7 @@ export class Session {
 
   private subscribe(): string {
     const { random } = this;
-    const id = random.pick(SUBSCRIPTION_IDS);
+    const id = random.pick(this.pools.subscriptions);
     this.subscriptions.push(id);
     return this.request("subscribe", `,"subscription-id":${id}${random.below(30) === 0 ? "" : this.filter()}`);
   }
@@ -129,7 +137,9 @@ export class Session {
   private unsubscribe(): string {
     const { random, subscriptions } = this;
     const known = subscriptions.length > 0 && random.below(5) > 0;
-    const id = known ? subscriptions.splice(random.below(subscriptions.length), 1)[0]! : random.pick(SUBSCRIPTION_IDS);
+    const id = known
+      ? subscriptions.splice(random.below(subscriptions.length), 1)[0]!
+      : random.pick(this.pools.subscriptions);
     return this.request("unsubscribe", `,"subscription-id":${id}`);
   }
 

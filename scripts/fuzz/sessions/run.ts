@@ -135,7 +135,7 @@ class Run {
       throw new Error(
         `sessions, after ${tally.sent} messages: ${message}\nrepeat, as far as scheduling allows: ` +
           `npm run fuzz -- sessions --messages ${options.messages} --seed ${options.seed}\n` +
-          `the server's last words: ${pafd.log.slice(-2000)}\n${stack}`,
+          `the server's last words${lastWords(pafd.log, message)}\n${stack}`,
       );
     }
     const times = witness.pingsMs.sort((a, b) => a - b);
@@ -197,7 +197,7 @@ class Run {
     const bug = /[^\n]*(Internal error|ERROR:|CRITICAL:)[^\n]*/.exec(pafd.log);
     if (bug) throw new Error(`in the log: ${bug[0].slice(0, 4000)}`);
     // Or a long run's log would fill this process.
-    if (pafd.log.length > 100_000) pafd.log = pafd.log.slice(-4000);
+    if (pafd.log.length > 100_000) pafd.log = pafd.log.slice(-50_000);
   }
 
   /** The lists agree with each other, and with who is connected. */
@@ -275,6 +275,14 @@ async function withdraw(address: Address, clientId: bigint, services: readonly b
     }, reject);
   });
   link.close();
+}
+
+/** The end of the log; what it says of the client that a failure names, if it names one. */
+function lastWords(log: string, failure: string): string {
+  const client = /<0x[0-9a-f]+>/.exec(failure)?.[0];
+  if (client === undefined) return `: ${log.slice(-2000)}`;
+  const lines = log.split("\n").filter((line) => line.includes(client));
+  return ` about ${client}:\n${lines.slice(-30).join("\n")}`;
 }
 
 /** What a run has done, for people. */
