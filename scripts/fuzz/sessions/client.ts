@@ -49,6 +49,7 @@ export class BadClient {
     private readonly addresses: readonly Address[],
     private readonly tally: Tally,
     private readonly fail: (error: Error) => void,
+    private readonly pace?: (random: SeededRandom) => Promise<void>,
   ) {}
 
   /** Goes on with sessions until told to stop, and is then disconnected. */
@@ -60,6 +61,7 @@ export class BadClient {
       if (!withHello) this.innocent = false;
       while (goesOn() && !this.ended) {
         await this.burst(withHello);
+        await this.pace?.(random);
         withHello = random.below(40) === 0;
         if (!this.ended && random.below(12) === 0) await this.leave();
       }

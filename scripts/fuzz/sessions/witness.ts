@@ -109,7 +109,7 @@ class Wire {
 const FIRST_ID = 0x3a5e_0000_0000_0000n;
 
 export class Witness {
-  readonly pingsMs: number[] = [];
+  private readonly pingsMs: number[] = [];
   transactions = 0;
   private publisher!: Wire;
   private subscriber!: Wire;
@@ -153,6 +153,19 @@ export class Witness {
     subscriber.same(await subscriber.hear(), this.answer("subscribe", this.subscriberTaId, "accept"));
     const track = this.publisher.request("track");
     this.publisher.same(await this.publisher.hear(), this.answer("track", track, "accept"));
+  }
+
+  /** Says that it is there, and nothing else. */
+  async stayAlive(): Promise<void> {
+    await this.ping(this.publisher);
+    await this.ping(this.subscriber);
+  }
+
+  /** How long its pings took, in milliseconds. */
+  pingTimes(): { readonly p50: number; readonly p99: number; readonly max: number } {
+    const times = this.pingsMs.sort((a, b) => a - b);
+    const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
+    return { p50: at(0.5), p99: at(0.99), max: times.at(-1) ?? 0 };
   }
 
   /** Withdraws everything and leaves. */
