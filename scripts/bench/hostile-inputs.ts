@@ -1,3 +1,5 @@
+import type { PropertyValue } from "../../src/core/properties.js";
+
 /** Inputs of one message's size that were, or could be, far more expensive than others. Tests prove that they are
  * handled right; `npm run bench -- hostile` shows what they cost. */
 
@@ -33,10 +35,15 @@ export const HOSTILE_PROPERTIES: readonly (readonly [string, string])[] = [
 const SHORT_VALUES = Array.from({ length: 4000 }, (_, i) => `x${i}`);
 
 /** Name, filter, values of the property `a`; none of them matches. */
-export const HOSTILE_FILTERS: readonly (readonly [string, string, readonly string[]])[] = [
+export const HOSTILE_FILTERS: readonly (readonly [string, string, readonly PropertyValue[]])[] = [
   // Byte by byte 240 million comparisons.
   ["a long part in long texts", `(a=*${"a".repeat(4000)}b*)`, ["a".repeat(30_000), `c${"a".repeat(30_000)}`]],
   ["a long part in 4,000 short texts", `(a=*${"x".repeat(8000)}*)`, SHORT_VALUES],
   ["4,000 parts in 4,000 short texts", `(a=*${"x*".repeat(4000)})`, SHORT_VALUES],
-  ["350 parts of 16 in a long text", `(|${"(a=*xxxxxxxxxxxxxxxb*)".repeat(350)})`, ["x".repeat(60_000)]],
+  // As many as a filter may hold of each kind of comparison.
+  ["32 searches in a long text", `(|${"(a=*xxxxxxxxxxxxxxxb*)".repeat(32)})`, ["x".repeat(60_000)]],
+  ["32 searches in 4,000 short texts", `(|${"(a=*xb*)".repeat(32)})`, SHORT_VALUES],
+  ["128 beginnings in 4,000 short texts", `(|${"(a=x*y)".repeat(128)})`, SHORT_VALUES],
+  ["128 orderings of 4,000 integers", `(|${"(a>99999)".repeat(128)})`, Array.from(SHORT_VALUES, (_, i) => BigInt(i))],
+  ["1,024 equalities in 4,000 texts", `(|${"(a=y)".repeat(1024)})`, SHORT_VALUES],
 ];

@@ -103,9 +103,9 @@ export class LocalDirectory implements Directory {
     }
     const made = subscription;
     if (made.initial) {
-      for (let entry = directory.advance(made.initial, made.program); entry; ) {
-        onEntry(made, APPEARED, entry);
-        entry = directory.advance(made.initial, made.program);
+      while (!made.initial.done) {
+        const entry = directory.advance(made.initial, made.program);
+        if (entry) onEntry(made, APPEARED, entry);
       }
       made.initial = undefined;
     }

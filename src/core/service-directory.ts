@@ -190,15 +190,15 @@ export class ServiceDirectory {
     return cursor;
   }
 
-  /** The next service of the walk that satisfies the program (NO_BLOCK: any); `undefined` at its end. */
+  /**
+   * One step of the walk, which is not `done`: the next service if it satisfies the program (NO_BLOCK: any), else
+   * `undefined`. A step evaluates one filter at most, so that whoever walks can stop between any two.
+   */
   advance(cursor: ServiceCursor, program: number): ServiceEntry | undefined {
-    while (cursor.next !== undefined) {
-      const service = cursor.next;
-      cursor.step();
-      if (cursor.done) this.cursors.delete(cursor);
-      if (matches(this.store, program, service.record)) return service;
-    }
-    return undefined;
+    const service = cursor.next!;
+    cursor.step();
+    if (cursor.done) this.cursors.delete(cursor);
+    return matches(this.store, program, service.record) ? service : undefined;
   }
 
   closeCursor(cursor: ServiceCursor): void {

@@ -62,10 +62,13 @@ export class ConnectionLog {
     this.log.debug(() => `${this.who()}Track reply after ${(seconds * 1000).toFixed(1)} ms.`);
   }
 
-  tooSlow(bytes: number): void {
-    this.log.warning(
-      () => `${this.who()}Does not read what it asked for (${bytes} bytes wait); dropping the connection.`,
-    );
+  /** `problem` begins with the peer's address. */
+  refusedByTransport(problem: string): void {
+    this.log.warning(() => `${this.who()}Refused: ${problem}.`);
+  }
+
+  tooSlow(why: string): void {
+    this.log.warning(() => `${this.who()}Does not read what it asked for: ${why}; dropping the connection.`);
   }
 
   ourBug(error: unknown): void {

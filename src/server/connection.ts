@@ -48,17 +48,12 @@ import { FlowControl } from "./flow-control.js";
 import { HANDSHAKE_SECONDS, Handshake } from "./handshake.js";
 import { clientListing, firstMatches, serviceListing, subscriptionListing } from "./listing.js";
 import { Liveness } from "./liveness.js";
+import type { QueueOwner } from "./output-queues.js";
 import { SubscribeTransaction } from "./subscribe-transaction.js";
 import { Tracking } from "./tracking.js";
-import { userOf } from "./users.js";
+import { type LocalUser, userOf } from "./users.js";
 
-/**
- * A peer that lets so many bytes of notifications pile up is dropped: what it missed it learns when it comes back.
- * Answers to its own requests do not count: they are made only as fast as it reads.
- */
-export const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
-
-export class ServerConnection implements ConnectionListener {
+export class ServerConnection implements ConnectionListener, QueueOwner {
   readonly log: ConnectionLog;
   readonly connectedAtUnix: number;
   /** The version that messages are parsed by: 2 until a hello has negotiated another (4.1). */
@@ -75,18 +70,22 @@ export class ServerConnection implements ConnectionListener {
   private transactions: IdTable<SubscribeTransaction | Tracking> | undefined;
   private tracking: Tracking | undefined;
   private readonly flow: FlowControl;
-  private dropping = false;
+  countedBytes = 0;
+  /** It ends as soon as the change that is being told is over. */
+  dropping = false;
   /** Where the message that is being written begins. */
   private messageAt = 0;
 
   constructor(
     readonly domain: Domain,
     readonly transport: Connection,
+    /** Who the clients of the socket that accepted this connection are. */
+    private readonly localUser: LocalUser = "default",
   ) {
     this.log = new ConnectionLog(domain.log, () => this.prefix());
     this.connectedAtUnix = domain.clock.unixSeconds();
     this.lastHeardMs = domain.clock.monotonicMs();
-    this.flow = new FlowControl(transport);
+    this.flow = new FlowControl(transport, domain.turns, (error) => this.fail(error));
     this.handshake = new Handshake(domain, () => {
       this.log.handshakeTimeout(transport.remoteAddress, HANDSHAKE_SECONDS);
       this.drop("no handshake");
@@ -99,9 +98,16 @@ export class ServerConnection implements ConnectionListener {
   /** HOT: once per message. */
   onMessage(bytes: Uint8Array, start: number, end: number): void {
     try {
-      if (this.domain.trace) this.log.received(bytes, start, end);
-      this.process(this.domain.scanner.scan(bytes, start, end, this.version));
-      this.flow.answered();
+      const { domain } = this;
+      if (domain.trace) this.log.received(bytes, start, end);
+      const nowMs = domain.clock.monotonicMs();
+      this.flow.received(nowMs);
+      const message = domain.scanner.scan(bytes, start, end, this.version);
+      const { command } = message;
+      this.process(message, nowMs);
+      // Reading the clock costs as much as a few percent of a ping, which never takes long.
+      this.flow.answered(command === PING ? nowMs : domain.clock.monotonicMs());
+      domain.outputQueues.changed(this);
     } catch (error) {
       this.fail(error);
     }
@@ -110,13 +116,20 @@ export class ServerConnection implements ConnectionListener {
   onDrain(): void {
     try {
       this.flow.proceed();
+      this.domain.outputQueues.changed(this);
     } catch (error) {
       this.fail(error);
     }
   }
 
   onClose(error: TransportError | undefined): void {
-    this.end(error?.message);
+    if (error?.code !== "EPROTO") {
+      this.end(error?.message);
+      return;
+    }
+    // What no honest peer does, and every refused certificate: whoever guards the network wants to see it.
+    this.log.refusedByTransport(error.message);
+    this.end("protocol error");
   }
 
   // --- ending -------------------------------------------------------------------------------------------------------
@@ -140,6 +153,7 @@ export class ServerConnection implements ConnectionListener {
     this.liveness?.stop();
     this.flow.close();
     this.log.gone(why);
+    this.domain.outputQueues.forget(this);
     this.domain.remove(this);
     if (this.client) this.domain.directory.disconnect(this.client);
   }
@@ -150,10 +164,13 @@ export class ServerConnection implements ConnectionListener {
 
   // --- messages -----------------------------------------------------------------------------------------------------
 
-  private process(message: Message): void {
+  private process(message: Message, nowMs: number): void {
     const { client } = this;
     const { command, type } = message;
-    if (client) this.heard();
+    if (client) {
+      this.lastHeardMs = nowMs;
+      this.liveness?.heard(nowMs);
+    }
     const taHi = message.hi(F.taId);
     const taLo = message.lo(F.taId);
     if (type === INFORM) {
@@ -214,11 +231,6 @@ export class ServerConnection implements ConnectionListener {
     }
   }
 
-  private heard(): void {
-    this.lastHeardMs = this.domain.clock.monotonicMs();
-    this.liveness?.heard(this.lastHeardMs);
-  }
-
   private hello(message: Message, taHi: number, taLo: number): void {
     const { domain, handshake } = this;
     const idHi = message.hi(F.clientId);
@@ -239,7 +251,7 @@ export class ServerConnection implements ConnectionListener {
       return;
     }
     this.version = selected;
-    const user = userOf(this.transport);
+    const user = userOf(this.transport, this.localUser);
     this.log.user(user);
     const client = domain.directory.connect(idHi, idLo, user);
     handshake.contested = client === "client-id-exists";
@@ -419,11 +431,17 @@ export class ServerConnection implements ConnectionListener {
     this.send(writeFail(this.domain.outbox.bytes, this.begin(), command, taHi, taLo, reason));
   }
 
-  /** A notification was sent that this connection did not ask for just now; see MAX_QUEUED_BYTES. */
+  /** HOT: a notification was sent that this connection did not ask for just now. */
   notified(): void {
-    const { queuedBytes } = this.transport;
-    if (queuedBytes <= MAX_QUEUED_BYTES || this.dropping) return;
-    this.log.tooSlow(queuedBytes);
+    this.domain.outputQueues.changed(this);
+  }
+
+  get queuedBytes(): number {
+    return this.transport.queuedBytes;
+  }
+
+  dropAsTooSlow(why: string): void {
+    this.log.tooSlow(why);
     this.dropSoon("too slow");
   }
 

@@ -14,8 +14,12 @@ import type { Connection, Listener } from "../transport/transport.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 import { Scanner } from "../wire/scanner.js";
 import { ServerConnection } from "./connection.js";
+import type { Handshake } from "./handshake.js";
 import type { IdleLimits } from "./liveness.js";
 import { Notifications } from "./notifications.js";
+import { DEFAULT_OUTPUT_QUEUE, type OutputQueueLimits, OutputQueues } from "./output-queues.js";
+import { Turns } from "./turns.js";
+import type { LocalUser } from "./users.js";
 
 export interface DomainOptions {
   /** For the log only. */
@@ -23,6 +27,7 @@ export interface DomainOptions {
   readonly versions?: { readonly min: number; readonly max: number };
   readonly idle?: IdleLimits;
   readonly limits?: DomainLimits;
+  readonly outputQueue?: OutputQueueLimits;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -30,6 +35,12 @@ export interface DomainOptions {
   /** Every message is logged at debug level. */
   readonly trace?: boolean;
   readonly outbox: Outbox;
+}
+
+/** Of one socket that a domain is served on. */
+export interface SocketOptions {
+  /** Who its local clients are; default: all the same user. */
+  readonly localUser?: LocalUser | undefined;
 }
 
 export class Domain {
@@ -45,6 +56,10 @@ export class Domain {
   readonly scanner: Scanner;
   readonly notifications: Notifications;
   readonly tableSeed: number;
+  readonly turns: Turns;
+  /** Connections beyond the time for their handshake, because their client id is taken. */
+  readonly contested = new Set<Handshake>();
+  readonly outputQueues: OutputQueues;
   private readonly listeners: Listener[] = [];
   private readonly connections = new Set<ServerConnection>();
   /** In order of the handshakes. */
@@ -66,14 +81,16 @@ export class Domain {
     this.directory = new ServiceDirectory({ clock, timers, random, ...(limits ? { limits } : {}) });
     this.scanner = new Scanner({ builder: this.directory.builder });
     this.notifications = new Notifications(this.directory, outbox);
+    this.turns = new Turns(clock, timers, outbox);
+    this.outputQueues = new OutputQueues(options.outputQueue ?? DEFAULT_OUTPUT_QUEUE, this.connections);
     this.tableSeed = Math.floor(random() * 0x1_0000_0000) | 0;
   }
 
   /** Serves the domain on one more socket; returns the address really bound. Rejects with a `TransportError`. */
-  async listen(address: string): Promise<string> {
+  async listen(address: string, { localUser }: SocketOptions = {}): Promise<string> {
     const listener = await listen(address, {
       outbox: this.outbox,
-      onConnection: (connection) => this.accept(connection),
+      onConnection: (connection) => this.accept(connection, localUser),
       onAcceptError: (error) =>
         this.log.warning(() => `Accepting a connection on ${address} failed: ${error.message}.`),
     });
@@ -127,8 +144,8 @@ export class Domain {
    * Takes over a new connection. At the limit, which counts connections before their handshake too, nobody is accepted
    * any more (13.3).
    */
-  accept(transport: Connection): ServerConnection {
-    const connection = new ServerConnection(this, transport);
+  accept(transport: Connection, localUser?: LocalUser): ServerConnection {
+    const connection = new ServerConnection(this, transport, localUser);
     this.connections.add(connection);
     if (this.connections.size >= this.maxConnections) for (const listener of this.listeners) listener.pauseAccepting();
     return connection;

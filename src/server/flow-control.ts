@@ -1,21 +1,33 @@
 /**
- * Flow control of one connection (pathfinder-protocol.md, 13.1): what it asked for is made as fast as it reads, and
- * while too much waits for it to read, nothing is read from it.
+ * Flow control of one connection (pathfinder-protocol.md, 13.1): what it asked for is made as fast as it reads, while
+ * too much waits for it to read, nothing is read from it, and it takes turns with the others.
  */
 
 import type { Connection } from "../transport/transport.js";
 import type { Listing } from "./listing.js";
+import { Turn, type Turns } from "./turns.js";
 
-/** While so many messages wait for the peer to read, nothing is read from it and no listing goes on. */
+/** While so much waits for the peer to read, nothing is read from it and no listing goes on. */
 const MAX_QUEUED_MESSAGES = 128;
+const MAX_QUEUED_BYTES = 256 * 1024;
 
 export class FlowControl {
   /** Answers in progress, first come first served; meanwhile nothing is read. */
   private readonly listings: Listing[] = [];
+  private readonly turn: Turn;
+  /** It is among those that wait for their next turn. */
+  private waits = false;
   private paused = false;
   private closed = false;
 
-  constructor(private readonly transport: Connection) {}
+  constructor(
+    private readonly transport: Connection,
+    private readonly turns: Turns,
+    /** What `proceed` throws when it is this class that called it. */
+    private readonly onError: (error: unknown) => void,
+  ) {
+    this.turn = new Turn(turns);
+  }
 
   /** Begins an answer of many messages. */
   list(listing: Listing): void {
@@ -23,21 +35,36 @@ export class FlowControl {
     this.proceed();
   }
 
-  /** HOT: a message has been answered. */
-  answered(): void {
-    if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) this.pause();
+  /** HOT: a message has arrived, and is about to be answered. */
+  received(nowMs: number): void {
+    this.turn.begin(nowMs);
   }
 
-  /** The peer has read: goes on with what waited for that; reads on when nothing does. */
+  /** HOT: a message has been answered. */
+  answered(nowMs: number): void {
+    const restMs = this.turn.restMs(nowMs);
+    if (restMs >= 0) this.waitForTurn(restMs);
+    else if (this.isFull) this.pause();
+  }
+
+  /** The peer has read, or it is this connection's turn: goes on with what waited for that; reads on after it. */
   proceed(): void {
+    if (this.waits) return;
     while (!this.closed && this.listings.length > 0) {
-      if (this.transport.queuedMessages >= MAX_QUEUED_MESSAGES) {
+      if (this.isFull) {
         this.pause();
+        return;
+      }
+      const nowMs = this.turns.clock.monotonicMs();
+      this.turn.begin(nowMs);
+      const restMs = this.turn.restMs(nowMs);
+      if (restMs >= 0) {
+        this.waitForTurn(restMs);
         return;
       }
       if (!this.listings[0].step()) this.listings.shift();
     }
-    if (!this.closed && this.paused && this.transport.queuedMessages < MAX_QUEUED_MESSAGES) {
+    if (!this.closed && this.paused && !this.isFull) {
       this.paused = false;
       this.transport.resumeReading();
     }
@@ -48,6 +75,27 @@ export class FlowControl {
     this.closed = true;
     for (const listing of this.listings) listing.close();
     this.listings.length = 0;
+  }
+
+  private get isFull(): boolean {
+    const { queuedMessages } = this.transport;
+    return (
+      queuedMessages >= MAX_QUEUED_MESSAGES || (queuedMessages > 0 && this.transport.queuedBytes >= MAX_QUEUED_BYTES)
+    );
+  }
+
+  private waitForTurn(restMs: number): void {
+    this.pause();
+    if (this.waits) return;
+    this.waits = true;
+    this.turns.later(() => {
+      this.waits = false;
+      try {
+        this.proceed();
+      } catch (error) {
+        this.onError(error);
+      }
+    }, restMs);
   }
 
   private pause(): void {

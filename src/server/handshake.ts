@@ -10,6 +10,8 @@ import type { Domain } from "./domain.js";
 export const HANDSHAKE_SECONDS = 2;
 /** While its client id is taken by somebody else, a connection may go on trying; it is looked at this often. */
 const CONTESTED_RECHECK_SECONDS = 1;
+/** Most connections of a domain that may do so at a time, because each takes one of the places for clients. */
+export const MAX_CONTESTED = 16;
 
 export class Handshake {
   /** The id of the first hello, which sticks to the connection, even if that hello fails. */
@@ -52,13 +54,21 @@ export class Handshake {
   /** The handshake is done, or the connection has ended. */
   stop(): void {
     this.timer?.cancel();
+    this.domain.contested.delete(this);
   }
 
   private arm(seconds: number): void {
     this.timer = this.domain.timers.after("handshake", seconds * 1000, () => {
-      const waits = this.contested && this.domain.directory.client(this.idHi, this.idLo) !== undefined;
-      if (waits) this.arm(CONTESTED_RECHECK_SECONDS);
+      if (this.mayGoOn()) this.arm(CONTESTED_RECHECK_SECONDS);
       else this.onTimeout();
     });
+  }
+
+  private mayGoOn(): boolean {
+    const { contested, directory } = this.domain;
+    if (!this.contested || directory.client(this.idHi, this.idLo) === undefined) return false;
+    if (!contested.has(this) && contested.size >= MAX_CONTESTED) return false;
+    contested.add(this);
+    return true;
   }
 }

@@ -14,7 +14,7 @@ import { MESSAGE_ROOM, writeClient, writeSubscription } from "../wire/responses.
 import type { ServerConnection } from "./connection.js";
 
 export interface Listing {
-  /** Sends the next message; false if that was the last one. */
+  /** Goes on by one message, or less; false if that was the end. */
   step(): boolean;
   /** Ends the listing early, because the connection has gone. */
   close(): void;
@@ -24,10 +24,13 @@ export interface Listing {
 export function firstMatches(directory: ServiceDirectory, subscription: Subscription, initial: ServiceCursor): Listing {
   return {
     step() {
+      if (initial.done) {
+        subscription.initial = undefined;
+        return false;
+      }
       const service = directory.advance(initial, subscription.program);
       if (service) subscription.sink.onMatch(subscription, APPEARED, service);
-      else subscription.initial = undefined;
-      return service !== undefined;
+      return true;
     },
     close() {},
   };
@@ -43,14 +46,14 @@ export function serviceListing(connection: ServerConnection, program: number, ta
   };
   return {
     step() {
-      const service = directory.advance(cursor, program);
-      if (service) {
-        notifications.sendService(connection, taHi, taLo, service);
-        return true;
+      if (cursor.done) {
+        close();
+        connection.complete(SERVICES, taHi, taLo);
+        return false;
       }
-      close();
-      connection.complete(SERVICES, taHi, taLo);
-      return false;
+      const service = directory.advance(cursor, program);
+      if (service) notifications.sendService(connection, taHi, taLo, service);
+      return true;
     },
     close,
   };

@@ -18,6 +18,7 @@ export abstract class BaseConnection extends Outlet implements Connection {
   abstract readonly localAddress: string;
   abstract readonly remoteAddress: string;
   abstract readonly credentials: PeerCredentials | undefined;
+  readonly subjectKeyId: Uint8Array | undefined = undefined;
   abstract readonly queuedMessages: number;
   abstract readonly queuedBytes: number;
   protected readonly outbox: Outbox;

@@ -44,6 +44,8 @@ export class Outbox {
   readonly entries = new Int32Array((MAX_ENTRIES + 1) * ENTRY_SIZE);
   /** Rises with every flush: while it stays the same, what was written and committed stays where it is. */
   flushes = 0;
+  /** Rises with every outermost turn. */
+  turn = 0;
   #lastEntry = 0;
   #begin = 0;
   /** End of the last committed message. */
@@ -91,7 +93,7 @@ export class Outbox {
 
   /** Begins a turn; nothing needs to be sent before it ends. Turns nest. */
   enter(): void {
-    this.#turns++;
+    if (this.#turns++ === 0) this.turn++;
   }
 
   /** Ends a turn. */

@@ -8,7 +8,7 @@ import type { Outbox } from "./outbox.js";
 /** Longest message a Pathfinder peer can read (pathfinder-protocol.md, 2.1). Longer ones end the connection. */
 export const MAX_MESSAGE_LENGTH = 65_535;
 
-export type TransportName = "ux" | "uxf" | "tcp";
+export type TransportName = "ux" | "uxf" | "tcp" | "tls";
 
 /** Why a socket could not be made or did not last. `code` is the errno name XCM would give, e.g. `EADDRINUSE`. */
 export class TransportError extends Error {
@@ -48,6 +48,11 @@ export interface Connection {
   readonly remoteAddress: string;
   /** Of the peer process at connect; only on `ux` and `uxf`. */
   readonly credentials: PeerCredentials | undefined;
+  /**
+   * The subject key identifier of the peer's certificate, empty if the certificate has none. Only on `tls`, and only
+   * once the handshake is done.
+   */
+  readonly subjectKeyId: Uint8Array | undefined;
   /** Messages (and their bytes) that were flushed but that the kernel did not yet take. */
   readonly queuedMessages: number;
   readonly queuedBytes: number;

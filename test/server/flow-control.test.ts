@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { MAX_QUEUED_BYTES } from "../../src/server/connection.js";
+import { DEFAULT_OUTPUT_QUEUE } from "../../src/server/output-queues.js";
 import { InMemoryDomain, type Peer } from "../support/in-memory.js";
 import {
   type Answer,
@@ -257,13 +257,13 @@ test("a subscriber that does not read is dropped at the documented size, with a 
     memory.advanceMs(1);
   }
   assert.ok(slow.closedByServer);
-  const least = MAX_QUEUED_BYTES / (text.length + 200);
+  const least = DEFAULT_OUTPUT_QUEUE.connection / (text.length + 200);
   assert.ok(generation > least && generation < least + 5, `after ${generation} changes, ${least} at least`);
   const warnings = lines.filter((line) => line.startsWith("WARNING"));
   assert.is(warnings.length, 1);
   assert.match(
     warnings[0],
-    /^WARNING <0xbad> Does not read what it asked for \(16\d{6} bytes wait\); dropping the connection\.$/,
+    /^WARNING <0xbad> Does not read what it asked for: 16\d{6} bytes wait \(16777216 accepted\); dropping the connection\.$/,
   );
   assert.equal(matches(received(quick)), ["modified 4711 orphan"]);
   assert.is(ask(publisher, "subscriptions").length, 3);
@@ -280,12 +280,56 @@ test("answers to its own requests never get a client dropped, however large they
   ] as const) {
     const reader = slowReader(memory);
     reader.send(message("request", command, 5, fields));
-    assert.ok(reader.queuedBytes < MAX_QUEUED_BYTES, `${reader.queuedBytes}`);
+    // What is asked for is made while less than 256 KiB wait; the arena may hold as much again.
+    assert.ok(reader.queuedBytes < 2 * 256 * 1024 + 65_536, `${reader.queuedBytes}`);
     assert.is(notifications(readAll(reader)).length, 600);
     memory.advanceMs(10);
     assert.not(reader.closedByServer);
     reader.leave();
   }
+});
+
+test("the queues of a domain together have a limit: who lets most pile up goes, nobody else", () => {
+  const { lines, log } = recordingLog();
+  const memory = new InMemoryDomain({ log, outputQueue: { connection: 1_000_000, domain: 1_500_000 } });
+  const publisher = memory.client(1, 2);
+  const [slow, slower, slowest] = [2, 3, 4].map((id) => memory.client(id, 2));
+  // The slowest is told of everything, the others of two thirds and of one third.
+  for (const [peer, id, filter] of [
+    [slow, 1, "(part=1)"],
+    [slower, 2, "(|(part=1)(part=2))"],
+    [slowest, 3, "(part=*)"],
+  ] as const) {
+    subscribe(peer, id, { filter });
+    peer.reads = false;
+  }
+  let changes = 0;
+  for (; !slowest.closedByServer && changes < 1000; changes++) {
+    publish(publisher, changes, { props: { part: [1 + (changes % 3)], text: ["x".repeat(10_000)] } });
+    memory.advanceMs(1);
+  }
+  const told = changes * (1 + 2 / 3 + 1 / 3);
+  assert.ok(Math.abs(told - 150) < 10, `dropped after ${told} notifications of 10 KB to all three`);
+  assert.equal(
+    [slow, slower].map((peer) => peer.closedByServer),
+    [false, false],
+  );
+  const warnings = lines.filter((line) => line.startsWith("WARNING"));
+  assert.is(warnings.length, 1);
+  assert.match(
+    warnings[0],
+    /^WARNING <0x4> .*: 15\d{5} bytes wait for all clients of the domain \(1500000 accepted\), 7\d{5} of them for this one, the most; dropping the connection\.$/,
+  );
+  // What the slowest had is free again: the next one pays only when as much has come together once more.
+  const before = changes;
+  for (; !slower.closedByServer && changes < 1000; changes++) {
+    publish(publisher, changes, { props: { part: [1 + (changes % 3)], text: ["x".repeat(10_000)] } });
+    memory.advanceMs(1);
+  }
+  assert.ok(changes - before > 50, `${changes - before}`);
+  assert.not(slow.closedByServer);
+  assert.is(notifications(readAll(slow, { most: 1000 })).length, Math.ceil(changes / 3));
+  assert.is(memory.domain.outputQueues.bytes, 0);
 });
 
 test.run();

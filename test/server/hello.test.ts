@@ -3,6 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { UNLIMITED } from "../../src/core/limits.js";
+import { MAX_CONTESTED } from "../../src/server/handshake.js";
 import { InMemoryDomain, type Peer } from "../support/in-memory.js";
 import { ask, helloFields, message, outcome, publish, received, recordingLog } from "./conversation.js";
 
@@ -243,6 +244,26 @@ test("contested: the owner's time is that of the services it has now", () => {
   assert.not(owner.closedByServer, "15 s, not 2 s");
   memory.advanceMs(1);
   assert.ok(owner.closedByServer);
+});
+
+test("contested: only so many may go on trying at a time; a place that becomes free is taken by the next", () => {
+  const memory = new InMemoryDomain();
+  memory.client(1, 2);
+  const trying = Array.from({ length: MAX_CONTESTED + 2 }, () => memory.connect());
+  for (const peer of trying) assert.is(hello(peer, 1), "client-id-exists");
+  memory.advanceMs(10_000);
+  assert.equal(
+    trying.map((peer) => peer.closedByServer),
+    trying.map((_, i) => i >= MAX_CONTESTED),
+  );
+  trying[0].leave();
+  assert.is(hello(trying[1], 2), "permission-denied", "it has another client id for good");
+  const next = memory.connect();
+  assert.is(hello(next, 1), "client-id-exists");
+  memory.advanceMs(10_000);
+  assert.not(next.closedByServer);
+  for (const peer of [...trying, next]) peer.leave();
+  assert.is(memory.domain.contested.size, 0);
 });
 
 test("contested: a version 2 owner always survives; the other is dropped soon after it has gone", () => {

@@ -5,12 +5,12 @@ import * as assert from "uvu/assert";
 import { UNLIMITED } from "../../src/core/limits.js";
 import { Domain } from "../../src/server/domain.js";
 import { userOf } from "../../src/server/users.js";
-import { InMemoryDomain } from "../support/in-memory.js";
+import { InMemoryDomain, type PeerIdentity } from "../support/in-memory.js";
 import { eventually } from "../support/pafd.js";
 import { freshName, PythonPeer, pythonMissing } from "../support/transport-peers.js";
 import { ask, helloFields, message, outcome, publish, recordingLog, subscribe } from "./conversation.js";
 
-for (const [address, user] of [
+for (const [address, user, identity] of [
   ["tcp:127.0.0.1:36586", "ip:127.0.0.1"],
   ["tcp:192.0.2.7:1", "ip:192.0.2.7"],
   ["tcp:[::1]:5000", "ip:[::1]"],
@@ -20,12 +20,18 @@ for (const [address, user] of [
   ["ux:", "default"],
   ["ux:a:b:c", "default"],
   ["uxf:", "default"],
-] as const) {
-  test(`the user of ${address} is ${user}`, () => {
+  ["ux:037c5", "default", { uid: 1000 }],
+  ["ux:037c5", "uid:1000", { uid: 1000, localUser: "uid" }],
+  ["uxf:", "uid:0", { uid: 0, localUser: "uid" }],
+  ["tcp:192.0.2.7:1", "ip:192.0.2.7", { localUser: "uid" }],
+  ["tls:192.0.2.7:1", "ski:f1:1f:00:0a", { subjectKeyId: Uint8Array.of(0xf1, 0x1f, 0, 10) }],
+  ["tls:[::1]:1", "ski:", { subjectKeyId: new Uint8Array() }],
+] as readonly (readonly [string, string, PeerIdentity?])[]) {
+  test(`the user of ${address} ${identity ? `(${JSON.stringify(identity)}) ` : ""}is ${user}`, () => {
     const { lines, log } = recordingLog();
     const memory = new InMemoryDomain({ log });
-    const peer = memory.client(0xab, 3, address);
-    assert.is(userOf(peer), user);
+    const peer = memory.client(0xab, 3, address, identity);
+    assert.is(userOf(peer, identity?.localUser ?? "default"), user);
     assert.ok(lines.includes(`INFO <0xab> User id is "${user}".`), lines.join("\n"));
   });
 }
@@ -38,6 +44,36 @@ test("ports and sockets do not make users: who shares an address shares services
   assert.is(publish(memory.client(4, 3, "ux:00001"), 7, { generation: 2 }), "permission-denied");
   publish(memory.client(5, 3, "ux:00002"), 8);
   assert.is(publish(memory.client(6, 3, "uxf:"), 8, { generation: 1 }), "complete");
+});
+
+test("a key is a user wherever it comes from; a certificate renewed with the same key stays that user", () => {
+  const memory = new InMemoryDomain();
+  const [a, b] = [{ subjectKeyId: Uint8Array.of(1, 2, 3) }, { subjectKeyId: Uint8Array.of(1, 2, 4) }];
+  const owner = memory.client(1, 3, "tls:10.0.0.1:1", a);
+  publish(owner, 7);
+  assert.is(publish(memory.client(2, 3, "tls:10.0.0.2:1", a), 7, { generation: 1 }), "complete");
+  const other = memory.client(3, 3, "tls:10.0.0.1:2", b);
+  assert.is(publish(other, 7, { generation: 2 }), "permission-denied");
+  assert.is(outcome(other, "unpublish", { "service-id": 7 }), "permission-denied");
+  assert.is(publish(memory.client(4, 3, "tcp:10.0.0.1:3"), 7, { generation: 2 }), "permission-denied");
+});
+
+test("the id of a client that left orphans is kept for its user", () => {
+  for (const [mine, theirs] of [
+    [{ subjectKeyId: Uint8Array.of(1) }, { subjectKeyId: Uint8Array.of(2) }],
+    [
+      { uid: 1000, localUser: "uid" },
+      { uid: 1001, localUser: "uid" },
+    ],
+  ] as const) {
+    const address = "uid" in mine ? "ux:00001" : "tls:10.0.0.1:1";
+    const memory = new InMemoryDomain();
+    const owner = memory.client(1, 3, address, mine);
+    publish(owner, 7);
+    owner.leave();
+    assert.is(outcome(memory.connect(address, theirs), "hello", helloFields(1)), "permission-denied");
+    assert.is(outcome(memory.connect(address, mine), "hello", helloFields(1)), "complete");
+  }
 });
 
 test("limits per user do not touch other users, limits in total touch everybody", () => {

@@ -35,7 +35,12 @@ export class FakeClock implements Clock, Timers {
   advanceMs(ms: number): void {
     const endMs = this.nowMs + ms;
     while (this.fireNext(endMs - this.nowMs) !== undefined);
-    this.nowMs = endMs;
+    this.nowMs = Math.max(this.nowMs, endMs);
+  }
+
+  /** Time passes, while something is running or stands still; what is overdue is left for `fireNext`. */
+  passMs(ms: number): void {
+    this.nowMs += ms;
   }
 
   /** Fires the next timer that is due within `ms`, at its own time, and returns its name; `undefined` if there is none. */
@@ -50,13 +55,8 @@ export class FakeClock implements Clock, Timers {
 
   /** Lets time pass in which nothing ran (the process was stopped); what is overdue then fires late. */
   stallMs(ms: number): void {
-    this.skipMs(ms);
+    this.passMs(ms);
     this.advanceMs(0);
-  }
-
-  /** As `stallMs`, but what is overdue is left for `fireNext`. */
-  skipMs(ms: number): void {
-    this.nowMs += ms;
   }
 
   /** Names of the timers that are set, sorted: to assert that none was left. */

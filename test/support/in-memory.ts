@@ -2,15 +2,24 @@
 
 import { SILENT } from "../../src/core/log.js";
 import { Domain, type DomainOptions } from "../../src/server/domain.js";
+import type { LocalUser } from "../../src/server/users.js";
 import { Outbox, Outlet } from "../../src/transport/outbox.js";
-import type { Connection, ConnectionListener, TransportName } from "../../src/transport/transport.js";
+import type { Connection, ConnectionListener, PeerCredentials, TransportName } from "../../src/transport/transport.js";
 import { FakeClock } from "./fake-clock.js";
+
+/** What a transport would know of the peer. */
+export interface PeerIdentity {
+  readonly subjectKeyId?: Uint8Array;
+  readonly uid?: number;
+  readonly localUser?: LocalUser;
+}
 
 /** The client's end of a connection in memory. */
 export class Peer extends Outlet implements Connection {
   readonly transport: TransportName;
   readonly localAddress = "ux:test";
-  readonly credentials = undefined;
+  readonly subjectKeyId: Uint8Array | undefined;
+  readonly credentials: PeerCredentials | undefined;
   /** What the server sent and nobody has looked at yet. */
   readonly received: string[] = [];
   closedByServer = false;
@@ -26,8 +35,11 @@ export class Peer extends Outlet implements Connection {
   constructor(
     readonly outbox: Outbox,
     readonly remoteAddress: string,
+    { subjectKeyId, uid }: PeerIdentity = {},
   ) {
     super();
+    this.subjectKeyId = subjectKeyId;
+    this.credentials = uid === undefined ? undefined : { pid: 1, uid, gid: uid };
     this.transport = remoteAddress.slice(0, remoteAddress.indexOf(":")) as TransportName;
   }
 
@@ -58,6 +70,12 @@ export class Peer extends Outlet implements Connection {
 
   send(message: string | Uint8Array): void {
     this.unread.push(typeof message === "string" ? Buffer.from(message) : message);
+    this.deliver();
+  }
+
+  /** All of them arrive at once. */
+  sendAll(messages: readonly string[]): void {
+    this.unread.push(...messages.map((text) => Buffer.from(text)));
     this.deliver();
   }
 
@@ -122,16 +140,16 @@ export class InMemoryDomain {
     });
   }
 
-  connect(remoteAddress = `ux:${(this.nextPeer++).toString(16).padStart(5, "0")}`): Peer {
-    const peer = new Peer(this.outbox, remoteAddress);
-    peer.listener = this.domain.accept(peer);
+  connect(remoteAddress = `ux:${(this.nextPeer++).toString(16).padStart(5, "0")}`, identity: PeerIdentity = {}): Peer {
+    const peer = new Peer(this.outbox, remoteAddress, identity);
+    peer.listener = this.domain.accept(peer, identity.localUser);
     this.peers.push(peer);
     return peer;
   }
 
   /** A connection that has said hello. */
-  client(id: bigint | number, version = 3, remoteAddress?: string): Peer {
-    const peer = this.connect(remoteAddress);
+  client(id: bigint | number, version = 3, remoteAddress?: string, identity?: PeerIdentity): Peer {
+    const peer = this.connect(remoteAddress, identity);
     peer.send(
       `{"ta-cmd":"hello","ta-id":0,"msg-type":"request","client-id":${id},"protocol-minimum-version":2,"protocol-maximum-version":${version}}`,
     );

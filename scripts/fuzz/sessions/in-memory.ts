@@ -148,7 +148,7 @@ class Script {
     this.history.push(`${ms.toFixed(3)} ms pass${still ? " in which the server stands still" : ""}`);
     const end = clock.monotonicMs() + ms;
     if (still) {
-      clock.skipMs(ms);
+      clock.passMs(ms);
       this.lateMs = end;
     }
     for (;;) {

@@ -179,8 +179,9 @@ function holds(program: Page, at: number, pc: number, record: Page, recordAt: nu
   const keyAt = at * 4 + code[pc + 4];
   const keyLength = code[pc + 5];
   for (let entry = recordAt + RECORD_HEADER; entry < end; entry = nextEntry(words, entry)) {
-    if (words[entry] !== keyHash || entryNameLength(words, entry) !== keyLength) continue;
+    // The hash of a pair tells most: of a name with many values, equality looks closer at one.
     if (operation === EQUAL && words[entry + 1] !== code[pc + 6]) continue;
+    if (words[entry] !== keyHash || entryNameLength(words, entry) !== keyLength) continue;
     const text = entryText(entry);
     if (!bytesEqual(bytes, text, program.bytes, keyAt, keyLength)) continue;
     if (operation === PRESENT) return true;

@@ -8,6 +8,9 @@ import { canonicalDecimal } from "../decimal.js";
 export type Filter =
   | { readonly kind: "and" | "or"; readonly operands: readonly Filter[] }
   | { readonly kind: "not"; readonly operand: Filter }
+  | Comparison;
+
+export type Comparison =
   | { readonly kind: "equal"; readonly key: string; readonly value: string }
   | { readonly kind: "present"; readonly key: string }
   /** `parts` are the texts between the asterisks; only the first and the last may be empty. At least two. */
@@ -19,6 +22,14 @@ export type Filter =
 export const MAX_FILTER_DEPTH = 100;
 /** Longest filter, in UTF-16 units; the client library's own limit is 8192 bytes. Longer ones are refused as invalid. */
 export const MAX_FILTER_LENGTH = 8192;
+/**
+ * Most that the comparisons of one filter may cost, so that no evaluation holds up everybody else: an equality or a
+ * presence test costs 1, `<`, `>` and `a*b` cost 8, and a search for an inner part (`*a*`), which reads the whole value,
+ * 32. More is refused as invalid. `npm run bench -- hostile` shows what the dearest filters take.
+ */
+export const MAX_FILTER_COST = 1024;
+
+const COST = { equal: 1, present: 1, greater: 8, less: 8, substring: 8, search: 32 } as const;
 
 export class FilterSyntaxError extends Error {
   override readonly name = "FilterSyntaxError";
@@ -44,6 +55,7 @@ export function parseFilter(text: string): Filter {
 class Parser {
   private at = 0;
   private depth = 0;
+  private cost = 0;
 
   constructor(private readonly text: string) {}
 
@@ -81,7 +93,7 @@ class Parser {
       this.at++;
       return { kind: "not", operand: this.filter() };
     }
-    if (operator !== "&" && operator !== "|") return this.comparison();
+    if (operator !== "&" && operator !== "|") return this.affordable(this.at, this.comparison());
     const start = this.at++;
     const operands: Filter[] = [];
     while (this.text[this.at] === "(") operands.push(this.filter());
@@ -91,7 +103,14 @@ class Parser {
     return { kind: operator === "&" ? "and" : "or", operands };
   }
 
-  private comparison(): Filter {
+  private affordable(start: number, filter: Comparison): Filter {
+    const search = filter.kind === "substring" && filter.parts.length > 2;
+    this.cost += COST[search ? "search" : filter.kind];
+    if (this.cost <= MAX_FILTER_COST) return filter;
+    throw this.error("too many comparisons (at most 128 with < or >, or 32 with *text*)", start);
+  }
+
+  private comparison(): Comparison {
     const start = this.at;
     const key = this.literal();
     if (key === "") throw this.error(this.at < this.text.length ? "empty key" : "ends too early", start);
@@ -110,7 +129,7 @@ class Parser {
   }
 
   /** What follows `key=`: a value, `*`, or texts with asterisks between them. */
-  private equality(key: string): Filter {
+  private equality(key: string): Comparison {
     const start = this.at;
     const parts = [this.literal()];
     while (this.text[this.at] === "*") {

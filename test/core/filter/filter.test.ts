@@ -7,7 +7,8 @@ import * as assert from "uvu/assert";
 import { HOSTILE_FILTERS } from "../../../scripts/bench/hostile-inputs.js";
 import { evaluateNaively } from "../../../scripts/fuzz/filter-reference.js";
 import { FilterCompiler, matches, programText } from "../../../src/core/filter/program.js";
-import { type Filter, FilterSyntaxError, parseFilter, printFilter } from "../../../src/core/filter/syntax.js";
+import { type Comparison, FilterSyntaxError, parseFilter, printFilter } from "../../../src/core/filter/syntax.js";
+import type { PropertyValue } from "../../../src/core/properties.js";
 import { filterFixture, match } from "../../support/filters.js";
 import { root } from "../../support/root.js";
 
@@ -72,6 +73,8 @@ for (const [filter, problem, position] of [
   ["(a=\\x)", "escape before a non-special character", 3],
   ["(a>1.0)", 'the operand of ">" or "<" is not a decimal integer', 3],
   [`${"(!".repeat(100)}(a=b)${")".repeat(100)}`, "nested deeper than 100 levels", 200],
+  [`(|${"(a<1)".repeat(129)})`, "too many comparisons (at most 128 with < or >, or 32 with *text*)", 2 + 5 * 128 + 1],
+  [`(|${"(a=*b*)".repeat(33)})`, "too many comparisons (at most 128 with < or >, or 32 with *text*)", 2 + 7 * 32 + 1],
   [`(a=${"x".repeat(8192)})`, "longer than 8192 characters", 8192],
 ] as const) {
   test(`${filter.slice(0, 20)} fails at ${position}: ${problem}`, () => {
@@ -127,15 +130,20 @@ test("a program keeps the canonical text, and its block goes back to the store",
   assert.is(store.usedWords, used);
 });
 
+function satisfying(comparison: Comparison): PropertyValue {
+  if (comparison.kind === "substring") return comparison.parts.join("");
+  if (comparison.kind === "greater") return BigInt(comparison.value) + 1n;
+  assert.is(comparison.kind, "equal");
+  return (comparison as Extract<Comparison, { kind: "equal" }>).value;
+}
+
 // What they cost is shown by `npm run bench -- hostile`.
 for (const [what, filter, values] of HOSTILE_FILTERS) {
   test(`hostile: ${what}`, () => {
     assert.is(match(filter, { a: [...values] }), false);
     const parsed = parseFilter(filter);
-    const substring = parsed.kind === "or" ? parsed.operands[0] : parsed;
-    assert.is(substring.kind, "substring");
-    const matching = (substring as Extract<Filter, { kind: "substring" }>).parts.join("");
-    assert.is(match(filter, { a: [...values.slice(1), matching] }), true);
+    const comparison = (parsed.kind === "or" ? parsed.operands[0] : parsed) as Comparison;
+    assert.is(match(filter, { a: [...values.slice(1), satisfying(comparison)] }), true);
   });
 }
 
