@@ -9,7 +9,7 @@ import { type Address, type Link, openLink } from "./links.js";
 import { helloText } from "./messages.js";
 
 const PATIENCE_MS = 60_000;
-const KEPT = 60;
+const KEPT = 30;
 
 type Heard = Readonly<Record<string, unknown>>;
 
@@ -78,6 +78,10 @@ class Wire {
   onMessage(bytes: Uint8Array, start: number, end: number): void {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
     this.note(`< ${text}`);
+    if (text.endsWith('"track-type":"query"}')) {
+      this.say('{"ta-cmd":"track","ta-id":1,"msg-type":"inform","track-type":"reply"}');
+      return;
+    }
     this.heard.push(parseExact(text) as Heard);
     this.wake();
   }
@@ -111,6 +115,8 @@ const FIRST_ID = 0x3a5e_0000_0000_0000n;
 export class Witness {
   private readonly pingsMs: number[] = [];
   transactions = 0;
+  /** When it was last heard of, by `performance.now()`. */
+  lastWordMs = 0;
   private publisher!: Wire;
   private subscriber!: Wire;
   /** In order of creation. */
@@ -159,6 +165,7 @@ export class Witness {
   async stayAlive(): Promise<void> {
     await this.ping(this.publisher);
     await this.ping(this.subscriber);
+    this.lastWordMs = performance.now();
   }
 
   /** How long its pings took, in milliseconds. */
@@ -191,6 +198,7 @@ export class Witness {
     else if (kind < 20) await this.query();
     else await this.ping(random.below(2) === 0 ? this.publisher : this.subscriber);
     this.transactions++;
+    this.lastWordMs = performance.now();
   }
 
   // --- what it does -------------------------------------------------------------------------------------------------
@@ -346,6 +354,8 @@ export class Witness {
       service.owner = this.publisher.clientId;
       service.orphanAtMs = undefined;
       service.generation += 1n;
+      // With a short one the publisher itself would have to show signs of life more often.
+      service.ttl = 300n;
       return this.published(this.publisher, service, "modified");
     }
     await this.told(service, "disappeared");
