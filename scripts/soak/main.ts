@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { Arena } from "../fuzz/sessions/arena.js";
-import { Meter, type Sample } from "./meter.js";
+import { collectorIn, Meter, type Sample } from "./meter.js";
 
 const { values } = parseArgs({
   options: {
@@ -23,9 +23,8 @@ const CLIENTS = 32;
 const WARM_UP_MS = 30_000;
 /** Everybody goes and others come this often, so that in between there is a moment to look at what is left. */
 const ROUND_MS = 60_000;
-/** V8 collects garbage some eight seconds after the last allocation, in steps. */
-const SETTLED_AFTER_MS = 15_000;
-const SETTLING_LIMIT_MS = 90_000;
+const SETTLED_AFTER_MS = 5_000;
+const SETTLING_LIMIT_MS = 60_000;
 /** Of the baseline. */
 const MEMORY_LIMIT = 1.1;
 
@@ -44,22 +43,20 @@ const describe = (sample: Sample): string =>
   `resident ${mib(sample.resident)}, anonymous ${mib(sample.anonymous)}, ${sample.descriptors} descriptors` +
   (sample.timers === undefined ? "" : `, ${sample.timers} timers`);
 
-/** Samples until memory has not fallen for a while, or `enough` says so; the witness stays alive meanwhile. */
-async function settled(arena: Arena, meter: Meter, enough: (sample: Sample) => boolean): Promise<Sample> {
+/** Has garbage collected and samples until memory has not fallen for a while; the witness stays alive meanwhile. */
+async function settled(arena: Arena, meter: Meter): Promise<Sample> {
   const began = performance.now();
   let best = await meter.sample();
-  let fellAt = began;
-  for (;;) {
-    if (enough(best)) return best;
-    const now = performance.now();
-    if (now - fellAt > SETTLED_AFTER_MS || now - began > SETTLING_LIMIT_MS) return best;
+  for (let fellAt = began, now = began; now - fellAt < SETTLED_AFTER_MS && now - began < SETTLING_LIMIT_MS; ) {
+    meter.collect();
     await sleep(1000);
-    // Not more often than needed: whoever allocates keeps V8 from collecting.
-    if (now - arena.witness.lastWordMs > 10_000) await arena.witness.stayAlive();
+    if (performance.now() - arena.witness.lastWordMs > 10_000) await arena.witness.stayAlive();
     const sample = await meter.sample();
-    if (sample.anonymous < best.anonymous * 0.998) fellAt = performance.now();
-    if (sample.anonymous < best.anonymous) best = sample;
+    now = performance.now();
+    if (sample.anonymous < best.anonymous * 0.998) fellAt = now;
+    if (sample.anonymous < best.anonymous || sample.timers !== best.timers) best = sample;
   }
+  return best;
 }
 
 async function soak(arena: Arena): Promise<void> {
@@ -91,13 +88,11 @@ async function soak(arena: Arena): Promise<void> {
   };
   say(`seed ${seed}; warming up for ${WARM_UP_MS / 1000} s`);
   await fight(WARM_UP_MS);
-  const baseline = await settled(arena, meter, () => false);
+  const baseline = await settled(arena, meter);
   say(`baseline: ${describe(baseline)}`);
   if (baseline.timers === undefined) say("this pafd does not tell its timers on SIGUSR1: they are not checked");
   for (let left = minutes * 60_000; left > 0; left -= ROUND_MS) await fight(Math.min(left, ROUND_MS));
-  const good = (sample: Sample) =>
-    sample.anonymous <= baseline.anonymous * MEMORY_LIMIT && sample.resident <= baseline.resident * MEMORY_LIMIT;
-  const after = await settled(arena, meter, (sample) => good(sample) && sample.timers === baseline.timers);
+  const after = await settled(arena, meter);
   const { sent, mutated, connections, dropped } = arena.tally;
   const { p50, p99, max } = arena.witness.pingTimes();
   check(
@@ -128,7 +123,7 @@ async function soak(arena: Arena): Promise<void> {
   if (values.json) console.log(JSON.stringify({ seed, minutes, baseline, after, samples, results }, null, 2));
 }
 
-Arena.with(seed, soak)
+Arena.with(seed, soak, collectorIn)
   .catch((error: Error) => check("to the end", false, error.stack ?? error.message))
   .finally(() => {
     const failed = results.filter(({ good }) => !good).length;

@@ -1,6 +1,6 @@
 /** What a running pafd costs: memory and descriptors as the kernel knows them, timers as pafd itself tells. */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDescriptors, type Pafd } from "../../test/support/pafd.js";
 import { root } from "../../test/support/root.js";
@@ -12,6 +12,23 @@ export interface Sample {
   readonly descriptors: number;
   /** Absent if this pafd does not tell. */
   readonly timers: number | undefined;
+}
+
+/**
+ * Loaded into the pafd before anything else: on SIGUSR2 it collects garbage as thoroughly as V8 can. By itself V8 does so
+ * whenever it likes, so that what is held cannot be told from what is merely not collected yet.
+ */
+const COLLECTOR = `
+require("v8").setFlagsFromString("--expose-gc");
+const collect = require("vm").runInNewContext("gc");
+process.on("SIGUSR2", () => { for (let i = 0; i < 4; i++) collect(); });
+`;
+
+/** The environment for a pafd whose memory is to be measured; `folder` is for a file. */
+export function collectorIn(folder: string): NodeJS.ProcessEnv {
+  const file = join(folder, "collector.cjs");
+  writeFileSync(file, COLLECTOR);
+  return { NODE_OPTIONS: `--require="${file}"` };
 }
 
 const STATE = /State: [^\n]*; (\d+) timers?\./g;
@@ -33,6 +50,11 @@ export class Meter {
       descriptors: openDescriptors(pafd.pid),
       timers,
     };
+  }
+
+  /** Has the garbage collected. What that gives back shows in the samples that follow. */
+  collect(): void {
+    this.pafd.child.kill("SIGUSR2");
   }
 
   private async timers(): Promise<number> {

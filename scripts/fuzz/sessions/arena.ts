@@ -64,13 +64,17 @@ export class Arena {
   }
 
   /** Starts a pafd, lets the witness in, runs `body` and stops the pafd again. */
-  static async with(seed: number, body: (arena: Arena) => Promise<void>): Promise<void> {
+  static async with(
+    seed: number,
+    body: (arena: Arena) => Promise<void>,
+    environmentIn: (folder: string) => NodeJS.ProcessEnv = () => ({}),
+  ): Promise<void> {
     await withFolder(async (folder) => {
       const name = freshName();
       const file = join(folder, "pafd.conf");
       const port = await freePort();
       writeFileSync(file, config(name, port));
-      const pafd = new Pafd(["-f", file]);
+      const pafd = new Pafd(["-f", file], { env: environmentIn(folder) });
       try {
         const tcp = { address: `tcp:127.0.0.1:${port}` };
         // At its level the log does not say when it listens.
