@@ -47,8 +47,8 @@ async function pingsUntil(witness: Client, isOver: () => boolean): Promise<numbe
 }
 
 const summary = (times: readonly number[]) =>
-  `${times.length} pings meanwhile, median ${times[times.length >> 1]?.toFixed(1)} ms, ` +
-  `99 % ${times[Math.floor(times.length * 0.99)]?.toFixed(1)} ms, longest ${times.at(-1)?.toFixed(1)} ms (this process included)`;
+  `${times.length} pings meanwhile, median ${times[times.length >> 1]?.toFixed(2)} ms, ` +
+  `99 % ${times[Math.floor(times.length * 0.99)]?.toFixed(2)} ms, longest ${times.at(-1)?.toFixed(2)} ms (this process included)`;
 
 test(`${CONNECTIONS} clients at once: all are served, and nothing of them is left`, async () => {
   const address = `ux:${freshName()}`;
