@@ -3,6 +3,7 @@
  * namespace of clients, services and subscriptions (pathfinder-protocol.md, 2).
  */
 
+import { NO_BLOCK } from "../core/blocks.js";
 import type { Clock, Random, Timers } from "../core/clock.js";
 import type { Client } from "../core/entries.js";
 import { type DomainLimits, UNLIMITED } from "../core/limits.js";
@@ -43,7 +44,24 @@ export interface SocketOptions {
   readonly localUser?: LocalUser | undefined;
 }
 
+/** What an operator asks for first, as of now. */
+export interface DomainState {
+  /** All of them, and those that have completed the handshake. */
+  readonly connections: number;
+  readonly clients: number;
+  readonly services: number;
+  /** Contained in `services`. */
+  readonly orphans: number;
+  readonly subscriptions: number;
+  /** What waits for clients to read it. */
+  readonly queuedMessages: number;
+  readonly queuedBytes: number;
+  /** The addresses really bound. */
+  readonly addresses: readonly string[];
+}
+
 export class Domain {
+  readonly name: string | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -69,6 +87,7 @@ export class Domain {
 
   constructor(options: DomainOptions) {
     const { clock, timers, random, outbox, name, limits } = options;
+    this.name = name;
     this.clock = clock;
     this.timers = timers;
     this.random = random;
@@ -120,6 +139,34 @@ export class Domain {
 
   get connectionCount(): number {
     return this.connections.size;
+  }
+
+  /** Where it listens: the addresses really bound. */
+  get addresses(): readonly string[] {
+    return this.listeners.map(({ address }) => address);
+  }
+
+  /** Takes time in proportion to connections and services. */
+  state(): DomainState {
+    const { directory } = this;
+    let orphans = 0;
+    for (const walk = directory.openCursor(); !walk.done; ) if (directory.advance(walk, NO_BLOCK)?.isOrphan) orphans++;
+    let queuedMessages = 0;
+    let queuedBytes = 0;
+    for (const { transport } of this.connections) {
+      queuedMessages += transport.queuedMessages;
+      queuedBytes += transport.queuedBytes;
+    }
+    return {
+      connections: this.connections.size,
+      clients: this.byClient.size,
+      services: directory.serviceCount,
+      orphans,
+      subscriptions: directory.subscriptions.size,
+      queuedMessages,
+      queuedBytes,
+      addresses: this.addresses,
+    };
   }
 
   connectionOf(client: Client | undefined): ServerConnection | undefined {

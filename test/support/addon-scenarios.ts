@@ -4,6 +4,8 @@ export const DRIVER_SCENARIOS: readonly { readonly name: string; readonly status
   ...[
     "echo",
     "wrong arguments",
+    "a stream listener",
+    "a stream listener that is closed within its callback",
     "close twice, and use after close",
     "close within the callback",
     "collected without close",
@@ -12,6 +14,7 @@ export const DRIVER_SCENARIOS: readonly { readonly name: string; readonly status
     "a reset while only writability is watched",
     "callbacks that throw",
     "writability",
+    "datagram and stream sockets",
     "names",
     "workers",
     "exit with open sockets",
