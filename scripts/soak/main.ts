@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { Arena } from "../fuzz/sessions/arena.js";
-import { collectorIn, Meter, type Sample } from "./meter.js";
+import { COLLECTOR, Meter, type Sample } from "./meter.js";
 
 const { values } = parseArgs({
   options: {
@@ -40,8 +40,7 @@ function check(name: string, good: boolean, detail: string): void {
 }
 
 const describe = (sample: Sample): string =>
-  `resident ${mib(sample.resident)}, anonymous ${mib(sample.anonymous)}, ${sample.descriptors} descriptors` +
-  (sample.timers === undefined ? "" : `, ${sample.timers} timers`);
+  `resident ${mib(sample.resident)}, anonymous ${mib(sample.anonymous)}, ${sample.descriptors} descriptors, ${sample.timers} timers`;
 
 /** Has garbage collected and samples until memory has not fallen for a while; the witness stays alive meanwhile. */
 async function settled(arena: Arena, meter: Meter): Promise<Sample> {
@@ -90,7 +89,6 @@ async function soak(arena: Arena): Promise<void> {
   await fight(WARM_UP_MS);
   const baseline = await settled(arena, meter);
   say(`baseline: ${describe(baseline)}`);
-  if (baseline.timers === undefined) say("this pafd does not tell its timers on SIGUSR1: they are not checked");
   for (let left = minutes * 60_000; left > 0; left -= ROUND_MS) await fight(Math.min(left, ROUND_MS));
   const after = await settled(arena, meter);
   const { sent, mutated, connections, dropped } = arena.tally;
@@ -107,7 +105,7 @@ async function soak(arena: Arena): Promise<void> {
   );
   const compare = (name: string, was: number, is: number) => check(name, is === was, `${was} before, ${is} after`);
   compare("descriptors", baseline.descriptors, after.descriptors);
-  if (baseline.timers !== undefined) compare("timers", baseline.timers, after.timers ?? -1);
+  compare("timers", baseline.timers, after.timers);
   const grown = (is: number, was: number) =>
     `${mib(was)} before, ${mib(is)} after (${((is / was - 1) * 100).toFixed(1)} %)`;
   check(
@@ -123,7 +121,7 @@ async function soak(arena: Arena): Promise<void> {
   if (values.json) console.log(JSON.stringify({ seed, minutes, baseline, after, samples, results }, null, 2));
 }
 
-Arena.with(seed, soak, collectorIn)
+Arena.with(seed, soak, { environment: COLLECTOR, logLevel: "info" })
   .catch((error: Error) => check("to the end", false, error.stack ?? error.message))
   .finally(() => {
     const failed = results.filter(({ good }) => !good).length;

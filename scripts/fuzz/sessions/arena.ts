@@ -13,11 +13,11 @@ import { type Address, type Link, openLink } from "./links.js";
 import { helloText } from "./messages.js";
 import { Witness } from "./witness.js";
 
-const config = (name: string, port: number) => `domains:
+const config = (name: string, port: number, logLevel: string) => `domains:
   - sockets: ["ux:${name}", "tcp:127.0.0.1:${port}"]
 resources:
   user: {clients: 40, services: 140, subscriptions: 200}
-log: {console: true, syslog: false, filter: warning}
+log: {console: true, syslog: false, filter: ${logLevel}}
 `;
 
 async function freePort(): Promise<number> {
@@ -49,6 +49,12 @@ export interface Battle {
   readonly meanwhile?: () => void;
 }
 
+export interface ArenaOptions {
+  /** More of it, for pafd. */
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly logLevel?: "info" | "warning";
+}
+
 export class Arena {
   readonly tally = new Tally();
   readonly witness: Witness;
@@ -67,17 +73,17 @@ export class Arena {
   static async with(
     seed: number,
     body: (arena: Arena) => Promise<void>,
-    environmentIn: (folder: string) => NodeJS.ProcessEnv = () => ({}),
+    { environment = {}, logLevel = "warning" }: ArenaOptions = {},
   ): Promise<void> {
     await withFolder(async (folder) => {
       const name = freshName();
       const file = join(folder, "pafd.conf");
       const port = await freePort();
-      writeFileSync(file, config(name, port));
-      const pafd = new Pafd(["-f", file], { env: environmentIn(folder) });
+      writeFileSync(file, config(name, port, logLevel));
+      const pafd = new Pafd(["-f", file], { env: environment });
       try {
         const tcp = { address: `tcp:127.0.0.1:${port}` };
-        // At its level the log does not say when it listens.
+        // The log may be at a level at which it does not say when it listens.
         await accepts(tcp, pafd);
         const arena = new Arena(pafd, seed, [{ address: `ux:${name}` }, tcp, { ...tcp, from: "127.0.0.2" }]);
         await arena.witness.open();
