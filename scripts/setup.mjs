@@ -77,8 +77,8 @@ export async function installPackages() {
  */
 export async function buildAddon({ out = join(DIST, "pathfinder-edge.node"), extraFlags = [], strip = true } = {}) {
   const native = join(ROOT, "native");
-  const source = join(native, "addon.cc");
   const inputs = readdirSync(native).sort();
+  const sources = inputs.filter((name) => name.endsWith(".cc")).map((name) => join(native, name));
   const cxx = process.env.CXX ?? "g++";
   const flags = [
     ...["-std=c++17", "-Os", "-fPIC", "-shared", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
@@ -92,7 +92,7 @@ export async function buildAddon({ out = join(DIST, "pathfinder-edge.node"), ext
   const digest = digestOf([...inputs.map((name) => readFileSync(join(native, name))), cxx, flags.join(" ")]);
   await unlessCurrent(stamp, digest, [out], () => {
     say("compiling the addon …");
-    const args = [...flags, source, "-o", out, "-Wl,--gc-sections", "-Wl,-z,relro", "-Wl,-z,now"];
+    const args = [...flags, ...sources, "-o", out, "-Wl,--gc-sections", "-Wl,-z,relro", "-Wl,-z,now"];
     const result = spawnSync(cxx, args, { encoding: "utf8" });
     if (result.error?.code === "ENOENT") {
       fail(`no C++ compiler: "${cxx}" is not installed; on Debian: apt install g++ (or name another one in CXX)`);

@@ -17,6 +17,7 @@ import { writeProperties } from "../../src/wire/json-writer.js";
 import { ProtocolError } from "../../src/wire/protocol-error.js";
 import { type Message, Scanner } from "../../src/wire/scanner.js";
 import { evaluateNaively } from "./filter-reference.js";
+import { keyIdTarget } from "./key-id.js";
 import { mutate, recordedMessages } from "./mutate.js";
 import { SeededRandom } from "./random.js";
 import { type FieldValue, parseJson, referenceMessage } from "./reference.js";
@@ -339,6 +340,7 @@ export const TARGETS = {
   filter: filterTarget,
   record: recordTarget,
   frames: framesTarget,
+  "key-id": keyIdTarget,
 } as const;
 export type TargetName = keyof typeof TARGETS;
 

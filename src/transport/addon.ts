@@ -1,23 +1,29 @@
-/** The native addon (native/addon.cc) as TypeScript sees it, and how it is found. */
+/** The native addon (native/) as TypeScript sees it, and how it is found. */
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { TransportError } from "./transport.js";
 
-/** What `NativeSocket.start` calls back with: the number of messages in the arena, or this. */
+/** What a SeqpacketSocket calls back with: the number of messages in the arena, or this. */
 export const WRITABLE_EVENT = -1;
-/** What `NativeSocket.watch` is given. */
+/** What `WatchedSocket.watch` is given. */
 export const WATCH_READABLE = 1;
 export const WATCH_WRITABLE = 2;
 
-/** Errors are negative errno numbers, wherever a number can be returned. */
-export interface NativeSocket {
-  /**
-   * Sets the callback; the socket stays alive until `close`. For a connection, `event` is the number of messages that
-   * now lie in the arena, or WRITABLE_EVENT; for a listener it is 0: there is something to accept.
-   */
+/** What all sockets of the addon have. Errors are negative errno numbers, wherever a number can be returned. */
+export interface WatchedSocket {
+  /** Sets the callback, which is called for what is watched; the socket stays alive until `close`. */
   start(onEvent: (event: number) => void): number;
   watch(events: number): void;
+  /** Twice is harmless. */
+  close(): void;
+}
+
+/**
+ * AF_UNIX SOCK_SEQPACKET. For a connection, `event` is the number of messages that now lie in the arena, or
+ * WRITABLE_EVENT; for a listener it is 0: there is something to accept.
+ */
+export interface NativeSocket extends WatchedSocket {
   accept(): NativeSocket | number;
   /** Sends the first `count` entries of `sendTable`; returns how many the kernel took. */
   send(source: ArrayBufferLike, count: number): number;
@@ -26,8 +32,14 @@ export interface NativeSocket {
   peerName(): Buffer | number;
   /** Process, user and group of the peer. */
   credentials(): [number, number, number] | number;
-  /** Twice is harmless. */
-  close(): void;
+}
+
+/** A listening TCP socket. `event` is 0: there is something to accept. */
+export interface NativeStreamListener extends WatchedSocket {
+  /** The descriptor of a connection, non-blocking; whoever called has to close it. */
+  accept(): number;
+  /** The bound IP address and port. */
+  localName(): [string, number] | number;
 }
 
 export interface Addon {
@@ -35,6 +47,10 @@ export interface Addon {
     /** `sunPath` is exactly what the kernel gets: `\0` and the name, or a path padded with NULs. */
     listen(sunPath: Uint8Array, backlog: number): NativeSocket | number;
     connect(sunPath: Uint8Array): NativeSocket | number;
+  };
+  readonly StreamListener: {
+    /** `ip` without brackets and zone; port 0 for one that the kernel chooses; the IP packets are marked `trafficClass`. */
+    listen(ip: string, port: number, backlog: number, trafficClass: number): NativeStreamListener | number;
   };
   /** Where messages arrive, `slotStride` bytes apart. All sockets share it: it is valid only during the callback. */
   readonly receiveArena: Uint8Array;
@@ -66,15 +82,15 @@ function load(): void {
     const reason = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
     failure =
       `the addon ${path}, which could not be loaded (${reason}); ` +
-      "build it with `npm run build`, name another file in PATHFINDER_EDGE_ADDON, or";
+      "build it with `npm run build` or name another file in PATHFINDER_EDGE_ADDON";
   }
 }
 
 /** The addon, or a TransportError `ENOPROTOOPT` that says what to do; `instead` is what works without it. */
-export function requireAddon(what = "ux and uxf addresses need", instead = "use a tcp address"): Addon {
+export function requireAddon(what = "ux and uxf addresses need", instead?: string): Addon {
   const addon = optionalAddon();
-  if (addon === undefined) throw new TransportError("ENOPROTOOPT", `${what} ${failure} ${instead}`);
-  return addon;
+  if (addon !== undefined) return addon;
+  throw new TransportError("ENOPROTOOPT", `${what} ${failure}${instead ? `, or ${instead}` : ""}`);
 }
 
 /** The addon, or undefined where there is none; it is looked for once. */

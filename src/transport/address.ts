@@ -26,7 +26,7 @@ const MAX_DNS_NAME_LENGTH = 253;
 const MAX_PORT_LENGTH = 32;
 const MAX_SHOWN_LENGTH = 120;
 
-const ACCEPTED = 'accepted are "ux:NAME", "uxf:PATH" and "tcp:HOST:PORT"';
+const ACCEPTED = 'accepted are "ux:NAME", "uxf:PATH", "tcp:HOST:PORT", "tls:HOST:PORT" and "utls:HOST:PORT"';
 
 function show(text: string): string {
   return JSON.stringify(text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text);
@@ -38,7 +38,7 @@ function invalid(text: string, why: string): TransportError {
 
 /**
  * Reads an address. Throws a TransportError: `ENOPROTOOPT` for a transport that does not exist here, `EINVAL` for
- * everything else. `tls` and `utls` are understood, but cannot be used yet.
+ * everything else.
  */
 export function parseAddress(text: string): Address {
   const colon = text.indexOf(":");
@@ -126,7 +126,8 @@ function parsePort(text: string, port: string): number {
   return Number(port);
 }
 
-function hostAndPort({ host, hostKind, port }: Pick<InetAddress, "host" | "hostKind" | "port">): string {
+/** Everything of the canonical text but the transport. */
+export function hostAndPort({ host, hostKind, port }: Pick<InetAddress, "host" | "hostKind" | "port">): string {
   return `${hostKind === "ipv6" ? `[${host}]` : host}:${port}`;
 }
 
@@ -139,10 +140,6 @@ export function formatAddress(address: Address): string {
 export function formatHostAndPort(ip: string, port: number): string {
   const host = ip.split("%", 1)[0]!;
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-export function formatTcp(ip: string, port: number): string {
-  return `tcp:${formatHostAndPort(ip, port)}`;
 }
 
 /**

@@ -18,7 +18,6 @@ export abstract class BaseConnection extends Outlet implements Connection {
   abstract readonly localAddress: string;
   abstract readonly remoteAddress: string;
   abstract readonly credentials: PeerCredentials | undefined;
-  readonly subjectKeyId: Uint8Array | undefined = undefined;
   abstract readonly queuedMessages: number;
   abstract readonly queuedBytes: number;
   protected readonly outbox: Outbox;
@@ -29,6 +28,10 @@ export abstract class BaseConnection extends Outlet implements Connection {
   constructor(outbox: Outbox) {
     super();
     this.outbox = outbox;
+  }
+
+  get subjectKeyId(): Uint8Array | undefined {
+    return undefined;
   }
 
   /** Names the owner and begins to read. Once, right after the connection was made. */

@@ -3,13 +3,9 @@
 import { parseAddress } from "./address.js";
 import { connectSeqpacket, listenSeqpacket } from "./seqpacket-endpoints.js";
 import { connectTcp, listenTcp } from "./tcp-endpoints.js";
-import {
-  type Connection,
-  type ConnectOptions,
-  type Listener,
-  type ListenOptions,
-  TransportError,
-} from "./transport.js";
+import { connectTls, listenTls } from "./tls-endpoints.js";
+import type { Connection, ConnectOptions, Listener, ListenOptions } from "./transport.js";
+import { connectUtls, listenUtls } from "./utls-endpoints.js";
 
 export { type Address, formatAddress, type InetAddress, parseAddress, type UnixAddress } from "./address.js";
 export { MAX_SENT_LENGTH, Outbox } from "./outbox.js";
@@ -27,8 +23,10 @@ export async function listen(address: string, options: ListenOptions): Promise<L
       return listenSeqpacket(parsed, options);
     case "tcp":
       return listenTcp(parsed, options);
-    default:
-      throw notSupported(address, parsed.transport);
+    case "tls":
+      return listenTls(parsed, options);
+    case "utls":
+      return listenUtls(parsed, options);
   }
 }
 
@@ -42,11 +40,9 @@ export async function connect(address: string, options: ConnectOptions): Promise
       return connectSeqpacket(parsed, bounded);
     case "tcp":
       return connectTcp(parsed, bounded);
-    default:
-      throw notSupported(address, parsed.transport);
+    case "tls":
+      return connectTls(parsed, bounded);
+    case "utls":
+      return connectUtls(parsed, bounded);
   }
-}
-
-function notSupported(address: string, transport: string): TransportError {
-  return new TransportError("ENOPROTOOPT", `${address}: ${transport} is not supported yet; use ux, uxf or tcp`);
 }

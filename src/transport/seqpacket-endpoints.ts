@@ -1,7 +1,8 @@
 /** Makes `ux` and `uxf` connections: listening with stale socket files removed, connecting with retries. */
 
 import { lstatSync, type Stats, unlinkSync } from "node:fs";
-import { type Addon, type NativeSocket, requireAddon, WATCH_READABLE } from "./addon.js";
+import { ACCEPTS_PER_TURN, AcceptLoop, BACKLOG } from "./accept-loop.js";
+import { type Addon, type NativeSocket, requireAddon } from "./addon.js";
 import { formatAddress, type UnixAddress } from "./address.js";
 import { fromCode, fromErrno } from "./errors.js";
 import { SeqpacketConnection, sunPath } from "./seqpacket.js";
@@ -13,12 +14,6 @@ import {
   TransportError,
 } from "./transport.js";
 
-/** More than XCM's 32, with which a burst of clients is turned away; the kernel's `somaxconn` is the upper bound. */
-const BACKLOG = 1_024;
-/** Connections accepted per event, so that a burst of them does not keep the others waiting. */
-const ACCEPTS_PER_EVENT = 16;
-/** How long accepting rests after an error like EMFILE, which would otherwise come back at once for ever. */
-const ACCEPT_REST_MS = 200;
 const FIRST_RETRY_MS = 1;
 const LONGEST_RETRY_MS = 100;
 
@@ -72,82 +67,60 @@ function codeOf(errorNumber: number, address: UnixAddress): string {
 class SeqpacketListener implements Listener {
   readonly address: string;
   readonly #unixAddress: UnixAddress;
-  readonly #socket: NativeSocket;
   readonly #options: ListenOptions;
   /** Of the socket file, so that a file which somebody else has put in its place is not removed. */
   readonly #inode: number | undefined;
-  #paused = false;
+  readonly #loop: AcceptLoop<NativeSocket>;
   #closed = false;
-  #rest: NodeJS.Timeout | undefined;
 
   constructor(address: UnixAddress, socket: NativeSocket, options: ListenOptions) {
     this.address = formatAddress(address);
     this.#unixAddress = address;
-    this.#socket = socket;
     this.#options = options;
     if (address.transport === "uxf") this.#inode = fileStatus(address.name)?.ino;
-    const error = socket.start(() => this.#accept());
-    if (error < 0) {
-      this.close();
-      throw fromErrno(error, this.address);
+    try {
+      this.#loop = new AcceptLoop({
+        address: this.address,
+        socket,
+        accept: () => socket.accept(),
+        onAccepted: (accepted) => this.#open(accepted),
+        onAcceptError: options.onAcceptError,
+        perTurn: ACCEPTS_PER_TURN,
+      });
+    } catch (error) {
+      this.#removeFile();
+      throw error;
     }
-    this.#watch();
   }
 
   pauseAccepting(): void {
-    this.#paused = true;
-    this.#watch();
+    this.#loop.pause();
   }
 
   resumeAccepting(): void {
-    this.#paused = false;
-    this.#watch();
+    this.#loop.resume();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#rest);
-    this.#socket.close();
+    this.#loop.close();
+    this.#removeFile();
+  }
+
+  #removeFile(): void {
     const path = this.#unixAddress.name;
     if (this.#inode !== undefined && fileStatus(path)?.ino === this.#inode) unlink(path);
   }
 
-  #watch(): void {
-    if (!this.#closed) this.#socket.watch(this.#paused || this.#rest !== undefined ? 0 : WATCH_READABLE);
-  }
-
-  /** If the owner throws, the connections that were not accepted yet wait in the kernel for the next event. */
-  #accept(): void {
-    for (let i = 0; i < ACCEPTS_PER_EVENT && !this.#paused && !this.#closed; i++) {
-      const socket = this.#socket.accept();
-      if (typeof socket !== "number") {
-        this.#open(new SeqpacketConnection(this.#options.outbox, socket, this.#unixAddress, true));
-        continue;
-      }
-      const error = fromErrno(socket, `${this.address}: accept`);
-      if (error.code !== "EAGAIN") this.#restAfter(error);
-      return;
-    }
-  }
-
-  #open(connection: SeqpacketConnection): void {
+  #open(socket: NativeSocket): void {
     const { outbox, onConnection } = this.#options;
     outbox.enter();
     try {
-      connection.openWith(onConnection);
+      new SeqpacketConnection(outbox, socket, this.#unixAddress, true).openWith(onConnection);
     } finally {
       outbox.leave();
     }
-  }
-
-  #restAfter(error: TransportError): void {
-    this.#rest = setTimeout(() => {
-      this.#rest = undefined;
-      this.#watch();
-    }, ACCEPT_REST_MS);
-    this.#watch();
-    this.#options.onAcceptError(error);
   }
 }
 

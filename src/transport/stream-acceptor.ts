@@ -1,104 +1,83 @@
-/** Accepts TCP connections for the transports above, which make of each socket what they like. */
+/** Accepts TCP connections for the transports above, which make of each socket what they like. Needs the addon. */
 
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { closeSync } from "node:fs";
+import { Socket, type SocketConstructorOpts } from "node:net";
+import { constants } from "node:os";
+import { getSystemErrorName } from "node:util";
+import { ACCEPTS_PER_TURN, AcceptLoop, BACKLOG } from "./accept-loop.js";
+import { type NativeStreamListener, requireAddon } from "./addon.js";
 import { formatHostAndPort } from "./address.js";
-import { fromNode } from "./errors.js";
-import { setTrafficClass } from "./tcp.js";
+import { DSCP_CS5 } from "./tcp-options.js";
 import type { TransportError } from "./transport.js";
 
-const BACKLOG = 511;
-/** Connections that wait for `resumeAccepting`; Node.js cannot leave them in the kernel. More of them are closed. */
-const MAX_WAITING = 32;
-
 export interface StreamAcceptorOptions {
+  /** An IP address. */
   readonly host: string;
   readonly port: number;
   /** Called for each accepted connection; the socket is not being read. */
   readonly onSocket: (socket: Socket) => void;
+  /** See AcceptLoopOptions. */
   readonly onAcceptError: (error: TransportError) => void;
+  /** Most calls of `onSocket` in one turn of the event loop: fewer than 16 where each of them costs much. */
+  readonly perTurn?: number;
 }
 
-/** Binds and listens. Rejects with what Node.js says, e.g. `EADDRINUSE`. */
+/**
+ * Binds and listens, with the socket options of xcm-transports.md, 4.2. Rejects with a TransportError `ENOPROTOOPT` if
+ * the addon is missing, else as Node.js does: with an error whose `code` is e.g. `EADDRINUSE`.
+ */
 export async function acceptStreams(options: StreamAcceptorOptions): Promise<StreamAcceptor> {
-  const { host, port } = options;
-  const server = createServer({ pauseOnConnect: true, noDelay: true });
-  await new Promise<void>((done, failed) => {
-    server.once("error", failed);
-    server.listen({ host, port, backlog: BACKLOG }, done);
-  });
-  setTrafficClass(server, host);
-  return new StreamAcceptor(server, options);
+  const { StreamListener } = requireAddon();
+  return new StreamAcceptor(good(StreamListener.listen(options.host, options.port, BACKLOG, DSCP_CS5)), options);
+}
+
+function good<T>(result: T | number): T {
+  if (typeof result !== "number") return result;
+  const code = getSystemErrorName(result);
+  throw Object.assign(new Error(`listen: ${code}`), { code });
 }
 
 export class StreamAcceptor {
   /** `HOST:PORT` really bound, as XCM prints it. */
   readonly hostAndPort: string;
-  readonly #server: Server;
-  readonly #options: StreamAcceptorOptions;
-  readonly #waiting: Socket[] = [];
-  #servingScheduled = false;
-  #paused = false;
-  #closed = false;
+  readonly #loop: AcceptLoop<Socket>;
 
-  constructor(server: Server, options: StreamAcceptorOptions) {
-    const { address, port } = server.address() as AddressInfo;
-    this.hostAndPort = formatHostAndPort(address, port);
-    this.#server = server;
-    this.#options = options;
-    server.removeAllListeners("error");
-    // Of EMFILE nothing is heard: libuv then accepts what waits and closes it at once.
-    server.on("error", (error) => options.onAcceptError(fromNode(error, `${this.hostAndPort}: accept`)));
-    server.on("connection", (socket) => this.#onConnection(socket));
-  }
-
-  pauseAccepting(): void {
-    this.#paused = true;
-  }
-
-  resumeAccepting(): void {
-    this.#paused = false;
-    if (this.#waiting.length > 0) this.#scheduleServing();
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#server.close();
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
-  }
-
-  #onConnection(socket: Socket): void {
-    if (!this.#paused && this.#waiting.length === 0 && !this.#closed) {
-      this.#options.onSocket(socket);
-    } else if (this.#waiting.length < MAX_WAITING && !this.#closed) {
-      socket.on("error", ignore); // what became of it shows when it is served
-      this.#waiting.push(socket);
-    } else {
-      socket.destroy();
-    }
-  }
-
-  #scheduleServing(): void {
-    if (this.#servingScheduled) return;
-    this.#servingScheduled = true;
-    queueMicrotask(() => {
-      this.#servingScheduled = false;
-      this.#serveWaiting();
+  constructor(socket: NativeStreamListener, options: StreamAcceptorOptions) {
+    this.hostAndPort = formatHostAndPort(...good(socket.localName()));
+    this.#loop = new AcceptLoop({
+      address: this.hostAndPort,
+      socket,
+      accept: () => {
+        const descriptor = socket.accept();
+        return descriptor < 0 ? descriptor : adopt(descriptor);
+      },
+      onAccepted: options.onSocket,
+      onAcceptError: options.onAcceptError,
+      perTurn: options.perTurn ?? ACCEPTS_PER_TURN,
     });
   }
 
-  #serveWaiting(): void {
-    try {
-      while (!this.#paused && this.#waiting.length > 0) {
-        const socket = this.#waiting.shift()!;
-        socket.off("error", ignore);
-        if (!socket.destroyed) this.#options.onSocket(socket);
-      }
-    } finally {
-      // Something is left if the owner threw.
-      if (!this.#paused && this.#waiting.length > 0) this.#scheduleServing();
-    }
+  pauseAccepting(): void {
+    this.#loop.pause();
+  }
+
+  resumeAccepting(): void {
+    this.#loop.resume();
+  }
+
+  close(): void {
+    this.#loop.close();
   }
 }
 
-function ignore(): void {}
+/** A socket that owns `descriptor` and is not being read. Where Node.js refuses, -errno; the descriptor is closed then. */
+export function adopt(descriptor: number): Socket | number {
+  // What net.Server gives its sockets, too: without it, reading would begin before there is an owner.
+  const options: SocketConstructorOpts & { pauseOnCreate: boolean } = { fd: descriptor, pauseOnCreate: true };
+  try {
+    return new Socket(options);
+  } catch (error) {
+    closeSync(descriptor);
+    return (error as NodeJS.ErrnoException).errno ?? -constants.errno.EIO;
+  }
+}

@@ -1,6 +1,7 @@
 /**
  * What every transport offers, whatever the socket below it: messages in, messages out, back-pressure, an end.
- * The wire behaviour is that of xcm-transports.md; the implementations are seqpacket.ts (`ux`, `uxf`) and tcp.ts.
+ * The wire behaviour is that of xcm-transports.md; the implementations are seqpacket.ts (`ux`, `uxf`), tcp.ts
+ * and tls.ts.
  */
 
 import type { Outbox } from "./outbox.js";
@@ -8,6 +9,7 @@ import type { Outbox } from "./outbox.js";
 /** Longest message a Pathfinder peer can read (pathfinder-protocol.md, 2.1). Longer ones end the connection. */
 export const MAX_MESSAGE_LENGTH = 65_535;
 
+/** A `utls` connection is a `ux` or a `tls` one. */
 export type TransportName = "ux" | "uxf" | "tcp" | "tls";
 
 /** Why a socket could not be made or did not last. `code` is the errno name XCM would give, e.g. `EADDRINUSE`. */
@@ -49,8 +51,8 @@ export interface Connection {
   /** Of the peer process at connect; only on `ux` and `uxf`. */
   readonly credentials: PeerCredentials | undefined;
   /**
-   * The subject key identifier of the peer's certificate, empty if the certificate has none. Only on `tls`, and only
-   * once the handshake is done.
+   * The subjectKeyIdentifier of the peer's certificate as it stands there, usually 20 bytes; empty if the certificate
+   * has none. Undefined before the handshake is done, which is before the first message, and on other transports.
    */
   readonly subjectKeyId: Uint8Array | undefined;
   /** Messages (and their bytes) that were flushed but that the kernel did not yet take. */
@@ -80,18 +82,47 @@ export interface Listener {
   close(): void;
 }
 
+/**
+ * Names of PEM files, as XCM's `tls.*_file` attributes. What is absent comes from the directory that the environment
+ * variable XCM_TLS_CERT names, else from /etc/xcm/tls (xcm-transports.md, 5.3). Files are read again for each new
+ * connection if they have changed.
+ */
+export interface TlsFiles {
+  /** The certificate, then those of the authorities between it and a root, if any. */
+  readonly cert?: string;
+  /** Its key, not encrypted. */
+  readonly key?: string;
+  /** Trusted certificates. */
+  readonly tc?: string;
+  /** Revocation lists. If given, there must be a valid one for each authority in a peer's chain. */
+  readonly crl?: string;
+}
+
 export interface ListenOptions {
   readonly outbox: Outbox;
-  /** Called for each accepted connection; returns its owner. */
+  /**
+   * Called for each accepted connection; returns its owner. A `tls` connection has not done its handshake yet: if that
+   * fails, or the peer's certificate is refused, `onClose` says why and no message has been delivered.
+   */
   readonly onConnection: (connection: Connection) => ConnectionListener;
-  /** Accepting failed for one connection (e.g. EMFILE); the listener stays good. */
+  /**
+   * There is no room for a connection (e.g. EMFILE), which waits in the backlog; accepting is tried again by itself.
+   * Called once, then not before another connection was accepted.
+   * Also: a `tls` connection was closed because the TLS files cannot be used any more; once, not for each connection.
+   */
   readonly onAcceptError: (error: TransportError) => void;
+  /** For `tls` and `utls`. */
+  readonly tls?: TlsFiles;
+  /** A sentence about something that works, but not as the owner may expect. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface ConnectOptions {
   readonly outbox: Outbox;
   readonly listener: ConnectionListener;
-  /** Per address tried; XCM's default is 3 s. */
+  /** Per address tried, and once more for the TLS handshake; XCM's default is 3 s. */
   readonly connectTimeoutMs?: number;
+  /** For `tls` and `utls`. */
+  readonly tls?: TlsFiles;
   readonly signal?: AbortSignal;
 }

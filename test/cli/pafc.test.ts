@@ -270,7 +270,7 @@ test("no connection: errno and text as the reference prints them, then what it m
   );
   await fails(["tcp:127.0.0.1:1", "ping"], `${COMMUNICATION} [Errno 111] Connection refused.`, /^tcp:127\.0\.0\.1:1: /);
   await fails(["nonsense", "ping"], `${COMMUNICATION} [Errno 22] Invalid argument.`, /accepted are "ux:NAME"/);
-  await fails(["tls:a:1", "ping"], `${COMMUNICATION} [Errno 92] Protocol not available.`, /not supported yet/);
+  await fails(["sctp:a:1", "ping"], `${COMMUNICATION} [Errno 92] Protocol not available.`, /unknown transport "sctp"/);
   const { code, stdout, stderr } = await pafc("--json", nobody, "ping");
   assert.equal([code, stdout], [1, ""], "with --json, standard output holds nothing but JSON");
   assert.match(stderr, `${COMMUNICATION} [Errno 111] Connection refused.\n`);

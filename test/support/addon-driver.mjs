@@ -3,9 +3,10 @@
  * Says "done" when all went well. Run plainly and under the address sanitizer (addon.test.ts, addon-sanitizer.test.ts).
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { closeSync, mkdtempSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +15,7 @@ import { isMainThread, Worker, workerData } from "node:worker_threads";
 const [path, scenario] = isMainThread ? process.argv.slice(2) : workerData;
 const {
   SeqpacketSocket,
+  StreamListener,
   receiveArena,
   received,
   sendTable,
@@ -56,6 +58,17 @@ function send(socket, ...lengths) {
     at += length;
   });
   return socket.send(source.buffer, lengths.length);
+}
+
+const listenStream = (ip = "127.0.0.1", port = 0) => StreamListener.listen(ip, port, 16, 160);
+
+/** A connection to `listener` that is not accepted yet. */
+async function visit(listener) {
+  const [host, port] = listener.localName();
+  const client = connect({ host, port });
+  client.on("error", () => {}); // the listener may be closed
+  await once(client, "connect");
+  return client;
 }
 
 /** Starts `socket`; resolves with the events until the end of the stream, each as [count, lengths, end]. */
@@ -116,14 +129,84 @@ const scenarios = {
     assert.throws(() => SeqpacketSocket.prototype.send.call({}, source, 1));
     assert.equal(SeqpacketSocket.connect(Buffer.alloc(200)), -22);
     assert.equal(SeqpacketSocket.listen(Buffer.alloc(200), 1), -22);
-    const stranger = new SeqpacketSocket();
-    for (const method of ["accept", "localName", "peerName", "credentials"]) assert.equal(stranger[method](), -9);
-    stranger.watch(READABLE);
-    stranger.close();
+    for (const [strange, methods] of [
+      [new SeqpacketSocket(), ["accept", "localName", "peerName", "credentials"]],
+      [new StreamListener(), ["accept", "localName"]],
+    ]) {
+      for (const method of methods) assert.equal(strange[method](), -9);
+      assert.equal(
+        strange.start(() => {}),
+        -9,
+      );
+      strange.watch(READABLE);
+      strange.close();
+    }
+    for (const ip of ["", "localhost", "[::1]", "::1%lo", "1.2.3", "0".repeat(100_000)]) {
+      assert.equal(listenStream(ip), -22, ip);
+    }
+    for (const port of [-1, 65_536]) assert.equal(listenStream("127.0.0.1", port), -22);
+    assert.equal(listenStream("192.0.2.77"), -99);
+    assert.throws(() => StreamListener.listen());
+    assert.throws(() => StreamListener.listen(1, 2, 3, 4));
+    assert.throws(() => StreamListener.prototype.accept.call(client));
     assert.equal(setOption(-1, 6, 1, 1), -9);
     assert.equal(getOption(-1, 6, 1), -9);
     client.close();
     server.close();
+  },
+
+  async "a stream listener"() {
+    for (const ip of ["127.0.0.1", "::1", "::"]) {
+      const listener = good(listenStream(ip));
+      const [host, port] = listener.localName();
+      assert.equal(host, ip);
+      assert(port > 0);
+      assert.equal(listenStream(ip, port), -98);
+      assert.equal(listener.accept(), -11);
+      let events = 0;
+      const accepted = new Promise((resolve) => {
+        good(
+          listener.start((event) => {
+            assert.equal(event, 0);
+            const descriptor = good(listener.accept());
+            assert.equal(getOption(descriptor, 1, 3), 1); // SO_TYPE: SOCK_STREAM
+            closeSync(descriptor);
+            if (++events === 3) resolve();
+          }),
+        );
+      });
+      listener.watch(READABLE);
+      listener.watch(0);
+      const clients = [await visit(listener), await visit(listener), await visit(listener)];
+      await turn();
+      assert.equal(events, 0, "nothing is accepted while nothing is watched");
+      listener.watch(READABLE);
+      await accepted;
+      clients.push(await visit(listener)); // waits when the listener is closed
+      listener.close();
+      listener.close();
+      for (const method of ["accept", "localName"]) assert.equal(listener[method](), -9);
+      for (const client of clients) client.destroy();
+    }
+  },
+
+  async "a stream listener that is closed within its callback"() {
+    for (let i = 0; i < 20; i++) {
+      let listener = good(listenStream());
+      const client = await visit(listener);
+      await new Promise((resolve) => {
+        listener.start(() => {
+          closeSync(good(listener.accept()));
+          listener.close();
+          listener = undefined;
+          gc();
+          resolve();
+        });
+        listener.watch(READABLE);
+      });
+      client.destroy();
+      await turn();
+    }
   },
 
   async "close twice, and use after close"() {
@@ -174,7 +257,10 @@ const scenarios = {
   async "collected without close"() {
     const before = descriptors();
     for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 20; i++) pair();
+      for (let i = 0; i < 20; i++) {
+        pair();
+        listenStream();
+      }
       gc();
       await turn();
     }
@@ -395,6 +481,11 @@ function openMany() {
   const listener = good(SeqpacketSocket.listen(freshName(), 16));
   listener.start(() => {});
   listener.watch(READABLE);
+  const streams = [good(listenStream()), good(listenStream("::1")), good(listenStream())];
+  for (const stream of streams.slice(1)) {
+    stream.start(() => {});
+    stream.watch(READABLE);
+  }
   for (let i = 0; i < 5; i++) {
     const { client, server } = pair();
     server.start(() => {});

@@ -4,6 +4,8 @@ export const DRIVER_SCENARIOS: readonly { readonly name: string; readonly status
   ...[
     "echo",
     "wrong arguments",
+    "a stream listener",
+    "a stream listener that is closed within its callback",
     "close twice, and use after close",
     "close within the callback",
     "collected without close",

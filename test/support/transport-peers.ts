@@ -8,6 +8,7 @@ import {
   type ConnectOptions,
   connect,
   type Listener,
+  type ListenOptions,
   listen,
   Outbox,
   TransportError,
@@ -106,7 +107,11 @@ export class Server extends Watch {
   }
 }
 
-export async function serve(address: string, onText: Recorder["onText"] = () => {}): Promise<Server> {
+export async function serve(
+  address: string,
+  onText: Recorder["onText"] = () => {},
+  options: Partial<ListenOptions> = {},
+): Promise<Server> {
   const server = new Server();
   server.listener = await listen(address, {
     outbox,
@@ -123,8 +128,13 @@ export async function serve(address: string, onText: Recorder["onText"] = () => 
       server.acceptErrors.push(error);
       server.happened();
     },
+    ...options,
   });
   return server;
+}
+
+export function portOf(server: Server): number {
+  return Number(server.address.slice(server.address.lastIndexOf(":") + 1));
 }
 
 export const echo: Recorder["onText"] = (text, recorder) => send(recorder, text);
@@ -149,9 +159,10 @@ let names = 0;
 /** A `ux` name that nobody else uses. */
 export const freshName = () => `pathfinder-edge-test-${process.pid}-${names++}`;
 
-/** How many sockets this process has open. */
-export function openSockets(): number {
-  return spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout.split("socket:").length - 1;
+/** The sockets of this process: inode → descriptor. */
+export function socketDescriptors(): Map<string, number> {
+  const listing = spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout;
+  return new Map([...listing.matchAll(/(\d+) -> socket:\[(\d+)\]/g)].map(([, fd, inode]) => [inode!, Number(fd)]));
 }
 
 /** How many descriptors of any kind this process has open. */

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { formatTcp, formatUx } from "../../src/transport/address.js";
+import { formatHostAndPort, formatUx } from "../../src/transport/address.js";
 import { formatAddress, parseAddress, TransportError } from "../../src/transport/index.js";
 
 const long = (n: number) => "n".repeat(n);
@@ -123,7 +123,7 @@ for (const [ip, text] of [
   ["::ffff:127.0.0.1", "tcp:[::ffff:127.0.0.1]:1"],
   ["fe80::1%eth0", "tcp:[fe80::1]:1"],
 ] as const) {
-  test(`${ip} is printed as ${text}`, () => assert.is(formatTcp(ip, 1), text));
+  test(`${ip} is printed as ${text}`, () => assert.is(`tcp:${formatHostAndPort(ip, 1)}`, text));
 }
 
 test("random text is either refused with a TransportError or has a canonical form that reads the same", () => {

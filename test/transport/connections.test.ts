@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Authority, opensslMissing, tlsDirectory } from "../support/certificates.js";
 import { dial, endSoon, freshName, outbox, type Recorder, send, serve, uncaught } from "../support/transport-peers.js";
 
 /* What holds for a connection whatever the socket below it. */
@@ -21,10 +22,19 @@ async function severalTurns(): Promise<void> {
   for (let i = 0; i < 3; i++) await new Promise(setImmediate);
 }
 
+const missing = opensslMissing();
+if (missing) console.log(`skipped: connections over tls: ${missing}`);
+else {
+  const authority = new Authority("root");
+  process.env.XCM_TLS_CERT = tlsDirectory("default", authority.issue("everybody"), authority.cert);
+}
+const withTls = missing ? [] : ([["tls", () => "tls:127.0.0.1:0"]] as const);
+
 for (const [transport, freshAddress] of [
   ["ux", () => `ux:${freshName()}`],
   ["uxf", () => `uxf:${join(tmpdir(), freshName())}`],
   ["tcp", () => "tcp:127.0.0.1:0"],
+  ...withTls,
 ] as const) {
   test(`${transport}: a pause takes effect in the middle of a batch; the rest and the end come after resuming`, async () => {
     const server = await serve(freshAddress(), (text, recorder) => {
@@ -118,7 +128,9 @@ for (const [transport, freshAddress] of [
     const texts = Array.from({ length: 600 }, (_, i) => `${i}:`.padEnd(1 + ((i * 7_919) % 60_000), "x"));
     for (let i = 0; i < texts.length; i += 20) sendTogether(peer, texts.slice(i, i + 20));
     const { queuedMessages, queuedBytes } = peer.connection;
-    assert.ok(queuedMessages > 100 && queuedMessages < 600, `${queuedMessages} are queued`);
+    // TLS hands records to the kernel a turn later, so none has been taken yet.
+    const most = transport === "tls" ? 600 : 599;
+    assert.ok(queuedMessages > 100 && queuedMessages <= most, `${queuedMessages} are queued`);
     assert.ok(queuedBytes > 1_000_000, `${queuedBytes} bytes are queued`);
     await severalTurns();
     assert.is(peer.drains, 0);
@@ -139,8 +151,11 @@ for (const [transport, freshAddress] of [
         thrown = true;
         throw new Error("planned");
       };
-      const clients = await Promise.all([dial(server.address), dial(server.address), dial(server.address)]);
-      await Promise.race(clients.map((client) => client.ends()));
+      const dials = await Promise.allSettled([dial(server.address), dial(server.address), dial(server.address)]);
+      const clients = dials.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+      // With TLS it shows before there is a connection.
+      if (transport === "tls") assert.is(clients.length, 2);
+      else await Promise.race(clients.map((client) => client.ends()));
       for (const client of clients.filter(({ closes }) => closes === 0)) {
         send(client, "hello");
         await client.receives(1);

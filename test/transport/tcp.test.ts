@@ -1,5 +1,3 @@
-import { spawnSync } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
 import { connect as connectRaw, createServer, type Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,20 +8,18 @@ import {
   endSoon,
   openDescriptors,
   PythonPeer,
+  portOf,
   pythonMissing,
   type Recorder,
   rejection,
   type Server,
   send,
   serve,
+  socketDescriptors,
 } from "../support/transport-peers.js";
 
 const test = suite("tcp");
 test.after(endSoon);
-
-function portOf(server: Server): number {
-  return Number(server.address.slice(server.address.lastIndexOf(":") + 1));
-}
 
 /** A raw client, and what it has received so far. */
 async function rawClient(server: Server): Promise<{ socket: Socket; received: () => Buffer; ends: Promise<void> }> {
@@ -155,10 +151,10 @@ test("XCM's socket options are set on both ends; keepalive can be turned off and
   const addon = requireAddon();
   for (const host of ["127.0.0.1", "[::1]"]) {
     const server = await serve(`tcp:${host}:0`, echo);
-    const before = descriptors();
+    const before = socketDescriptors();
     const client = await talk(server.address);
     const isTcp = (fd: number) => addon.getOption(fd, 6, 4) >= 0; // others belong to the listing itself
-    const ends = [...descriptors()].filter(([inode, fd]) => !before.has(inode) && isTcp(fd)).map(([, fd]) => fd);
+    const ends = [...socketDescriptors()].filter(([inode, fd]) => !before.has(inode) && isTcp(fd)).map(([, fd]) => fd);
     assert.is(ends.length, 2, "both ends of the connection");
     const [level, option] = host === "[::1]" ? [41, 67] : [0, 1];
     for (const fd of ends) {
@@ -194,38 +190,11 @@ test("XCM's socket options are set on both ends; keepalive can be turned off and
   }
 });
 
-/** The sockets of this process: inode → descriptor. */
-function descriptors(): Map<string, number> {
-  const listing = spawnSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" }).stdout;
-  return new Map([...listing.matchAll(/(\d+) -> socket:\[(\d+)\]/g)].map(([, fd, inode]) => [inode!, Number(fd)]));
-}
-
 test("a fast reader is never reported as drained", async () => {
   const server = await serve("tcp:127.0.0.1:0", echo);
   const client = await talk(server.address);
   assert.equal([client.drains, client.connection.queuedMessages], [0, 0]);
   client.connection.close();
-  server.close();
-});
-
-test("while accepting is paused, up to 32 connections wait; more are closed", async () => {
-  const server = await serve("tcp:127.0.0.1:0", echo);
-  server.listener.pauseAccepting();
-  const clients: Recorder[] = [];
-  for (let i = 0; i < 40; i++) clients.push(await dial(server.address));
-  for (const client of clients) send(client, "hello");
-  await Promise.all(clients.slice(32).map((client) => client.ends()));
-  assert.is(server.accepted.length, 0);
-  clients[3]!.connection.close(); // one that gives up before it is served
-  server.onAccept = () => {
-    if (server.accepted.length === 10) server.listener.pauseAccepting();
-  };
-  server.listener.resumeAccepting();
-  await clients[9]!.receives(1);
-  assert.is(server.accepted.length, 10);
-  server.listener.resumeAccepting();
-  await Promise.all(clients.slice(0, 32).map((client, i) => (i === 3 ? client.ends() : client.receives(1))));
-  for (const client of clients) client.connection.close();
   server.close();
 });
 
@@ -288,34 +257,6 @@ say("full"); wait()`,
 const missing = pythonMissing();
 const withPython = missing === undefined ? test : test.skip;
 if (missing) console.log(`skipped: raw peers for tcp: ${missing}`);
-
-withPython("too many open files: new connections are closed (by libuv), and the listener goes on", async () => {
-  const server = await serve("tcp:127.0.0.1:0", echo);
-  const peer = new PythonPeer(
-    `import resource
-parent, old = os.getppid(), resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.prlimit(parent, resource.RLIMIT_NOFILE, (200, old[1])); say("limited"); wait()
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-try: say("closed %d" % len(s.recv(1)))
-except ConnectionResetError: say("closed 0")
-resource.prlimit(parent, resource.RLIMIT_NOFILE, old); say("restored"); wait()`,
-    String(portOf(server)),
-  );
-  await peer.says();
-  const files: number[] = [];
-  try {
-    for (;;) files.push(openSync("/dev/null", "r"));
-  } catch (error) {
-    assert.is((error as NodeJS.ErrnoException).code, "EMFILE");
-  }
-  peer.tell();
-  assert.equal(await peer.says(2), ["closed 0", "restored"]);
-  for (const file of files) closeSync(file);
-  assert.is(server.accepted.length, 0);
-  (await talk(server.address)).connection.close();
-  await peer.kill();
-  server.close();
-});
 
 withPython("a peer that is killed in the middle of a frame harms nobody", async () => {
   const server = await serve("tcp:127.0.0.1:0", echo);

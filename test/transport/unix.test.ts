@@ -78,15 +78,6 @@ test("nobody listens: ECONNREFUSED, also where a path does not exist", async () 
   }
 });
 
-test("tls and utls are not supported yet and say so", async () => {
-  for (const address of ["tls:127.0.0.1:1", "utls:127.0.0.1:1"]) {
-    for (const outcome of [rejection(dial(address)), rejection(serve(address))]) {
-      assert.is((await outcome).code, "ENOPROTOOPT");
-      assert.match((await outcome).message, "not supported yet");
-    }
-  }
-});
-
 test("a name that is in use: EADDRINUSE", async () => {
   for (const address of [`ux:${freshName()}`, `uxf:${join(folder, "taken")}`]) {
     const server = await serve(address, echo);
@@ -160,19 +151,6 @@ test("closing a slow reader's connection drops what is queued; the peer's going 
     client.connection.close();
     await client.ends();
   }
-  server.close();
-});
-
-test("while accepting is paused, clients connect but nobody answers", async () => {
-  const server = await serve(`ux:${freshName()}`, echo);
-  server.listener.pauseAccepting();
-  const client = await dial(server.address);
-  send(client, "hello");
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.is(server.accepted.length, 0);
-  server.listener.resumeAccepting();
-  await client.receives(1);
-  client.connection.close();
   server.close();
 });
 
@@ -361,30 +339,6 @@ withPython("a peer that is killed while it writes", async () => {
   await peer.kill();
   await connection.ends();
   assert.ok(connection.error === undefined || connection.error.code === "ECONNRESET");
-  server.close();
-});
-
-withPython("too many open files: accepting rests, says so, and goes on", async () => {
-  const server = await serve(`ux:${freshName()}`, echo);
-  const limiter = new PythonPeer(`import resource
-parent, old = os.getppid(), resource.getrlimit(resource.RLIMIT_NOFILE)
-for soft in (3, old[0]):
-    wait(); resource.prlimit(parent, resource.RLIMIT_NOFILE, (soft, old[1])); say("done")
-wait()`);
-  const client = await dial(server.address); // it is accepted when the event loop turns, so after the next lines
-  server.listener.pauseAccepting();
-  limiter.tell();
-  await limiter.says();
-  server.listener.resumeAccepting();
-  await server.until(() => server.acceptErrors.length > 0 || server.accepted.length > 0, "an error");
-  limiter.tell();
-  await limiter.says();
-  assert.is(server.acceptErrors[0]?.code, "EMFILE");
-  assert.is(server.acceptErrors.length, 1);
-  send(client, "hello");
-  await client.receives(1);
-  await limiter.kill();
-  client.connection.close();
   server.close();
 });
 

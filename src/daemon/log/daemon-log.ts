@@ -3,7 +3,7 @@
  * other sinks, once, and is used again when it works again.
  */
 
-import type { Clock } from "../../core/clock.js";
+import type { Clock, Timers } from "../../core/clock.js";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../../core/log.js";
 import { TransportError } from "../../transport/index.js";
 import type { LogConfig } from "../config/config.js";
@@ -34,7 +34,16 @@ export interface LogDestination {
   readonly consoleFd?: number;
   readonly write?: Write;
   readonly clock?: Pick<Clock, "monotonicMs">;
+  readonly timers?: Timers;
 }
+
+/** Timers that do not keep the process alive. */
+const BACKGROUND_TIMERS: Timers = {
+  after(_, delayMs, fire) {
+    const timer = setTimeout(fire, delayMs).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
 
 /** A trouble that comes and goes, as a syslog that is slow, is told at most this often. */
 const TROUBLE_INTERVAL_MS = 60_000;
@@ -43,7 +52,7 @@ const rank = (level: LogLevel) => LOG_LEVELS.indexOf(level);
 
 /** Opens the sinks that the configuration names. Throws a `LogSetupError` if the file or syslog cannot be had. */
 export function openLog(config: LogConfig, destination: LogDestination = {}): DaemonLog {
-  const { consoleFd = 2, write, clock = systemClock } = destination;
+  const { consoleFd = 2, write, clock = systemClock, timers = BACKGROUND_TIMERS } = destination;
   const console = consoleSink(consoleFd, "reference", write);
   const sinks: Sink[] = config.console ? [console] : [];
   const toldAtMs = new Map<string, number>();
@@ -63,7 +72,7 @@ export function openLog(config: LogConfig, destination: LogDestination = {}): Da
   try {
     if (file !== undefined) sinks.push(named(file, "", () => new LogFile(file, { backups, maxBytes, ...common })));
     if (syslog) {
-      sinks.push(named(syslogSocket, NO_SYSLOG, () => new Syslog(syslogSocket, { facility, ...common })));
+      sinks.push(named(syslogSocket, NO_SYSLOG, () => new Syslog(syslogSocket, { facility, timers, ...common })));
     }
   } catch (e) {
     close();

@@ -3,7 +3,7 @@
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
-import type { Clock } from "../../core/clock.js";
+import type { Clock, Timer, Timers } from "../../core/clock.js";
 import type { LogLevel } from "../../core/log.js";
 import { requireAddon } from "../../transport/addon.js";
 import type { Facility } from "../config/config.js";
@@ -16,6 +16,7 @@ import type { OnTrouble, Sink } from "./sink.js";
 export interface SyslogOptions {
   readonly facility: Facility;
   readonly clock: Pick<Clock, "monotonicMs">;
+  readonly timers: Timers;
   readonly onTrouble: OnTrouble;
   readonly write?: Write;
 }
@@ -36,12 +37,17 @@ const MAX_PATH_BYTES = 107;
 /** A datagram that is too long is halved until it is taken, down to this many characters. */
 const SHORTEST_CUT = 64;
 
+/** Lines that wait for a syslog that reads slowly: the kernel's queue often holds no more than ten (unix(7)). */
+const MAX_WAITING = 256;
+const FIRST_RETRY_MS = 10;
+const LONGEST_RETRY_MS = 1000;
+
 /** The kernel's queue is full, or its memory; the connection is as good as before. */
 const PASSING: readonly string[] = ["EAGAIN", "ENOBUFS", "ENOMEM"];
 
 /**
- * Never waits: what the socket does not take at once is lost and counted. A syslog that was restarted is connected to
- * again by the line that notices, which is then not lost.
+ * Never holds up the process: of what the socket does not take at once MAX_WAITING lines wait, more are lost and counted.
+ * A syslog that was restarted is connected to again by the line that notices, which is then not lost.
  */
 export class Syslog implements Sink {
   private readonly losses: Losses;
@@ -54,6 +60,9 @@ export class Syslog implements Sink {
   /** A stream took only part of a message. */
   private midMessage = false;
   private closed = false;
+  private waiting: { readonly level: LogLevel; readonly line: string }[] = [];
+  private retry: Timer | undefined;
+  private retryMs = FIRST_RETRY_MS;
 
   /** Throws an error with a `code` (an errno name) if nobody listens at `path`. */
   constructor(
@@ -67,14 +76,43 @@ export class Syslog implements Sink {
 
   write(level: LogLevel, line: string): void {
     if (this.closed) return;
-    const failure = this.sendNotice() ?? this.send(level, line);
-    if (failure) this.losses.add(failure);
-    else this.losses.over();
+    const failure = this.waiting.length > 0 ? "EAGAIN" : (this.sendNotice() ?? this.send(level, line));
+    if (failure === undefined) this.losses.over();
+    else if (!PASSING.includes(failure) || this.waiting.length === MAX_WAITING) this.losses.add(failure);
+    else {
+      this.waiting.push({ level, line });
+      if (!this.retry) this.retryLater();
+    }
   }
 
   close(): void {
+    this.sendWaiting();
     this.closed = true;
+    this.retry?.cancel();
     this.disconnect();
+  }
+
+  private retryLater(): void {
+    this.retry = this.options.timers.after("syslog", this.retryMs, () => {
+      this.retry = undefined;
+      const before = this.waiting.length;
+      this.sendWaiting();
+      this.retryMs = this.waiting.length < before ? FIRST_RETRY_MS : Math.min(2 * this.retryMs, LONGEST_RETRY_MS);
+      if (this.waiting.length > 0) this.retryLater();
+    });
+  }
+
+  private sendWaiting(): void {
+    let sent = 0;
+    for (const { level, line } of this.waiting) {
+      const failure = this.send(level, line);
+      if (failure === undefined) sent++;
+      else if (PASSING.includes(failure)) break;
+      else {
+        for (const _ of this.waiting.splice(sent)) this.losses.add(failure);
+      }
+    }
+    this.waiting.splice(0, sent);
   }
 
   /** Tells how many lines were lost, if any were. */
