@@ -3,6 +3,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorText } from "./config-file.js";
+import { checkTlsSocket } from "./tls-checks.js";
 import { forEachSocket, type LooseFile, type ReportAt } from "./whole-file-checks.js";
 
 /** A file in which keys with a problem of their own are absent. */
@@ -27,10 +28,11 @@ interface LooseGateway {
 /** `problem`: pafd would not do with this file. `warning`: it may, but perhaps not what was meant. */
 export function checkFiles(file: LooseFileWithPaths, problem: ReportAt, warning: ReportAt): void {
   const readable = (path: string, fileName: string) => reportFailure(path, fileName, problem, () => readOf(fileName));
-  const each = (path: string, files: Readonly<Record<string, string>> = {}) => {
-    for (const [key, fileName] of Object.entries(files)) readable(`${path}.${key}`, fileName);
-  };
-  forEachSocket(file.domains ?? [], ({ tls }, path) => each(`${path}.tls`, tls));
+  const each = (path: string, files: Readonly<Record<string, string>> = {}) =>
+    Object.entries(files).filter(([key, fileName]) => !readable(`${path}.${key}`, fileName)).length === 0;
+  forEachSocket(file.domains ?? [], (socket, path, addressPath) => {
+    if (each(`${path}.tls`, socket.tls)) checkTlsSocket(socket, path, addressPath, problem, warning);
+  });
   (file.gateways ?? []).forEach((gateway, i) => {
     each(`gateways[${i}].tls`, gateway?.tls);
     if (gateway?.password_file !== undefined) readable(`gateways[${i}].password_file`, gateway.password_file);
@@ -72,10 +74,13 @@ function readOf(fileName: string): void {
   }
 }
 
-function reportFailure(path: string, fileName: string, report: ReportAt, look: () => void): void {
+/** False if it did fail. */
+function reportFailure(path: string, fileName: string, report: ReportAt, look: () => void): boolean {
   try {
     look();
+    return true;
   } catch (e) {
     report(path, `${errorText(e)}: '${fileName}'`);
+    return false;
   }
 }

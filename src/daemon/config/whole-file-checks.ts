@@ -64,29 +64,38 @@ function checkDomainNames(domains: readonly (LooseDomain | undefined)[], report:
   });
 }
 
-/** Looks at one address after the other. */
+/** Looks at one address after the other: no two sockets can have the same place. */
 function checkAddress(report: ReportAt) {
-  const first = new Map<string, string>();
+  const taken = new Map<string, { readonly path: string; readonly canonical: string }>();
   return ({ addr }: { addr: string }, _: string, path: string): void => {
-    const canonical = uniqueAddress(addr, (problem) => report(path, problem));
-    if (canonical === undefined) return;
-    const other = first.get(canonical);
-    if (other === undefined) first.set(canonical, path);
-    else report(path, `${JSON.stringify(addr)} is also the address of ${other}`);
+    const address = parsed(addr, (problem) => report(path, problem));
+    if (address === undefined) return;
+    const canonical = formatAddress(address);
+    const places = placesOf(address);
+    const other = places.map((place) => taken.get(place)).find(Boolean);
+    for (const place of places) if (!taken.has(place)) taken.set(place, { path, canonical });
+    if (!other) return;
+    const same = other.canonical === canonical ? "is also the address of" : "listens at the same place as";
+    report(path, `${JSON.stringify(addr)} ${same} ${other.path}`);
   };
 }
 
-/** What no second socket may have: the canonical address, unless the kernel chooses the port, or it is wrong. */
-function uniqueAddress(text: string, report: (problem: string) => void): string | undefined {
-  let address: Address;
+function parsed(text: string, report: (problem: string) => void): Address | undefined {
   try {
-    address = parseAddress(text);
+    return parseAddress(text);
   } catch (e) {
     if (!(e instanceof TransportError)) throw e;
     report(e.message);
     return undefined;
   }
-  return "port" in address && address.port === 0 ? undefined : formatAddress(address);
+}
+
+/** What a socket takes for itself: a name, a path or a port; `utls` has two. None if the kernel chooses the port. */
+function placesOf(address: Address): string[] {
+  if ("name" in address) return [formatAddress(address)];
+  if (address.port === 0) return [];
+  const port = formatAddress({ ...address, transport: "tcp" });
+  return address.transport === "utls" ? [port, `ux:${port.slice("tcp:".length)}`] : [port];
 }
 
 function checkGatewayDomains(

@@ -7,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { checkConfig } from "../../../src/daemon/config/check.js";
 import { readConfigFile } from "../../../src/daemon/config/config-file.js";
+import { Authority, certificateFile, openssl, opensslMissing, tlsDirectory } from "../../support/certificates.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pafd-check-"));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -56,6 +57,55 @@ for (const [what, text, problem] of BAD) {
     assert.equal(check(`${QUIET}${text}`), { good: false, lines: [`f:${lines + 1}: ${problem}`] });
   });
 }
+
+const missing = opensslMissing();
+if (missing) console.log(`skipped: what is in TLS files: ${missing}`);
+const withOpenssl = missing ? test.skip : test;
+
+withOpenssl("TLS files are read as the socket would read them", () => {
+  const authority = new Authority("check");
+  const { cert, key } = authority.issue("server");
+  const other = authority.issue("other");
+  const encrypted = certificateFile("encrypted.pem");
+  openssl("ec", "-in", key, "-aes128", "-passout", "pass:x", "-out", encrypted);
+  const directory = tlsDirectory("defaults", { cert, key }, authority.cert);
+  const crl = authority.revocationList();
+  const socket = (files: object, address = "tls:*:1") =>
+    `${QUIET}domains: [{sockets: [ux:a, {addr: '${address}', tls: ${JSON.stringify(files)}}]}]`;
+  const at = "domains[0].sockets[1]";
+  const before = process.env.XCM_TLS_CERT;
+  try {
+    process.env.XCM_TLS_CERT = directory;
+    const ok = ["f: OK"];
+    assert.equal(check(socket({})).lines, ok);
+    assert.equal(check(`${QUIET}domains: [{sockets: ['utls:*:1', 'tls:*:2']}]`).lines, ok);
+    assert.equal(check(socket({ cert, key, tc: authority.cert, crl })).lines, ok);
+    for (const [files, expected] of [
+      [{ key: other.key }, `.tls.key: key file "${other.key}": it is not the key of the first certificate in`],
+      [{ key: encrypted }, `.tls.key: key file "${encrypted}": it is encrypted`],
+      [{ cert: key }, `.tls.cert: certificate file "${key}": there is no certificate in it`],
+      [{ tc: key }, `.tls.tc: file of trusted certificates "${key}": there is no certificate in it`],
+      [{ crl: cert }, `.tls.crl: file of revocation lists "${cert}": there is no revocation list in it`],
+      [{ cert: other.cert }, `.addr: key file "${join(directory, "key.pem")}": it is not the key`],
+    ] as const) {
+      for (const address of ["tls:*:1", "utls:*:1"]) {
+        const { good, lines } = check(socket(files, address));
+        assert.not(good);
+        assert.is(lines.length, 1, lines.join("\n"));
+        assert.ok(lines[0].startsWith(`f:2: ${at}${expected}`), lines[0]);
+      }
+    }
+    process.env.XCM_TLS_CERT = path("gone");
+    const [line] = check(`${QUIET}domains: [{sockets: ['tls:*:1']}]`).lines;
+    assert.is(
+      line,
+      `f:2: domains[0].sockets[0]: certificate file "${path("gone/cert.pem")}": it does not exist (ENOENT)`,
+    );
+  } finally {
+    if (before === undefined) delete process.env.XCM_TLS_CERT;
+    else process.env.XCM_TLS_CERT = before;
+  }
+});
 
 const LOGS: readonly (readonly [string, string | undefined])[] = [
   ["log_file: @there", undefined],
