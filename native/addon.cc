@@ -1,6 +1,6 @@
 // Sockets and socket options that Node.js lacks: AF_UNIX SOCK_SEQPACKET in batches, TCP listeners that accept no more than
-// they are asked to, and any integer option of a descriptor. It knows no message and no timer. Its one caller is
-// src/transport/addon.ts, which describes this interface to TypeScript. Errors cross as -errno.
+// they are asked to, connected AF_UNIX datagram sockets, and any integer option of a descriptor. It knows no message and
+// no timer. Its one caller is src/transport/addon.ts, which describes this interface to TypeScript. Errors cross as -errno.
 
 #include "addon.h"
 
@@ -11,6 +11,7 @@
 
 #include "seqpacket_socket.h"
 #include "stream_listener.h"
+#include "unix_connect.h"
 
 Addon::Addon(Napi::Env environment) : env(environment), batches(environment) {
   const auto check = [&](napi_status status) {
@@ -79,6 +80,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["slotStride"] = Napi::Number::New(env, kSlotStride);
   exports["setOption"] = Napi::Function::New(env, SetOption, "setOption");
   exports["getOption"] = Napi::Function::New(env, GetOption, "getOption");
+  exports["connectUnix"] = Napi::Function::New(env, ConnectUnix, "connectUnix");
   return exports;
 }
 

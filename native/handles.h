@@ -25,6 +25,7 @@ class UniqueFd {
   ~UniqueFd() { Close(); }
   int Get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
+  int Release() { return std::exchange(fd_, -1); }  // the caller closes it
   void Close() {
     const int fd = std::exchange(fd_, -1);
     if (fd >= 0) close(fd);  // never retried: Linux has released the number even when it reports EINTR

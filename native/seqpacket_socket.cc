@@ -7,8 +7,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <utility>
+
+#include "unix_address.h"
 
 namespace {
 
@@ -24,17 +25,6 @@ UniqueFd NewSocket() {
   // Only for its side effect: a client that connects is given a name by the kernel, which the other side can log.
   setsockopt(fd.Get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   return fd;
-}
-
-// The caller decides about leading and trailing NULs: with abstract names every byte counts.
-bool ReadAddress(const Napi::Value& value, sockaddr_un* address, socklen_t* length) {
-  const auto path = value.As<Napi::Uint8Array>();
-  if (path.ByteLength() > sizeof address->sun_path) return false;
-  *address = {};
-  address->sun_family = AF_UNIX;
-  std::memcpy(address->sun_path, path.Data(), path.ByteLength());
-  *length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.ByteLength());
-  return true;
 }
 
 template <typename GetName>
@@ -53,7 +43,7 @@ Napi::Value ReadName(Napi::Env env, int fd, GetName get_name) {
 Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
   sockaddr_un address;
   socklen_t length;
-  if (!ReadAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
+  if (!ReadUnixAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
   UniqueFd fd = NewSocket();
   if (!fd || bind(fd.Get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
       listen(fd.Get(), info[1].As<Napi::Number>().Int32Value()) != 0) {
@@ -65,7 +55,7 @@ Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
 Napi::Value SeqpacketSocket::Connect(const Napi::CallbackInfo& info) {
   sockaddr_un address;
   socklen_t length;
-  if (!ReadAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
+  if (!ReadUnixAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
   UniqueFd fd = NewSocket();
   if (!fd || connect(fd.Get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
     return ErrnoValue(info.Env(), errno);

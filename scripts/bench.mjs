@@ -1,20 +1,25 @@
 /**
- * `npm run bench [-- CASE …] [--json]`: what the server costs, as ratios to a floor measured in the same run: the same
+ * `npm run bench [-- CASE …] [--json] [--seconds N]`: what the server costs, as ratios to a floor measured in the same run: the same
  * bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish, fan-out, filter,
- * hostile, memory, idle, start. CPU is that of the server process alone, all its threads; the load comes from this process.
+ * hostile, memory, idle, start, churn (for --seconds, default 20, with either kind of key). CPU is that of the server process alone, all its threads; the load comes from this process.
  */
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { NODE_FLAGS, setUp } from "./build.mjs";
 import { DIST, ROOT } from "./setup.mjs";
 
 await setUp();
 const { Client } = await import("./bench/seqpacket.mjs");
+const { benchChurn } = await import("./bench/churn.mjs");
 const { anonymousMiB, cpuNs, start, switches } = await import("./bench/process.mjs");
 
-const json = process.argv.includes("--json");
-const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false }, seconds: { type: "string", default: "20" } },
+});
+const { json } = values;
 const wants = (name) => wanted.length === 0 || wanted.includes(name);
 const ROUNDS = 5;
 const results = [];
@@ -264,4 +269,5 @@ if (wants("hostile")) await benchHostile();
 if (wants("memory")) await benchMemory();
 if (wants("idle")) await benchIdle();
 if (wants("start")) await benchStart();
+if (wants("churn")) await benchChurn(Number(values.seconds), report);
 if (json) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0].model, results }, null, 2));

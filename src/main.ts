@@ -4,6 +4,9 @@ declare const PATHFINDER_EDGE_VERSION: string;
 
 const [command, ...argv] = process.argv.slice(2);
 
+// Node.js opens its inspector, a port for debuggers, at SIGUSR1 until somebody else listens to that signal; pafd will.
+process.on("SIGUSR1", () => {});
+
 /** Each command's code is loaded only when it is the one to run. */
 async function main(): Promise<void> {
   if (command === "pafd") {

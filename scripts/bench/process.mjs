@@ -4,9 +4,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { addon } from "./seqpacket.mjs";
 
 /** Starts a command and resolves when it accepts connections on ux:NAME, with the milliseconds that took. */
-export async function start(name, command, args) {
+export async function start(name, command, args, environment = {}) {
   const began = performance.now();
-  const child = spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(command, args, {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, ...environment },
+  });
   for (;;) {
     const socket = addon.SeqpacketSocket.connect(Buffer.from(`\0${name}`));
     if (typeof socket !== "number") {

@@ -1,22 +1,45 @@
-/** The command behind `npm run fuzz`: long runs, and the repetition of one case. */
+/** The command behind `npm run fuzz`: long runs, and the repetition of one case; or whole sessions against a server. */
 
 import { parseArgs } from "node:util";
+import { fuzzSessions, sessionReport } from "./sessions/run.js";
 import { fuzz, TARGETS, type TargetName } from "./targets.js";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
+    messages: { type: "string", default: "1000000" },
+    clients: { type: "string", default: "48" },
     target: { type: "string", multiple: true, default: Object.keys(TARGETS) },
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
     count: { type: "string", default: "1000000" },
   },
 });
 const [seed, count] = [Number(values.seed), Number(values.count)];
+const [messages, clients] = [Number(values.messages), Number(values.clients)];
 const unknown = values.target.filter((name) => !Object.hasOwn(TARGETS, name));
-if (unknown.length > 0 || !Number.isSafeInteger(seed) || !Number.isSafeInteger(count)) {
-  console.log(`usage: npm run fuzz -- [--target ${Object.keys(TARGETS).join("|")}]… [--seed N] [--count N]`);
+const whole = [seed, count, messages, clients].every(Number.isSafeInteger);
+if (unknown.length > 0 || !whole || positionals.length > 1 || (positionals[0] ?? "sessions") !== "sessions") {
+  console.log(`usage: npm run fuzz -- [--target ${Object.keys(TARGETS).join("|")}]… [--seed N] [--count N]
+       npm run fuzz -- sessions [--messages N] [--clients N] [--seed N]`);
   process.exit(2);
 }
-for (const target of values.target as TargetName[]) {
+if (positionals.length === 1) sessions();
+else for (const target of values.target as TargetName[]) cases(target);
+
+function sessions(): void {
+  fuzzSessions({ messages, clients, seed, progress: (text) => console.log(text) }).then(
+    (report) => {
+      console.log(sessionReport(report, seed));
+      process.exit(0);
+    },
+    (error: Error) => {
+      console.log(error.message);
+      process.exit(1);
+    },
+  );
+}
+
+function cases(target: TargetName): void {
   const began = performance.now();
   let valid: number;
   try {

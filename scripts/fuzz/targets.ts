@@ -21,6 +21,7 @@ import { keyIdTarget } from "./key-id.js";
 import { mutate, recordedMessages } from "./mutate.js";
 import { SeededRandom } from "./random.js";
 import { type FieldValue, parseJson, referenceMessage } from "./reference.js";
+import { domainTarget } from "./sessions/in-memory.js";
 
 function check(condition: boolean, what: () => string): void {
   if (!condition) throw new Error(what());
@@ -341,6 +342,7 @@ export const TARGETS = {
   record: recordTarget,
   frames: framesTarget,
   "key-id": keyIdTarget,
+  domain: domainTarget,
 } as const;
 export type TargetName = keyof typeof TARGETS;
 

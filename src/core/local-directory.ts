@@ -51,6 +51,11 @@ export class LocalDirectory implements Directory {
     this.directory.disconnect(this.client);
   }
 
+  /** Services that were published here and are there still, orphans included. */
+  get serviceCount(): number {
+    return this.client.services.size;
+  }
+
   private get connected(): Client {
     if (!this.client.connected) throw new Error("this access to the directory was closed");
     return this.client;

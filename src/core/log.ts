@@ -26,3 +26,26 @@ export function prefixed(log: Logger, prefix: () => string): Logger {
     error: (text) => log.error(() => prefix() + text()),
   };
 }
+
+/** Lines of a stack that are logged; V8 records 10 calls unless told otherwise. */
+const MAX_CALLS = 50;
+
+/**
+ * Logs an unexpected error: a line with `what` and the error's text, then one for each call of its stack, indented. A text
+ * of several lines (it may quote a peer) stays one line of the log.
+ */
+export function logStack(log: Logger, what: string, error: unknown): void {
+  const stack = textOfError(error);
+  const calls = /\n {4}at /.exec(stack)?.index ?? stack.length;
+  log.error(() => `${what}: ${stack.slice(0, calls)}`);
+  for (const call of stack.slice(calls + 1).split("\n", MAX_CALLS)) if (call) log.error(() => `    ${call.trim()}`);
+}
+
+/** Whatever was thrown: also what has no stack, or refuses to be shown. */
+function textOfError(error: unknown): string {
+  try {
+    return String((error instanceof Error && error.stack) || error);
+  } catch {
+    return "(an error that cannot be shown)";
+  }
+}

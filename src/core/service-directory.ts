@@ -191,11 +191,12 @@ export class ServiceDirectory {
   }
 
   /**
-   * One step of the walk, which is not `done`: the next service if it satisfies the program (NO_BLOCK: any), else
-   * `undefined`. A step evaluates one filter at most, so that whoever walks can stop between any two.
+   * One step of the walk: the next service if it satisfies the program (NO_BLOCK: any), else `undefined`; `done` tells
+   * whether that was the last one. A step evaluates one filter at most, so that whoever walks can stop between any two.
    */
   advance(cursor: ServiceCursor, program: number): ServiceEntry | undefined {
-    const service = cursor.next!;
+    const service = cursor.next;
+    if (service === undefined) return undefined;
     cursor.step();
     if (cursor.done) this.cursors.delete(cursor);
     return matches(this.store, program, service.record) ? service : undefined;

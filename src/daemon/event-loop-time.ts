@@ -13,10 +13,17 @@ export const systemClock: Clock = {
 /** Longest delay of a native timer; a later deadline is looked at again then. */
 export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
-/** Timers of the event loop. What a timer sends goes out when all that were due have fired. */
+/**
+ * Timers of the event loop. What a timer sends goes out when all that were due have fired.
+ *
+ * Due timers fire only after the sockets have been read: when this process was stopped for a while, or was busy, peers
+ * that are timed out may long have sent their sign of life.
+ */
 export function eventLoopTimers(clock: Clock, outbox: Outbox): TimerHeap {
   let native: NodeJS.Timeout | undefined;
+  let reading: NodeJS.Immediate | undefined;
   const run = () => {
+    reading = undefined;
     outbox.enter();
     try {
       timers.run();
@@ -24,10 +31,16 @@ export function eventLoopTimers(clock: Clock, outbox: Outbox): TimerHeap {
       outbox.leave();
     }
   };
+  // Immediates follow the event loop's look at the sockets.
+  const readFirst = () => {
+    reading = setImmediate(run);
+  };
   const timers = new TimerHeap(clock, (delayMs) => {
     clearTimeout(native);
+    if (reading) clearImmediate(reading);
+    reading = undefined;
     // Rounded up: Node.js truncates, and would call a little too early to find anything due.
-    native = delayMs === undefined ? undefined : setTimeout(run, Math.min(Math.ceil(delayMs), LONGEST_DELAY_MS));
+    native = delayMs === undefined ? undefined : setTimeout(readFirst, Math.min(Math.ceil(delayMs), LONGEST_DELAY_MS));
   });
   return timers;
 }

@@ -4,55 +4,25 @@
  */
 
 import { parseArgs } from "node:util";
-import { LOG_LEVELS, type LogLevel } from "../core/log.js";
 import { type Config, commandLineDomain, DEFAULT_CONFIG, type DomainConfig, loadConfig } from "./config/config.js";
 import { ConfigError } from "./config/config-error.js";
 import { readConfigFile } from "./config/config-file.js";
 import { demoConfig } from "./config/demo.js";
+import { effectiveFile } from "./config/effective-file.js";
+import { exampleConfig } from "./config/example.js";
+import { editorSchema } from "./config/json-schema.js";
 import { escapeText } from "./log/escape.js";
+import { OPTIONS, UsageError } from "./option-table.js";
 
 export type PafdCommand =
-  | { readonly kind: "run"; readonly config: Config; readonly demo: boolean }
+  /** `hook` is the file of `-r`. */
+  | { readonly kind: "run"; readonly config: Config; readonly demo: boolean; readonly hook?: string }
   | { readonly kind: "version" }
   | { readonly kind: "help" }
+  | { readonly kind: "print"; readonly text: string }
+  | { readonly kind: "check"; readonly fileName: string }
   /** To be printed on standard output, one line each; exit code 1. */
   | { readonly kind: "error"; readonly lines: readonly string[] };
-
-interface Option {
-  readonly short?: string;
-  readonly argument?: string;
-  readonly help: string;
-  /** Known to the reference, refused here. */
-  readonly unsupported?: true;
-}
-
-const OPTIONS: Readonly<Record<string, Option>> = {
-  multi: { short: "m", argument: "A+B+…", help: "Add one domain with several sockets (repeatable)." },
-  console: { short: "s", help: "Log to the console (standard error)." },
-  "no-syslog": { short: "n", help: "Do not log to syslog." },
-  level: { short: "l", argument: "LEVEL", help: `Log from LEVEL up: ${LOG_LEVELS.join(" ")}.` },
-  clients: { short: "c", argument: "N", help: "Most clients per domain; 0 means no limit." },
-  file: { short: "f", argument: "FILE", help: "Read this configuration file (YAML); see pafd.conf(5)." },
-  demo: { help: "Run a domain and gateways on this machine, to try it." },
-  version: { short: "v", help: "Print server and protocol versions, then exit." },
-  help: { short: "h", help: "Print this text, then exit." },
-  "log-file": { short: "o", argument: "FILE", help: "Log to a file as well.", unsupported: true },
-  "log-backups": { short: "b", argument: "N", help: "Rotated log files to keep.", unsupported: true },
-  "log-size": { short: "x", argument: "BYTES", help: "Size at which the log file is rotated.", unsupported: true },
-  "syslog-socket": { short: "u", argument: "PATH", help: "Where syslog listens.", unsupported: true },
-  facility: { short: "y", argument: "NAME", help: "Syslog facility.", unsupported: true },
-  hook: { short: "r", argument: "FILE", help: "Start-up hook.", unsupported: true },
-};
-
-/** A wrong command line; `message` is the line to print, `advice` one more. */
-class UsageError extends Error {
-  constructor(
-    message: string,
-    readonly advice?: string,
-  ) {
-    super(message);
-  }
-}
 
 interface Given {
   /** The option's name in `OPTIONS`. */
@@ -111,9 +81,6 @@ function splitCommandLine(argv: readonly string[]): { given: readonly Given[]; a
     if (!option) throw syntaxError(`option ${written} not recognized`);
     if (option.argument && token.value === undefined) throw syntaxError(`option ${written} requires argument`);
     if (!option.argument && token.value !== undefined) throw syntaxError(`option ${written} must not have an argument`);
-    if (option.unsupported) {
-      throw syntaxError(`option ${written} (${option.help.slice(0, -1).toLowerCase()}) is not supported yet`);
-    }
     given.push({ name: token.name, written, value: token.value ?? "" });
   }
   return { given, addresses };
@@ -123,6 +90,11 @@ function interpret(
   { given, addresses }: ReturnType<typeof splitCommandLine>,
   readFile: (fileName: string) => string,
 ): PafdCommand {
+  const check = given.find(({ name }) => name === "check");
+  if (check) {
+    if (given.length + addresses.length > 1) throw syntaxError("option --check goes alone: pafd --check FILE");
+    return { kind: "check", fileName: check.value };
+  }
   const domains = [
     ...addresses.map((address) => commandLineDomain([address])),
     ...given.filter(({ name }) => name === "multi").map(({ value }) => commandLineDomain(value.split("+"))),
@@ -133,16 +105,39 @@ function interpret(
     throw syntaxError("option --demo brings its own domains; it goes neither with -f nor with addresses");
   }
   let config = demo ? demoConfig() : startingPoint(fileName, domains, readFile);
-  for (const option of given) {
-    if (option.name === "help" || option.name === "version") return { kind: option.name };
-    config = apply(config, option);
+  for (const { name, value } of given) {
+    const answer = ANSWERS[name];
+    if (answer) return answer();
+    config = OPTIONS[name].apply?.(config, value) ?? config; // -f, -m and those of the whole run have none
   }
+  if (given.some(({ name }) => name === "print-config")) return { kind: "print", text: loadable(config) };
   if (config.domains.length === 0)
     throw new UsageError(
       "No domains configured.",
       "Name an address, a file with -f, or try --demo; pafd -h lists all options.",
     );
-  return { kind: "run", config, demo };
+  const hook = given.filter(({ name }) => name === "hook").at(-1)?.value;
+  return { kind: "run", config, demo, ...(hook === undefined ? {} : { hook }) };
+}
+
+/** Options that end everything when they are reached. */
+const ANSWERS: Readonly<Record<string, () => PafdCommand>> = {
+  help: () => ({ kind: "help" }),
+  version: () => ({ kind: "version" }),
+  "print-example": () => ({ kind: "print", text: exampleConfig() }),
+  "print-schema": () => ({ kind: "print", text: JSON.stringify(editorSchema(), null, 2) }),
+};
+
+/** The configuration as text. Addresses of the command line have not been looked at yet: wrong ones are refused here. */
+function loadable(config: Config): string {
+  const text = effectiveFile(config);
+  try {
+    loadConfig(text, "command line");
+  } catch (e) {
+    if (e instanceof ConfigError) throw new UsageError(e.problems[0].message);
+    throw e;
+  }
+  return text;
 }
 
 /** The file, or the defaults without one; domains of the command line replace all of the file's. */
@@ -155,61 +150,40 @@ function startingPoint(
   return loadConfig(readFile(fileName), fileName, domains);
 }
 
-function apply(config: Config, { name, value }: Given): Config {
-  const { log, resources } = config;
-  if (name === "console") return { ...config, log: { ...log, console: true } };
-  if (name === "no-syslog") return { ...config, log: { ...log, syslog: false } };
-  if (name === "level") return { ...config, log: { ...log, filter: logLevel(value) } };
-  if (name !== "clients") return config; // -f, -m and --demo had their turn
-  const { clients: _, ...others } = resources.total;
-  const limit = clientLimit(value);
-  return { ...config, resources: { ...resources, total: limit === 0 ? others : { ...others, clients: limit } } };
-}
-
-function logLevel(text: string): LogLevel {
-  const level = LOG_LEVELS.find((known) => known === text);
-  if (level) return level;
-  throw new UsageError(`invalid filter level: '${text}' (valid values: ${LOG_LEVELS.join(" ")})`);
-}
-
-function clientLimit(text: string): number {
-  const limit = Number(text);
-  if (!/^[+-]?\d+$/.test(text)) throw new UsageError("Client limit must be an integer.");
-  if (limit < 0 || limit > Number.MAX_SAFE_INTEGER) {
-    throw new UsageError(`invalid client limit: '${text}' (valid values: 0 for no limit, or a number above)`);
-  }
-  return limit === 0 ? 0 : limit;
-}
-
 /** What `pafd -h` prints. */
 export function pafdHelp(): string {
-  const rows = Object.entries(OPTIONS)
-    .filter(([, { unsupported }]) => !unsupported)
-    .map(([name, { short, argument, help }]) => {
-      const left = `${short ? `-${short}, ` : "    "}--${name}${argument ? ` ${argument}` : ""}`;
-      return `  ${left.padEnd(24)}${help}`;
-    });
+  const rows = Object.entries(OPTIONS).map(([name, { short, argument, help }]) => {
+    const left = `${short ? `-${short}, ` : "    "}--${name}${argument ? ` ${argument}` : ""}`;
+    return `  ${left.padEnd(26)}${help}`;
+  });
   return `pafd - Pathfinder service discovery server
 
 Usage: pafd [options] [DOMAIN-ADDR ...]
        pafd -f FILE
+       pafd --check FILE
        pafd --demo
 
-Each DOMAIN-ADDR makes one domain that listens there: ux:NAME, uxf:PATH,
-tcp:HOST:PORT (HOST may be a name, an IPv4 address, [IPv6], or * for all).
-Options come before addresses. pafd stays in the foreground; SIGTERM, SIGINT
-and SIGHUP end it.
+Each DOMAIN-ADDR makes one domain that listens there:
+  ux:NAME         name in the abstract UNIX namespace, for this machine
+  uxf:PATH        UNIX socket at this path, for this machine
+  tcp:HOST:PORT   HOST may be a name, an IPv4 address, [IPv6], * or [*] for all
+  tls:HOST:PORT   the same with TLS; certificates in $XCM_TLS_CERT, see pafd(8)
+  utls:HOST:PORT  TLS for other machines, a UNIX socket for this one
 
-Options:
+Options come before addresses:
 ${rows.join("\n")}
 
-Without -l, -s and -n pafd logs from level info up to syslog. Options override
-the file; addresses, here or with -m, replace all of its domains. Mistakes in
-a file are printed all at once, each with its line and key.
+Without -s, -n and -l pafd logs to syslog, from level info up. Options override
+the file; addresses, here or with -m, replace all of its domains. Mistakes in a
+file are printed all at once, each with its line and key.
+
+pafd stays in the foreground. SIGTERM, SIGINT and SIGHUP end it (it does not
+read its file again); SIGUSR1 writes a summary of its state to the log.
 
 Examples:
-  pafd -s -n ux:pathfinder                       one domain, log to the terminal
-  pafd -m ux:home+tcp:*:4711                     one domain, two sockets
-  pafd -f /etc/pafd.conf -l debug                from a file, with more detail
+  pafd -s -n ux:pathfinder                 one domain, log to the terminal
+  pafd -m ux:home+tcp:*:4711               one domain, two sockets
+  pafd --print-example > pafd.conf         a file with every key explained
+  pafd -f /etc/pafd.conf -l debug          from a file, with more detail
 `;
 }

@@ -4,20 +4,25 @@ import { randomInt } from "node:crypto";
 import type { Random } from "../core/clock.js";
 import { UNLIMITED } from "../core/limits.js";
 import { LocalDirectory } from "../core/local-directory.js";
-import { prefixed } from "../core/log.js";
+import { logStack, prefixed } from "../core/log.js";
 import type { Gateway, GatewayContext } from "../gateway/gateway.js";
 import { Domain } from "../server/domain.js";
 import { Outbox } from "../transport/index.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
+import { checkConfig } from "./config/check.js";
 import type { Config, GatewayConfig } from "./config/config.js";
+import { readConfigFile } from "./config/config-file.js";
 import { DEMO_BROKER_PORT } from "./config/demo.js";
 import { describeConfig } from "./config/describe.js";
 import { demoIntroduction } from "./demo.js";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.js";
 import { eventLoopTimers, LONGEST_DELAY_MS, systemClock } from "./event-loop-time.js";
+import { HookError, runHook } from "./hook.js";
 import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
 import { DescriptorWriter } from "./log/descriptor-writer.js";
+import { escapeText } from "./log/escape.js";
 import { pafdHelp, parsePafdOptions } from "./options.js";
+import { domainLine, gatewayLine, processLine, processState } from "./state-summary.js";
 
 /** How long gateways may take to leave in order when the process ends. */
 const STOP_LIMIT_MS = 3000;
@@ -27,6 +32,9 @@ const STDERR = 2;
 
 /** User id of the services that gateways publish: no client is that user, so none can withdraw them. */
 const GATEWAY_USER = "gateway";
+
+/** The same of what the hook publishes. */
+const HOOK_USER = "hook";
 
 /** Cryptographically random in [0, 1): ids and hash keys must not be guessed. Not called on the hot path. */
 const random: Random = () => randomInt(2 ** 47) / 2 ** 47;
@@ -38,6 +46,10 @@ export async function runPafd(argv: readonly string[], version: string): Promise
       return print(STDOUT, pafdHelp());
     case "version":
       return print(STDOUT, `Server version: ${version}\nProtocol version(s): ${MIN_VERSION} ${MAX_VERSION}\n`);
+    case "print":
+      return print(STDOUT, command.text);
+    case "check":
+      return check(command.fileName);
     case "error":
       return refuse(command.lines);
     case "run":
@@ -50,7 +62,13 @@ export async function runPafd(argv: readonly string[], version: string): Promise
     if (error instanceof LogSetupError) return refuse([error.message]);
     throw error;
   }
-  await new Daemon(command.config, log, version).run(command.demo);
+  await new Daemon(command.config, log, version).run(command);
+}
+
+function check(fileName: string): void {
+  const { good, lines } = checkConfig(fileName, readConfigFile);
+  if (good) print(STDOUT, lines.map(escapeText).join("\n"));
+  else refuse(lines.map(escapeText));
 }
 
 /** Start-up errors go to standard output, where the reference's scripts look for them. */
@@ -67,11 +85,17 @@ function print(fd: number, text: string): void {
   new DescriptorWriter(fd).writeLine(text.trimEnd());
 }
 
+interface RunningGateway {
+  readonly gateway: Gateway;
+  readonly domain: Domain;
+  readonly directory: LocalDirectory;
+}
+
 class Daemon {
   private readonly outbox = new Outbox();
   private readonly timers = eventLoopTimers(systemClock, this.outbox);
   private readonly domains: Domain[] = [];
-  private readonly gateways: Gateway[] = [];
+  private readonly gateways: RunningGateway[] = [];
   private broker: EmbeddedBroker | undefined;
   private stopping = false;
 
@@ -81,7 +105,8 @@ class Daemon {
     private readonly version: string,
   ) {}
 
-  async run(demo: boolean): Promise<void> {
+  async run({ demo, hook }: { readonly demo: boolean; readonly hook?: string }): Promise<void> {
+    process.on("SIGUSR1", () => this.logState());
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => this.onSignal(signal));
     process.on("uncaughtException", (error) => this.onInternalError(error));
     try {
@@ -101,6 +126,7 @@ class Daemon {
     try {
       if (demo) this.broker = await this.startBroker();
       for (const gateway of this.config.gateways) await this.startGateway(gateway);
+      if (hook !== undefined) await this.runHook(hook);
     } catch (error) {
       this.onInternalError(error);
       return;
@@ -119,6 +145,7 @@ class Daemon {
           total: { ...UNLIMITED, ...config.resources.total },
           user: { ...UNLIMITED, ...config.resources.user },
         },
+        outputQueue: config.resources.outputQueue,
         clock: systemClock,
         timers,
         random,
@@ -127,7 +154,33 @@ class Daemon {
         outbox,
       });
       this.domains.push(domain);
-      for (const { address } of sockets) await domain.listen(address);
+      for (const { address, user, tls } of sockets) await domain.listen(address, { localUser: user, tls });
+    }
+  }
+
+  private async runHook(fileName: string): Promise<void> {
+    const { log, version } = this;
+    const domains = this.domains.map((domain) => ({
+      name: domain.name,
+      addresses: domain.addresses,
+      directory: new LocalDirectory(domain.directory, HOOK_USER, random),
+    }));
+    try {
+      await runHook(fileName, domains, { log, version });
+    } catch (error) {
+      if (!(error instanceof HookError)) throw error;
+      log.error(() => error.message);
+      log.debug(() => `Thrown by the hook: ${(error.cause as Error | undefined)?.stack ?? String(error.cause)}`);
+      if (!this.stopping) await this.stop(1);
+    }
+  }
+
+  /** What an operator asks for with SIGUSR1. */
+  private logState(): void {
+    this.log.info(() => processLine(processState(this.timers)));
+    for (const domain of this.domains) domain.log.info(() => domainLine(domain.state()));
+    for (const { gateway, domain, directory } of this.gateways) {
+      domain.log.info(() => gatewayLine(gateway.name, directory.serviceCount));
     }
   }
 
@@ -144,9 +197,11 @@ class Daemon {
 
   /** The code of a gateway (and the libraries below it) is loaded only where one is configured. */
   private async startGateway(config: GatewayConfig): Promise<void> {
-    const { directory, log } = this.domains[config.domain];
+    const domain = this.domains[config.domain];
+    const { log } = domain;
+    const directory = new LocalDirectory(domain.directory, GATEWAY_USER, random);
     const context: GatewayContext = {
-      directory: new LocalDirectory(directory, GATEWAY_USER, random),
+      directory,
       clock: systemClock,
       timers: this.timers,
       random,
@@ -162,7 +217,7 @@ class Daemon {
       gateway = mqttGateway(config.options, context);
     }
     if (this.stopping) return;
-    this.gateways.push(gateway);
+    this.gateways.push({ gateway, domain, directory });
     gateway.start();
   }
 
@@ -174,7 +229,7 @@ class Daemon {
 
   /** A bug outside of any connection: nothing can be said about the state, so the process ends, in order as far as it can. */
   private onInternalError(error: unknown): void {
-    this.log.error(() => `Internal error: ${error instanceof Error ? error.stack : String(error)}`);
+    logStack(this.log, "Internal error", error);
     if (this.stopping) this.end(1);
     else void this.stop(1);
   }
@@ -182,7 +237,7 @@ class Daemon {
   private async stop(exitCode: number): Promise<void> {
     this.stopping = true;
     const limit = new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS));
-    await Promise.race([limit, Promise.allSettled(this.gateways.map((gateway) => gateway.stop()))]);
+    await Promise.race([limit, Promise.allSettled(this.gateways.map(({ gateway }) => gateway.stop()))]);
     await Promise.race([limit, this.broker?.close()]);
     this.end(exitCode);
   }

@@ -1,7 +1,7 @@
 /** What the log says about a connection: an operator's vocabulary on one page (pafd-and-pafc.md, 1.5). */
 
 import type { FailReason } from "../core/fail-reason.js";
-import type { Logger } from "../core/log.js";
+import { type Logger, logStack, prefixed } from "../core/log.js";
 
 /** Longest part of a message that is logged. */
 const LONGEST_TEXT = 4000;
@@ -72,8 +72,7 @@ export class ConnectionLog {
   }
 
   ourBug(error: unknown): void {
-    const stack = error instanceof Error ? error.stack : String(error);
-    this.log.error(() => `${this.who()}Internal error; only this connection ends: ${stack}`);
+    logStack(prefixed(this.log, this.who), "Internal error; only this connection ends", error);
   }
 
   received(bytes: Uint8Array, start: number, end: number): void {

@@ -129,7 +129,7 @@ export class ServerConnection implements ConnectionListener, QueueOwner {
     }
     // What no honest peer does, and every refused certificate: whoever guards the network wants to see it.
     this.log.refusedByTransport(error.message);
-    this.end("protocol error");
+    this.end("refused");
   }
 
   // --- ending -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
  * namespace of clients, services and subscriptions (pathfinder-protocol.md, 2).
  */
 
+import { NO_BLOCK } from "../core/blocks.js";
 import type { Clock, Random, Timers } from "../core/clock.js";
 import type { Client } from "../core/entries.js";
 import { type DomainLimits, UNLIMITED } from "../core/limits.js";
@@ -10,7 +11,7 @@ import { type Logger, prefixed } from "../core/log.js";
 import { ServiceDirectory } from "../core/service-directory.js";
 import { listen } from "../transport/index.js";
 import type { Outbox } from "../transport/outbox.js";
-import type { Connection, Listener } from "../transport/transport.js";
+import type { Connection, Listener, TlsFiles } from "../transport/transport.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 import { Scanner } from "../wire/scanner.js";
 import { ServerConnection } from "./connection.js";
@@ -41,9 +42,31 @@ export interface DomainOptions {
 export interface SocketOptions {
   /** Who its local clients are; default: all the same user. */
   readonly localUser?: LocalUser | undefined;
+  /** For `tls` and `utls`. */
+  readonly tls?: TlsFiles | undefined;
+}
+
+/** The same failure to accept connections is logged at most this often. */
+const ACCEPT_ERROR_INTERVAL_MS = 60_000;
+
+/** What an operator asks for first, as of now. */
+export interface DomainState {
+  /** All of them, and those that have completed the handshake. */
+  readonly connections: number;
+  readonly clients: number;
+  readonly services: number;
+  /** Contained in `services`. */
+  readonly orphans: number;
+  readonly subscriptions: number;
+  /** What waits for clients to read it. */
+  readonly queuedMessages: number;
+  readonly queuedBytes: number;
+  /** The addresses really bound. */
+  readonly addresses: readonly string[];
 }
 
 export class Domain {
+  readonly name: string | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -69,6 +92,7 @@ export class Domain {
 
   constructor(options: DomainOptions) {
     const { clock, timers, random, outbox, name, limits } = options;
+    this.name = name;
     this.clock = clock;
     this.timers = timers;
     this.random = random;
@@ -87,12 +111,19 @@ export class Domain {
   }
 
   /** Serves the domain on one more socket; returns the address really bound. Rejects with a `TransportError`. */
-  async listen(address: string, { localUser }: SocketOptions = {}): Promise<string> {
+  async listen(address: string, { localUser, tls }: SocketOptions = {}): Promise<string> {
+    let told = { message: "", atMs: 0 };
     const listener = await listen(address, {
       outbox: this.outbox,
+      ...(tls ? { tls } : {}),
       onConnection: (connection) => this.accept(connection, localUser),
-      onAcceptError: (error) =>
-        this.log.warning(() => `Accepting a connection on ${address} failed: ${error.message}.`),
+      onAcceptError: ({ message }) => {
+        const atMs = this.clock.monotonicMs();
+        if (message === told.message && atMs - told.atMs < ACCEPT_ERROR_INTERVAL_MS) return;
+        told = { message, atMs };
+        this.log.warning(() => `Accepting a connection on ${address} failed: ${message}.`);
+      },
+      onWarning: (text) => this.log.warning(() => `${text}.`),
     });
     this.listeners.push(listener);
     if (listener.address !== address) this.log.info(() => `Listening on ${listener.address} (given as ${address}).`);
@@ -120,6 +151,34 @@ export class Domain {
 
   get connectionCount(): number {
     return this.connections.size;
+  }
+
+  /** Where it listens: the addresses really bound. */
+  get addresses(): readonly string[] {
+    return this.listeners.map(({ address }) => address);
+  }
+
+  /** Takes time in proportion to connections and services. */
+  state(): DomainState {
+    const { directory } = this;
+    let orphans = 0;
+    for (const walk = directory.openCursor(); !walk.done; ) if (directory.advance(walk, NO_BLOCK)?.isOrphan) orphans++;
+    let queuedMessages = 0;
+    let queuedBytes = 0;
+    for (const { transport } of this.connections) {
+      queuedMessages += transport.queuedMessages;
+      queuedBytes += transport.queuedBytes;
+    }
+    return {
+      connections: this.connections.size,
+      clients: this.byClient.size,
+      services: directory.serviceCount,
+      orphans,
+      subscriptions: directory.subscriptions.size,
+      queuedMessages,
+      queuedBytes,
+      addresses: this.addresses,
+    };
   }
 
   connectionOf(client: Client | undefined): ServerConnection | undefined {

@@ -90,6 +90,7 @@ export class FlowControl {
     this.waits = true;
     this.turns.later(() => {
       this.waits = false;
+      this.turn.renew();
       try {
         this.proceed();
       } catch (error) {

@@ -56,6 +56,11 @@ export class Turn {
     this.beganMs = nowMs;
   }
 
+  /** It has waited for its next turn, which begins now, whatever else happened since. */
+  renew(): void {
+    this.number = -1;
+  }
+
   /** HOT: milliseconds to wait until the next turn, 0 or more, if this one is used up; otherwise -1. */
   restMs(nowMs: number): number {
     const over = nowMs - this.beganMs - TURN_MS;

@@ -1,7 +1,8 @@
 /** Accepting on a listening socket: a few connections per turn, paused and resumed, with a rest when it fails. */
 
+import { getSystemErrorName } from "node:util";
 import { WATCH_READABLE, type WatchedSocket } from "./addon.js";
-import { fromErrno } from "./errors.js";
+import { fromCode, fromErrno } from "./errors.js";
 import type { TransportError } from "./transport.js";
 
 /** As many may wait to be accepted as the kernel's `net.core.somaxconn` allows, up to this. XCM has 32. */
@@ -82,11 +83,11 @@ export class AcceptLoop<Accepted extends object> {
         onAccepted(accepted);
         continue;
       }
-      const error = fromErrno(accepted, `${this.#options.address}: accept`);
-      if (OF_ONE_CONNECTION.has(error.code)) continue;
+      const code = getSystemErrorName(accepted); // most turns end with EAGAIN: too often for an Error and its stack
+      if (OF_ONE_CONNECTION.has(code)) continue;
       // Linux looks for a free descriptor first, and says EMFILE also when nobody waits. Only the first accept of a turn
       // is for somebody.
-      if (error.code !== "EAGAIN" && i === 0) this.#restAfter(error);
+      if (code !== "EAGAIN" && i === 0) this.#restAfter(fromCode(code, `${this.#options.address}: accept`));
       return;
     }
   }

@@ -64,6 +64,11 @@ export interface Addon {
   /** setsockopt() and getsockopt() with an integer value, on a descriptor that stays its owner's. */
   setOption(fd: number, level: number, option: number, value: number): number;
   getOption(fd: number, level: number, option: number): number;
+  /**
+   * A UNIX socket (stream or datagram) connected to `sunPath` that does not block: a descriptor for `fs.writeSync`, which
+   * the caller closes with `fs.closeSync`, or a negative errno.
+   */
+  connectUnix(sunPath: Uint8Array, stream: boolean): number;
 }
 
 let loaded: Addon | undefined;
@@ -76,16 +81,16 @@ function load(): void {
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
     failure =
-      `ux and uxf addresses, and listening on any address, need the addon ${path}, which could not be loaded (${reason}); ` +
-      "build it with `npm run build`, name another file in PATHFINDER_EDGE_ADDON, or connect to a tcp address";
+      `the addon ${path}, which could not be loaded (${reason}); ` +
+      "build it with `npm run build` or name another file in PATHFINDER_EDGE_ADDON";
   }
 }
 
-/** The addon, or a TransportError `ENOPROTOOPT` that says what to do. */
-export function requireAddon(): Addon {
+/** The addon, or a TransportError `ENOPROTOOPT` that says what to do; `instead` is what works without it. */
+export function requireAddon(what = "ux and uxf addresses need", instead?: string): Addon {
   const addon = optionalAddon();
-  if (addon === undefined) throw new TransportError("ENOPROTOOPT", failure!);
-  return addon;
+  if (addon !== undefined) return addon;
+  throw new TransportError("ENOPROTOOPT", `${what} ${failure}${instead ? `, or ${instead}` : ""}`);
 }
 
 /** The addon, or undefined where there is none; it is looked for once. */

@@ -14,7 +14,7 @@ export interface StreamAcceptorOptions {
   /** An IP address. */
   readonly host: string;
   readonly port: number;
-  /** Called for each accepted connection; the socket is not being read, and does not delay small writes. */
+  /** Called for each accepted connection; the socket is not being read. */
   readonly onSocket: (socket: Socket) => void;
   /** See AcceptLoopOptions. */
   readonly onAcceptError: (error: TransportError) => void;
@@ -75,7 +75,7 @@ export function adopt(descriptor: number): Socket | number {
   // What net.Server gives its sockets, too: without it, reading would begin before there is an owner.
   const options: SocketConstructorOpts & { pauseOnCreate: boolean } = { fd: descriptor, pauseOnCreate: true };
   try {
-    return new Socket(options).setNoDelay(true);
+    return new Socket(options);
   } catch (error) {
     closeSync(descriptor);
     return (error as NodeJS.ErrnoException).errno ?? -constants.errno.EIO;

@@ -114,7 +114,7 @@ test("nobody listening, and addresses that are none", async () => {
     [`ux:${freshName()}`, "ECONNREFUSED"],
     ["uxf:/nonexistent/socket", "ECONNREFUSED"],
     ["nonsense", "EINVAL"],
-    ["tls:127.0.0.1:1", "ENOPROTOOPT"],
+    ["sctp:127.0.0.1:1", "ENOPROTOOPT"],
   ] as const) {
     const error = await failure(Session.connect(address, { clientId: 1n }));
     assert.instance(error, TransportError);

@@ -53,7 +53,8 @@ test("random filters, services and changes are notified as brute force says, in 
       if (action < 2) {
         const text = random.below(12) === 0 ? undefined : randomFilter(random, 3);
         const subscription = directory.subscribe(client, 0, next, text, sink) as Subscription;
-        while (subscription.initial && directory.advance(subscription.initial, subscription.program));
+        const { initial, program } = subscription;
+        while (initial && !initial.done) directory.advance(initial, program);
         filters.set(next++, { filter: text === undefined ? undefined : parseFilter(text), subscription });
         continue;
       }

@@ -1,13 +1,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DEFAULT_CONFIG } from "../../src/daemon/config/config.js";
+import { DEFAULT_CONFIG, loadConfig } from "../../src/daemon/config/config.js";
 import { describeConfig } from "../../src/daemon/config/describe.js";
+import { OPTIONS } from "../../src/daemon/option-table.js";
 import { pafdHelp, parsePafdOptions } from "../../src/daemon/options.js";
 
 const FILES: Readonly<Record<string, string>> = {
   good: "domains: [{name: a, sockets: [ux:file]}]\nlog: {console: true, filter: error}\nresources: {total: {clients: 9}}",
   other: "domains: [{name: b, sockets: [ux:other]}]",
   gateway: "domains: [{sockets: [ux:file]}]\ngateways: [{type: mdns}]",
+  log: "domains: [{sockets: []}]\nlog: {log_file: f, log_file_backup: 1, log_file_max_size: 2, syslog_socket: /f, facility: ftp}",
   bad: "log: {filter: loud, console: 2}",
 };
 const parse = (line: string) => parsePafdOptions(line === "" ? [] : line.split(" "), (name) => FILES[name]);
@@ -74,7 +76,7 @@ test("domains of the command line have no name and the defaults", () => {
 test("options leave the defaults as they are", () => {
   run("-s -n -l debug -c 4 ux:a");
   assert.equal(DEFAULT_CONFIG.log.console, false);
-  assert.equal(DEFAULT_CONFIG.resources, { total: {}, user: {} });
+  assert.equal(DEFAULT_CONFIG.resources.total, {});
   assert.equal(DEFAULT_CONFIG.domains, []);
 });
 
@@ -111,9 +113,29 @@ const ERRORS: readonly (readonly [string, ...string[]])[] = [
   ["-f gateway ux:a ux:b", /gateways\[0\]\.domain: missing, and there are 2 domains/.source],
   ["--demo ux:a", `${PARSING} --demo brings its own domains; it goes neither with -f nor with addresses.`],
   ["--demo -f good", `${PARSING} --demo brings its own domains; it goes neither with -f nor with addresses.`],
-  ...(["-o x", "-b 3", "-x 9", "-u /s", "-y user", "-r f", "--log-file=x"] as const).map(
-    (line) => [`${line} ux:a`, `${PARSING} .*is not supported yet\\.`] as const,
+  ["-b many ux:a", "Backup file count must be an integer."],
+  ["-b 1.5 ux:a", "Backup file count must be an integer."],
+  ["-b -1 ux:a", "invalid backup file count: '-1' (valid values: 0 to 1000)"],
+  ["-b 1001 ux:a", "invalid backup file count: '1001' (valid values: 0 to 1000)"],
+  ["-x 1MB ux:a", "Backup file max size must be an integer."],
+  ["-x 0 ux:a", "invalid backup file max size: '0' (valid values: 1 or a number above)"],
+  ["-y local8 ux:a", /^invalid log facility: 'local8' \(valid values: auth authpriv .* local6 local7\)$/.source],
+  ["-y DAEMON ux:a", /^invalid log facility: 'DAEMON'/.source],
+  ["--log-file= ux:a", "invalid log file: '' (valid values: the name of a file)"],
+  ["--syslog-socket= ux:a", "invalid syslog socket: '' (valid values: the name of a file)"],
+  ["--hook= ux:a", "invalid hook: '' (valid values: the name of a file)"],
+  ["-b many -x 0 -h", "Backup file count must be an integer."],
+  ...["-b", "-o", "-r", "-u", "-x", "-y", "--check"].map(
+    (option) => [option, `${PARSING} ${option} requires argument.`] as const,
   ),
+  ...["--check good ux:a", "-s --check good", "--check good -h", "--check good --check other"].map(
+    (line) => [line, `${PARSING} --check goes alone: pafd --check FILE.`] as const,
+  ),
+  ["--print-config nonsense", /^address "nonsense": there is no ":"; accepted are "ux:NAME"/.source],
+  ["--print-config ux:a ux:a", '"ux:a" is also the address of domains[0].sockets[0]'],
+  ["--print-config -l loud ux:a", `invalid filter level: 'loud' ${LEVELS}`],
+  ["--print-config -f bad", /log\.console: 2/.source, /log\.filter: "loud"/.source],
+  ["-l loud --print-schema", `invalid filter level: 'loud' ${LEVELS}`],
 ];
 for (const [line, ...expected] of ERRORS) {
   test(`pafd ${line} is refused`, () => {
@@ -157,17 +179,66 @@ for (const [line, kind] of [
   ["-v -l loud", "version"],
   ["-v -c many ux:a", "version"],
   ["-f good -h", "help"],
+  ["--print-schema -h", "print"],
+  ["-h --print-schema", "help"],
+  ["-s --print-example -l loud", "print"],
+  ["--print-config -h", "help"],
 ] as const) {
   test(`pafd ${line} gives ${kind}`, () => assert.is(parse(line).kind, kind));
 }
 
-test("the help names every option that works, fits a terminal, and none that does not", () => {
+test("the help names every option once, and fits a terminal", () => {
   const help = pafdHelp();
-  for (const option of ["-m", "-s", "-n", "-l", "-c", "-f", "-v", "-h", "--demo"]) {
-    assert.match(help, new RegExp(`^ +${option}[, ]`, "m"));
+  for (const [name, { short }] of Object.entries(OPTIONS)) {
+    const row = new RegExp(`^ +${short ? `-${short}, ` : ""}--${name}\\b.* {2,}[A-Z].*\\.$`, "gm");
+    assert.is(help.match(row)?.length, 1, name);
   }
-  assert.not.match(help, /^ +-[obxuyr],/m);
   for (const line of help.split("\n")) assert.ok(line.length <= 80, line);
+});
+
+/** The log's file, backups, size, syslog socket, facility. */
+const LOGS: readonly (readonly [string, string])[] = [
+  ["ux:a", "- 0 1000000 /dev/log daemon"],
+  ["-o x ux:a", "x 0 1000000 /dev/log daemon"],
+  ["-o x -o y ux:a", "y 0 1000000 /dev/log daemon"],
+  ["-o x -b 3 -x 9 ux:a", "x 3 9 /dev/log daemon"],
+  ["-b 3 ux:a", "- 3 1000000 /dev/log daemon"],
+  ["-b +3 -x +9 ux:a", "- 3 9 /dev/log daemon"],
+  ["-b -0 ux:a", "- 0 1000000 /dev/log daemon"],
+  ["-u /s -y local3 ux:a", "- 0 1000000 /s local3"],
+  ["-yuser -u/s ux:a", "- 0 1000000 /s user"],
+  ["--log-file=x --log-backups=1 --log-size=2 --syslog-socket=/s --facility=ntp ux:a", "x 1 2 /s ntp"],
+  ["-f log", "f 1 2 /f ftp"],
+  ["-o x -b 0 -x 9 -u /s -y user -f log", "x 0 9 /s user"],
+];
+for (const [line, expected] of LOGS) {
+  test(`pafd ${line} logs as it says`, () => {
+    const { file = "-", fileBackups, fileMaxBytes, syslogSocket, facility } = run(line).log;
+    assert.is(`${file} ${fileBackups} ${fileMaxBytes} ${syslogSocket} ${facility}`, expected);
+  });
+}
+
+test("-r is no setting of the file; the last one counts", () => {
+  const command = parse("-r a.mjs -r b.mjs ux:a");
+  assert.ok(command.kind === "run");
+  assert.is(command.hook, "b.mjs");
+  assert.not("hook" in parse("ux:a"));
+});
+
+test("--check only names the file", () => {
+  assert.equal(parse("--check bad"), { kind: "check", fileName: "bad" });
+});
+
+test("--print-config prints what the other options make, wherever it stands; without domains, too", () => {
+  const printed = (line: string) => {
+    const command = parse(line);
+    if (command.kind !== "print") throw new Error(JSON.stringify(command));
+    return loadConfig(command.text, "printed");
+  };
+  assert.equal(printed("--print-config -f good -l debug -c 3"), run("-f good -l debug -c 3"));
+  assert.equal(printed("-m ux:a+tls:*:4711 --print-config"), run("-m ux:a+tls:*:4711"));
+  assert.equal(printed("--print-config --demo"), run("--demo"));
+  assert.equal(printed("--print-config"), DEFAULT_CONFIG);
 });
 
 test("the start line is the reference's", () => {

@@ -285,7 +285,7 @@ test("an exception that nobody catches ends the process in order: ERROR with the
         const client = await Client.connect(`uxf:${path}`, 1);
         assert.equal(await pafd.stop("SIGUSR2"), { code: 1, signal: null });
         await client.ends();
-        assert.match(pafd.log, /ERROR:root:Internal error: Error: planned\\n {4}at /);
+        assert.match(pafd.log, /^ERROR:root:Internal error: Error: planned\nERROR:root: {4}at \S/m);
         assert.not(existsSync(path));
       } finally {
         await pafd.kill();

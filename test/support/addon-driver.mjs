@@ -4,9 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { closeSync, readdirSync } from "node:fs";
+import { closeSync, mkdtempSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 
@@ -22,6 +24,7 @@ const {
   slotStride,
   setOption,
   getOption,
+  connectUnix,
 } = createRequire(import.meta.url)(path);
 const READABLE = 1;
 const WRITABLE = 2;
@@ -360,6 +363,28 @@ const scenarios = {
     const events = await readAll(server);
     assert.equal(events.flatMap(([, lengths]) => lengths).length, queued);
     assert.equal(writable, 1);
+  },
+
+  async "datagram and stream sockets"() {
+    const before = descriptors();
+    const folder = mkdtempSync(join(tmpdir(), "paf-driver-"));
+    const path = join(folder, "stream");
+    const server = createServer();
+    await new Promise((resolve) => server.listen(path, resolve));
+    const received = new Promise((resolve) => server.once("connection", (socket) => socket.once("data", resolve)));
+    const sunPath = Buffer.from(`${path}\0`);
+    assert.equal(connectUnix(sunPath, false), -91);
+    assert.equal(connectUnix(Buffer.from(`${path}x\0`), true), -2);
+    assert.equal(connectUnix(Buffer.alloc(109, "x"), true), -22);
+    assert.throws(() => connectUnix("text", true));
+    assert.throws(() => connectUnix());
+    assert.equal(descriptors(), before + 1, "only the listener");
+    const fd = good(connectUnix(sunPath, true));
+    writeSync(fd, "hello");
+    assert.equal(String(await received), "hello");
+    closeSync(fd);
+    await new Promise((resolve) => server.close(resolve));
+    rmSync(folder, { recursive: true });
   },
 
   async names() {

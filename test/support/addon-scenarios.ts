@@ -14,6 +14,7 @@ export const DRIVER_SCENARIOS: readonly { readonly name: string; readonly status
     "a reset while only writability is watched",
     "callbacks that throw",
     "writability",
+    "datagram and stream sockets",
     "names",
     "workers",
     "exit with open sockets",

@@ -34,22 +34,28 @@ export class FakeClock implements Clock, Timers {
   /** Lets time pass; each timer fires at its own time, in order, also those that are set meanwhile. */
   advanceMs(ms: number): void {
     const endMs = this.nowMs + ms;
-    for (let next = this.next(endMs); next; next = this.next(endMs)) {
-      this.nowMs = Math.max(this.nowMs, next.atMs);
-      this.pending.delete(next);
-      next.fire();
-    }
+    while (this.fireNext(endMs - this.nowMs) !== undefined);
     this.nowMs = Math.max(this.nowMs, endMs);
   }
 
-  /** Time passes while something is running. */
+  /** Time passes, while something is running or stands still; what is overdue is left for `fireNext`. */
   passMs(ms: number): void {
     this.nowMs += ms;
   }
 
+  /** Fires the next timer that is due within `ms`, at its own time, and returns its name; `undefined` if there is none. */
+  fireNext(ms: number): string | undefined {
+    const next = this.next(this.nowMs + ms);
+    if (next === undefined) return undefined;
+    this.nowMs = Math.max(this.nowMs, next.atMs);
+    this.pending.delete(next);
+    next.fire();
+    return next.name;
+  }
+
   /** Lets time pass in which nothing ran (the process was stopped); what is overdue then fires late. */
   stallMs(ms: number): void {
-    this.nowMs += ms;
+    this.passMs(ms);
     this.advanceMs(0);
   }
 

@@ -157,6 +157,14 @@ export class InMemoryDomain {
     return peer;
   }
 
+  /** As `FakeClock.fireNext`, and flushes what the timer sent. */
+  fireNext(ms: number): string | undefined {
+    this.outbox.enter();
+    const name = this.clock.fireNext(ms);
+    this.outbox.leave();
+    return name;
+  }
+
   /** Lets time pass and flushes what timers sent. */
   advanceMs(ms: number): void {
     this.outbox.enter();

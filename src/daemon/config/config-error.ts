@@ -12,7 +12,7 @@ export interface ConfigProblem {
 /** A configuration that cannot be used. `message` has all `lines`. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  /** One line per problem: `FILE:LINE: PATH: MESSAGE`. */
+  /** One line per problem, see `problemLine`. */
   readonly lines: readonly string[];
 
   constructor(
@@ -25,7 +25,8 @@ export class ConfigError extends Error {
   }
 }
 
-function problemLine(fileName: string, { path, line, message }: ConfigProblem): string {
+/** `FILE:LINE: PATH: MESSAGE`. */
+export function problemLine(fileName: string, { path, line, message }: ConfigProblem): string {
   // An unreadable file has the reference's text (pafd-and-pafc.md, 1.4), which names the file itself.
   if (line === 0) return message;
   return `${fileName}:${line}: ${path === "" ? "" : `${path}: `}${message}`;

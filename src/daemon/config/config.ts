@@ -3,26 +3,23 @@
 import type { LogLevel } from "../../core/log.js";
 import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
 import type { MqttGatewayOptions, OnLoss } from "../../gateway/mqtt/gateway.js";
-import { ConfigError } from "./config-error.js";
+import type { OutputQueueLimits } from "../../server/output-queues.js";
+import type { LocalUser } from "../../server/users.js";
+import type { TlsFiles } from "../../transport/index.js";
+import { ConfigError, type ConfigProblem } from "./config-error.js";
 import type { ConfigFile, FACILITIES } from "./schema.js";
 import { configSchema } from "./schema.js";
-import { type ReadableSchema, readBySchema } from "./schema-reader.js";
+import { type ReadableSchema, type Reading, readBySchema } from "./schema-reader.js";
 import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
 import { parseYaml } from "./yaml-source.js";
 
 export type Facility = (typeof FACILITIES)[number];
 
-/** Files for one TLS socket; what is absent comes from the default certificate directory. */
-export interface TlsFiles {
-  readonly cert?: string;
-  readonly key?: string;
-  readonly tc?: string;
-  readonly crl?: string;
-}
-
 export interface SocketConfig {
   /** An XCM address as written; its syntax has been checked only if it came from a file. */
   readonly address: string;
+  /** Only on `ux`, `uxf` and `utls`. Absent: `default`. */
+  readonly user?: LocalUser;
   readonly tls?: TlsFiles;
 }
 
@@ -63,7 +60,12 @@ export type GatewayConfig =
 export interface Config {
   readonly domains: readonly DomainConfig[];
   /** Per domain. */
-  readonly resources: { readonly total: ResourceLimits; readonly user: ResourceLimits };
+  readonly resources: {
+    readonly total: ResourceLimits;
+    readonly user: ResourceLimits;
+    /** `connection` is at most `domain`. */
+    readonly outputQueue: OutputQueueLimits;
+  };
   readonly log: LogConfig;
   readonly gateways: readonly GatewayConfig[];
 }
@@ -87,24 +89,33 @@ export function commandLineDomain(addresses: readonly string[]): DomainConfig {
  * checked); gateways then serve those. Throws a `ConfigError` with every problem found. Opens nothing.
  */
 export function loadConfig(text: string, fileName: string, replacedBy: readonly DomainConfig[] = []): Config {
-  const reading = readBySchema(configSchema as ReadableSchema, parseYaml(text, fileName));
-  checkWholeFile((reading.value ?? {}) as LooseFile, replacedBy.length, reading.report);
-  if (reading.problems.length > 0) {
-    throw new ConfigError(
-      fileName,
-      [...reading.problems].sort((a, b) => a.line - b.line),
-    );
-  }
+  const reading = readConfigText(text, fileName, replacedBy.length);
+  if (reading.problems.length > 0) throw new ConfigError(fileName, inOrder(reading.problems));
   const config = effective(reading.value as ConfigFile);
   return replacedBy.length > 0 ? { ...config, domains: replacedBy } : config;
 }
+
+/** The same with everything that is right of a file, and everything that is wrong with it. Throws at broken YAML only. */
+export function readConfigText(text: string, fileName: string, replacing = 0): Reading {
+  const reading = readBySchema(configSchema as ReadableSchema, parseYaml(text, fileName));
+  checkWholeFile((reading.value ?? {}) as LooseFile, replacing, reading);
+  return reading;
+}
+
+/** Problems in the order of their lines. */
+export const inOrder = (problems: readonly ConfigProblem[]): ConfigProblem[] =>
+  [...problems].sort((a, b) => a.line - b.line);
 
 /** The file's values under their TypeScript names. Everything has been checked. */
 function effective(file: ConfigFile): Config {
   const domainIndex = new Map(file.domains.map(({ name }, i) => [name, i]));
   return {
     domains: file.domains.map(domainConfig),
-    resources: file.resources,
+    resources: {
+      total: file.resources.total,
+      user: file.resources.user,
+      outputQueue: file.resources.output_queue,
+    },
     log: {
       console: file.log.console,
       ...present("file", file.log.log_file),
@@ -127,7 +138,9 @@ function domainConfig(domain: ConfigFile["domains"][number]): DomainConfig {
   return {
     ...present("name", domain.name),
     sockets: sockets.map((socket) =>
-      typeof socket === "string" ? { address: socket } : { address: socket.addr, ...present("tls", socket.tls) },
+      typeof socket === "string"
+        ? { address: socket }
+        : { address: socket.addr, ...present("user", socket.user), ...present("tls", socket.tls) },
     ),
     protocolVersion: domain.protocol_version,
     idleSeconds: { min: domain.idle.min, max: domain.max_idle_time ?? domain.idle.max },

@@ -10,7 +10,7 @@ import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
 /** `key` is relative to the object checked: `max`, or `` for the object itself. */
 export type Report = (key: string, message: string) => void;
 
-/** Whether the key stands in the file, as opposed to its default. */
+/** Whether the key stands in the file (perhaps misspelt, which was reported), as opposed to its default. */
 export type Given = (key: string) => boolean;
 
 export function checkProtocolVersion({ min, max }: { min?: number; max?: number }, report: Report): void {
@@ -42,13 +42,28 @@ export function checkDomain(domain: { readonly max_idle_time?: number }, report:
   }
 }
 
-const transportOf = (address: string) => address.slice(0, Math.max(0, address.indexOf(":")));
+/** The transports on which a socket's key means something. */
+const TRANSPORTS_WITH = { tls: ["tls", "utls"], user: ["ux", "uxf", "utls"] } as const;
 
-export function checkSocket({ addr, tls }: { addr?: string; tls?: object }, report: Report): void {
+export function checkSocket({ addr }: { addr?: string }, report: Report, given: Given): void {
   if (addr === undefined) return;
-  const transport = transportOf(addr);
-  if (tls && transport !== "tls" && transport !== "utls") {
-    report("tls", `"${transport}" is not a transport with TLS (valid values: tls utls)`);
+  const transport = addr.slice(0, Math.max(0, addr.indexOf(":")));
+  if (!["ux", "uxf", "tcp", "tls", "utls"].includes(transport)) return; // that is what is wrong, and is reported
+  const refuse = (key: "tls" | "user", what: string) => {
+    const valid: readonly string[] = TRANSPORTS_WITH[key];
+    if (!given(key) || valid.includes(transport)) return;
+    report(key, `"${transport}" is not a transport with ${what} (valid values: ${valid.join(" ")})`);
+  };
+  refuse("tls", "TLS");
+  refuse("user", "local clients");
+}
+
+export function checkOutputQueue(
+  { connection, domain }: { connection?: number; domain?: number },
+  report: Report,
+): void {
+  if (connection !== undefined && domain !== undefined && connection > domain) {
+    report("connection", `${connection} is above domain, which is ${domain} (connection must not be above domain)`);
   }
 }
 

@@ -8,6 +8,7 @@ import { isScalar } from "yaml";
 import type { ConfigProblem } from "./config-error.js";
 import { nearestKey } from "./nearest-key.js";
 import type { Given, Report } from "./object-checks.js";
+import { cut, describe, unknownKey } from "./schema-words.js";
 import type { SourceEntry, YamlSource } from "./yaml-source.js";
 
 /** The keywords of schema.ts that the reader knows, as one shape. */
@@ -32,6 +33,10 @@ export interface ReadableSchema {
   readonly pattern?: string;
   readonly what?: string;
   readonly accepted?: string;
+  readonly description?: string;
+  readonly examples?: readonly unknown[];
+  readonly suggested?: unknown;
+  readonly insteadOf?: string;
   readonly secret?: boolean;
   readonly nullRefused?: boolean;
   readonly check?: (value: never, report: Report, given: Given) => void;
@@ -52,6 +57,8 @@ export interface Reading {
   readonly problems: readonly ConfigProblem[];
   /** Adds a problem, with the line of that key or of the nearest one around it. */
   report(path: string, message: string): void;
+  /** The line of that key or of the nearest one around it. */
+  lineOf(path: string): number;
 }
 
 /** Reads `source` by `schema`, which must describe an object. */
@@ -73,7 +80,12 @@ class SchemaReader {
     const value = root
       ? this.value(schema, root, "")
       : this.report("", `the file is empty (a mapping with ${Object.keys(schema.properties ?? {}).join(", ")})`);
-    return { value, problems: this.problems, report: (path, message) => this.report(path, message) };
+    return {
+      value,
+      problems: this.problems,
+      report: (path, message) => this.report(path, message),
+      lineOf: (path) => this.lineOf(path),
+    };
   }
 
   private report(path: string, message: string): undefined {
@@ -83,6 +95,13 @@ class SchemaReader {
       const line = Math.max(...this.problems.map((problem) => problem.line));
       this.problems.push({ path: "", line, message: "… and more; only the first problems are shown" });
     }
+  }
+
+  /** The same for a key that must not be there, or not so: what is wrong with its value need not be told any more. */
+  private reportInstead(path: string, message: string): void {
+    const told = this.problems.findIndex((problem) => problem.path === path);
+    if (told >= 0) this.problems[told] = { ...this.problems[told], message };
+    else this.report(path, message);
   }
 
   private lineOf(path: string): number {
@@ -126,15 +145,21 @@ class SchemaReader {
   private object(schema: ReadableSchema, entries: ReadonlyMap<string, SourceEntry>, path: string) {
     const known = schema.properties ?? {};
     const result: Record<string, unknown> = {};
+    /** What an unknown key was probably meant to be: not missed as well, and without its default. */
+    const misspelt = new Set<string>();
     for (const key of entries.keys()) {
-      if (!Object.hasOwn(known, key)) this.report(below(path, key), unknownKey(key, Object.keys(known)));
+      if (Object.hasOwn(known, key)) continue;
+      const near = nearestKey(key, Object.keys(known));
+      if (near !== undefined && !entries.has(near)) misspelt.add(near);
+      this.report(below(path, key), unknownKey(key, near, Object.keys(known)));
     }
     for (const [key, keySchema] of Object.entries(known)) {
+      if (misspelt.has(key)) continue;
       const value = this.key(keySchema, entries.get(key), below(path, key), schema.required?.includes(key) ?? false);
       if (value !== undefined) result[key] = value;
     }
-    const report: Report = (key, message) => this.report(below(path, key), message);
-    schema.check?.(result as never, report, (key) => entries.get(key)?.value !== undefined);
+    const report: Report = (key, message) => this.reportInstead(below(path, key), message);
+    schema.check?.(result as never, report, (key) => misspelt.has(key) || entries.get(key)?.value !== undefined);
     return result;
   }
 
@@ -261,39 +286,7 @@ const YAML_1_1_BOOLEANS = new Map([
   ["off", false],
 ]);
 
-const MAX_SHOWN_LENGTH = 60;
-
-const cut = (text: string) => (text.length <= MAX_SHOWN_LENGTH ? text : `${text.slice(0, MAX_SHOWN_LENGTH)}…`);
-
 /** 0xE is a whole number, 1e3 is not. */
 const hexless = (source: string) => (/^[-+]?0x/i.test(source) ? "" : source);
 
 const below = (path: string, key: string) => (path === "" ? cut(key) : `${path}.${cut(key)}`);
-
-function unknownKey(key: string, known: readonly string[]): string {
-  if (key === "<<") return "merge keys are not read (repeat the keys, or use an alias for the whole value)";
-  const near = nearestKey(key, known);
-  return `unknown key${near ? `; did you mean "${near}"?` : ""} (known: ${known.join(", ")})`;
-}
-
-/** The noun for a value and, in brackets, what is accepted: `a number of seconds (a whole number, 1 or more)`. */
-function describe(schema: ReadableSchema): string {
-  const accepted = schema.accepted ?? acceptedBy(schema);
-  const what = schema.what ?? (schema.type === "object" ? `a mapping` : undefined);
-  if (!what) return accepted;
-  return accepted === "" || accepted === what ? what : `${what} (${accepted})`;
-}
-
-function acceptedBy(schema: ReadableSchema): string {
-  const { minimum, maximum, properties, maxLength } = schema;
-  if (schema.const !== undefined) return `"${schema.const}"`;
-  if (schema.enum) return `valid values: ${schema.enum.join(" ")}`;
-  if (schema.type === "boolean") return "true or false";
-  if (schema.type === "integer") {
-    if (maximum === undefined || maximum === Number.MAX_SAFE_INTEGER) return `a whole number, ${minimum} or more`;
-    return `a whole number, ${minimum} to ${maximum}`;
-  }
-  if (properties) return `with ${Object.keys(properties).join(", ")}`;
-  if (schema.type === "string") return `text of 1 to ${maxLength} characters`;
-  return "";
-}

@@ -2,6 +2,7 @@
 
 import { type Address, formatAddress, parseAddress } from "../../transport/address.js";
 import { TransportError } from "../../transport/transport.js";
+import type { ConfigProblem } from "./config-error.js";
 
 /** A file of which parts may be missing because they have a problem of their own, which was reported. */
 export interface LooseFile {
@@ -15,16 +16,42 @@ interface LooseDomain {
   readonly addrs?: readonly LooseSocket[];
 }
 
-type LooseSocket = string | { readonly addr?: string } | undefined;
+type LooseSocket = string | { readonly addr?: string; readonly tls?: Readonly<Record<string, string>> } | undefined;
 
-type ReportAt = (path: string, message: string) => void;
+export type ReportAt = (path: string, message: string) => void;
+
+/** What reading found so far, and where to report more. */
+interface Findings {
+  readonly problems: readonly ConfigProblem[];
+  report(path: string, message: string): void;
+}
+
+/** A key of a domain itself, such as its name, that is wrong or unknown. */
+const KEY_OF_DOMAIN = /^domains\[\d+\]\.[^.[]+$/;
 
 /** `replacing`: number of domains that the command line puts in the place of the file's. */
-export function checkWholeFile(file: LooseFile, replacing: number, report: ReportAt): void {
+export function checkWholeFile(file: LooseFile, replacing: number, findings: Findings): void {
+  const report: ReportAt = (path, message) => findings.report(path, message);
+  // If the domains themselves or their names are wrong, nothing can be said about who refers to them.
+  const known = file.domains?.every(Boolean) && !findings.problems.some(({ path }) => KEY_OF_DOMAIN.test(path));
   checkDomainNames(file.domains ?? [], report);
-  checkAddresses(file.domains ?? [], report);
-  // If the domains themselves are wrong, nothing can be said about who refers to them.
-  if (file.domains?.every(Boolean)) checkGatewayDomains(file, file.domains as LooseDomain[], replacing, report);
+  forEachSocket(file.domains ?? [], checkAddress(report));
+  if (known) checkGatewayDomains(file, file.domains as LooseDomain[], replacing, report);
+}
+
+/** Calls `look` for each socket that has an address, with the path of the socket and that of the address. */
+export function forEachSocket(
+  domains: readonly (LooseDomain | undefined)[],
+  look: (socket: { addr: string; tls?: Readonly<Record<string, string>> }, path: string, addressPath: string) => void,
+): void {
+  domains.forEach((domain, i) => {
+    const key = domain?.sockets ? "sockets" : "addrs";
+    (domain?.[key] ?? []).forEach((socket, j) => {
+      const path = `domains[${i}].${key}[${j}]`;
+      if (typeof socket === "string") look({ addr: socket }, path, path);
+      else if (socket?.addr !== undefined) look({ ...socket, addr: socket.addr }, path, `${path}.addr`);
+    });
+  });
 }
 
 function checkDomainNames(domains: readonly (LooseDomain | undefined)[], report: ReportAt): void {
@@ -37,34 +64,38 @@ function checkDomainNames(domains: readonly (LooseDomain | undefined)[], report:
   });
 }
 
-function checkAddresses(domains: readonly (LooseDomain | undefined)[], report: ReportAt): void {
-  const first = new Map<string, string>();
-  domains.forEach((domain, i) => {
-    const key = domain?.sockets ? "sockets" : "addrs";
-    (domain?.[key] ?? []).forEach((socket, j) => {
-      const path = `domains[${i}].${key}[${j}]${typeof socket === "string" ? "" : ".addr"}`;
-      const address = typeof socket === "string" ? socket : socket?.addr;
-      if (address === undefined) return;
-      const canonical = uniqueAddress(address, (problem) => report(path, problem));
-      if (canonical === undefined) return;
-      const other = first.get(canonical);
-      if (other === undefined) first.set(canonical, path);
-      else report(path, `${JSON.stringify(address)} is also the address of ${other}`);
-    });
-  });
+/** Looks at one address after the other: no two sockets can have the same place. */
+function checkAddress(report: ReportAt) {
+  const taken = new Map<string, { readonly path: string; readonly canonical: string }>();
+  return ({ addr }: { addr: string }, _: string, path: string): void => {
+    const address = parsed(addr, (problem) => report(path, problem));
+    if (address === undefined) return;
+    const canonical = formatAddress(address);
+    const places = placesOf(address);
+    const other = places.map((place) => taken.get(place)).find(Boolean);
+    for (const place of places) if (!taken.has(place)) taken.set(place, { path, canonical });
+    if (!other) return;
+    const same = other.canonical === canonical ? "is also the address of" : "listens at the same place as";
+    report(path, `${JSON.stringify(addr)} ${same} ${other.path}`);
+  };
 }
 
-/** What no second socket may have: the canonical address, unless the kernel chooses the port, or it is wrong. */
-function uniqueAddress(text: string, report: (problem: string) => void): string | undefined {
-  let address: Address;
+function parsed(text: string, report: (problem: string) => void): Address | undefined {
   try {
-    address = parseAddress(text);
+    return parseAddress(text);
   } catch (e) {
     if (!(e instanceof TransportError)) throw e;
     report(e.message);
     return undefined;
   }
-  return "port" in address && address.port === 0 ? undefined : formatAddress(address);
+}
+
+/** What a socket takes for itself: a name, a path or a port; `utls` has two. None if the kernel chooses the port. */
+function placesOf(address: Address): string[] {
+  if ("name" in address) return [formatAddress(address)];
+  if (address.port === 0) return [];
+  const port = formatAddress({ ...address, transport: "tcp" });
+  return address.transport === "utls" ? [port, `ux:${port.slice("tcp:".length)}`] : [port];
 }
 
 function checkGatewayDomains(

@@ -1,14 +1,20 @@
 /**
- * The log of pafd: levels, sinks and line formats (pafd-and-pafc.md, 1.5). Console and file are there; syslog and the
- * rotation of files are not yet. Whoever asks for syslog alone gets the console, and a line that says so.
+ * The log of pafd: level filter and sinks (pafd-and-pafc.md, 1.5). A sink that fails says so on standard error and in the
+ * other sinks, once, and is used again when it works again.
  */
 
-import { closeSync, openSync } from "node:fs";
+import type { Clock, Timers } from "../../core/clock.js";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../../core/log.js";
+import { TransportError } from "../../transport/index.js";
 import type { LogConfig } from "../config/config.js";
 import { errorText } from "../config/config-file.js";
-import { DescriptorWriter, type Write } from "./descriptor-writer.js";
+import { systemClock } from "../event-loop-time.js";
+import { consoleSink } from "./console-sink.js";
+import type { Write } from "./descriptor-writer.js";
 import { escapeText } from "./escape.js";
+import { LogFile } from "./log-file.js";
+import type { OnTrouble, Sink } from "./sink.js";
+import { Syslog } from "./syslog.js";
 
 /** Logging cannot be set up; the message is what pafd prints before it ends (1.2). */
 export class LogSetupError extends Error {
@@ -19,7 +25,7 @@ export class LogSetupError extends Error {
 }
 
 export interface DaemonLog extends Logger {
-  /** Closes the log file. Messages after that reach the other sinks only. Twice is harmless. */
+  /** Closes log file and syslog. Messages after that reach the console only. Twice is harmless. */
   close(): void;
 }
 
@@ -27,49 +33,84 @@ export interface LogDestination {
   /** Default: 2, standard error. */
   readonly consoleFd?: number;
   readonly write?: Write;
+  readonly clock?: Pick<Clock, "monotonicMs">;
+  readonly timers?: Timers;
 }
 
-type Sink = (level: LogLevel, text: string) => void;
+/** Timers that do not keep the process alive. */
+const BACKGROUND_TIMERS: Timers = {
+  after(_, delayMs, fire) {
+    const timer = setTimeout(fire, delayMs).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+/** A trouble that comes and goes, as a syslog that is slow, is told at most this often. */
+const TROUBLE_INTERVAL_MS = 60_000;
 
 const rank = (level: LogLevel) => LOG_LEVELS.indexOf(level);
 
-/**
- * Opens the sinks that the configuration names. Throws a `LogSetupError` if the file cannot be opened or rotation is
- * asked for. What the log cannot do yet it says in an info line of its own.
- */
-export function openLog(config: LogConfig, { consoleFd = 2, write }: LogDestination = {}): DaemonLog {
-  const console = new DescriptorWriter(consoleFd, undefined, write);
-  const file = config.file === undefined ? undefined : openLogFile(config, config.file, console, write);
-  const toConsole = config.console || (config.syslog && !file);
-  const sinks: Sink[] = [];
-  if (toConsole) sinks.push((level, text) => console.writeLine(`${level.toUpperCase()}:root:${text}`));
-  if (file) sinks.push((_, text) => file.writeLine(text));
+/** Opens the sinks that the configuration names. Throws a `LogSetupError` if the file or syslog cannot be had. */
+export function openLog(config: LogConfig, destination: LogDestination = {}): DaemonLog {
+  const { consoleFd = 2, write, clock = systemClock, timers = BACKGROUND_TIMERS } = destination;
+  const console = consoleSink(consoleFd, "reference", write);
+  const sinks: Sink[] = config.console ? [console] : [];
+  const toldAtMs = new Map<string, number>();
+  const onTrouble: OnTrouble = (troubled, text) => {
+    const now = clock.monotonicMs();
+    if (now - (toldAtMs.get(text) ?? Number.NEGATIVE_INFINITY) < TROUBLE_INTERVAL_MS) return;
+    toldAtMs.set(text, now);
+    const line = escapeText(text);
+    console.write("error", line);
+    for (const sink of sinks) if (sink !== console && sink !== troubled) sink.write("error", line);
+  };
+  const common = { clock, onTrouble, ...(write ? { write } : {}) };
+  const { file, fileBackups: backups, fileMaxBytes: maxBytes, syslog, syslogSocket, facility } = config;
+  const close = () => {
+    for (const sink of sinks) sink.close();
+  };
+  try {
+    if (file !== undefined) sinks.push(named(file, "", () => new LogFile(file, { backups, maxBytes, ...common })));
+    if (syslog) {
+      sinks.push(named(syslogSocket, NO_SYSLOG, () => new Syslog(syslogSocket, { facility, timers, ...common })));
+    }
+  } catch (e) {
+    close();
+    throw e;
+  }
   let lowest = rank(config.filter);
   if (sinks.length === 0) {
     // No sink at all: what matters goes to standard error as bare text, as it does in the reference.
     lowest = Math.max(lowest, rank("warning"));
-    sinks.push((_, text) => console.writeLine(text));
+    sinks.push(consoleSink(consoleFd, "bare", write));
   }
 
   const at = (level: LogLevel) => {
     if (rank(level) < lowest) return () => {}; // the text is never built
     return (text: () => string): void => {
       const line = escapeText(textOf(text));
-      for (const sink of sinks) sink(level, line);
+      for (const sink of sinks) sink.write(level, line);
     };
   };
-  const log: DaemonLog = {
+  return {
     debug: at("debug"),
     info: at("info"),
     warning: at("warning"),
     error: at("error"),
-    close: () => file?.close(),
+    close,
   };
-  if (config.syslog) {
-    const instead = [toConsole ? "to the console" : "", file ? "to the log file" : ""];
-    log.info(() => `Syslog is not supported yet; messages go ${instead.filter(Boolean).join(" and ")}.`);
+}
+
+const NO_SYSLOG = " (syslog; -n or log.syslog: false switches it off, log.syslog_socket names another socket)";
+
+/** What `open` gives; its error as pafd words it, with the path and `advice`. */
+function named(path: string, advice: string, open: () => Sink): Sink {
+  try {
+    return open();
+  } catch (e) {
+    if (e instanceof TransportError) throw new LogSetupError(e.message); // no addon; says itself what to do
+    throw new LogSetupError(`${errorText(e)}: '${path}'${advice}`);
   }
-  return log;
 }
 
 /** A message whose text cannot be built is a fault of ours, and no reason to end what was about to be logged. */
@@ -79,28 +120,4 @@ function textOf(text: () => string): string {
   } catch (e) {
     return `(a log message could not be built: ${e})`;
   }
-}
-
-function openLogFile(config: LogConfig, fileName: string, console: DescriptorWriter, write: Write | undefined) {
-  if (config.fileBackups > 0) {
-    throw new LogSetupError(`rotation of the log file (log_file_backup: ${config.fileBackups}) is not supported yet`);
-  }
-  let fd: number | undefined;
-  try {
-    fd = openSync(fileName, "a", 0o640);
-  } catch (e) {
-    throw new LogSetupError(`${errorText(e)}: '${fileName}'`);
-  }
-  const onLoss = (code: string) =>
-    console.writeLine(`ERROR:root:Log file '${escapeText(fileName)}' takes no more lines: ${code}.`);
-  const writer = new DescriptorWriter(fd, onLoss, write);
-  return {
-    writeLine(line: string) {
-      if (fd !== undefined) writer.writeLine(line);
-    },
-    close() {
-      if (fd !== undefined) closeSync(fd);
-      fd = undefined;
-    },
-  };
 }

@@ -7,7 +7,12 @@ export const MAX_TEXT_LENGTH = 131_072;
 
 /** `text` with unsafe characters escaped (printable.ts); what is too long is cut, and the line says so. */
 export function escapeText(text: string): string {
-  const cut = text.length > MAX_TEXT_LENGTH;
-  const escaped = printable(cut ? text.slice(0, MAX_TEXT_LENGTH) : text);
-  return cut ? `${escaped}… (${text.length - MAX_TEXT_LENGTH} characters more)` : escaped;
+  return escapeUpTo(MAX_TEXT_LENGTH, text);
+}
+
+/** As `escapeText`, but at most `longest` characters of `text`. */
+export function escapeUpTo(longest: number, text: string): string {
+  const cut = text.length > longest;
+  const escaped = printable(cut ? text.slice(0, longest) : text);
+  return cut ? `${escaped}… (${text.length - longest} characters more)` : escaped;
 }

@@ -1,7 +1,7 @@
 /** The socket for one interface and address family: questions out, the records of acceptable responses in. */
 
 import makeMdns from "multicast-dns";
-import type { Logger } from "../../core/log.js";
+import { type Logger, logStack } from "../../core/log.js";
 import type { NetworkInterface } from "./interfaces.js";
 import { dnsPacket } from "./name-codec.js";
 import type { QueryMessage } from "./questions.js";
@@ -51,7 +51,7 @@ export function openLink(options: LinkOptions): Link {
       const records = heardRecords(message as DecodedMessage);
       if (records.length > 0) onRecords(records, address);
     } catch (error) {
-      log.error(() => `${place}: a response from ${address} was not processed: ${(error as Error).stack}`);
+      logStack(log, `${place}: a response from ${address} was not processed`, error);
     }
   });
   mdns.on("error", broken);

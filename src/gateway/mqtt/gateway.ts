@@ -1,7 +1,7 @@
 /** The MQTT gateway: devices that announce themselves to a broker (parts D.1 to D.5) appear in the directory. */
 
 import { hostname } from "node:os";
-import type { Logger } from "../../core/log.js";
+import { type Logger, logStack } from "../../core/log.js";
 import type { Properties, PropertyValue } from "../../core/properties.js";
 import type { Gateway, GatewayContext } from "../gateway.js";
 import { Publications } from "../publications.js";
@@ -122,7 +122,7 @@ class MqttGateway implements Gateway {
         this.complaints.add(() => `MQTT topic ${show(topic)} ignored: ${error.message}.`);
       } else {
         // our bug; it shall cost this message and nothing else
-        this.log.error(() => `MQTT topic ${show(topic)}: ${error instanceof Error ? error.stack : String(error)}`);
+        logStack(this.log, `MQTT topic ${show(topic)}`, error);
       }
     }
   }

@@ -1,73 +1,52 @@
+/** build/pafd.conf is the example that the schema gives, right in itself and in all that it shows as examples. */
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadConfig } from "../../../src/daemon/config/config.js";
-import { configSchema } from "../../../src/daemon/config/schema.js";
-import type { ReadableSchema } from "../../../src/daemon/config/schema-reader.js";
+import { exampleConfig } from "../../../src/daemon/config/example.js";
+import { root } from "../../support/root.js";
+import { exampleInForce } from "./example-in-force.js";
+import { KEYS } from "./keys.js";
 
-const ROOT = process.env.PATHFINDER_EDGE_ROOT ?? ".";
-const read = (name: string) => readFileSync(join(ROOT, name), "utf8");
+const example = exampleConfig();
 
-/** The names of all keys of the schema, at any depth. */
-function keysOf(schema: ReadableSchema): string[] {
-  const below = [
-    ...Object.values(schema.properties ?? {}),
-    ...Object.values(schema.patternProperties ?? {}),
-    ...(schema.anyOf ?? []),
-    ...(schema.items ? [schema.items] : []),
-  ];
-  return [...Object.keys(schema.properties ?? {}), ...below.flatMap(keysOf)];
-}
-const KEYS = [...new Set(keysOf(configSchema as ReadableSchema))];
+test("build/pafd.conf is what the schema gives (if not: dist/pafd --print-example > build/pafd.conf)", () => {
+  assert.is(readFileSync(join(root, "build/pafd.conf"), "utf8"), example);
+});
 
-/** The example with its optional lines in force: `# key:` and `# - value` become `key:` and `- value`. */
-const withExamples = (text: string) => text.replace(/^( +)# (?=( *)(- |[a-z_]+:))/gm, "$1");
-
-test("build/pafd.conf is right as it stands", () => {
-  const config = loadConfig(read("build/pafd.conf"), "build/pafd.conf");
+test("the example is right as it stands", () => {
+  const config = loadConfig(example, "example");
   assert.is(config.domains.length, 1);
+  assert.is(config.domains[0].sockets.length, 2);
   assert.equal(
     config.gateways.map(({ type }) => type),
     ["mdns", "mqtt"],
   );
 });
 
-test("the lines that build/pafd.conf shows as examples are right too", () => {
-  const text = withExamples(read("build/pafd.conf")).replace("mqtt://localhost", "mqtts://localhost");
-  const config = loadConfig(text, "build/pafd.conf");
+test("the lines that it shows as examples are right too", () => {
+  const config = loadConfig(exampleInForce(), "example");
   assert.is(config.domains[0].sockets.length, 4);
   assert.is(config.domains[0].sockets[3].tls?.crl, "/etc/pafd/crl.pem");
+  assert.is(config.domains[0].sockets[3].user, "uid");
   assert.is(config.log.file, "/var/log/pafd.log");
   const [mdns, mqtt] = config.gateways;
   assert.ok(mdns.type === "mdns" && mqtt.type === "mqtt");
-  assert.equal(mdns.options.interfaces, ["eth0"]);
-  assert.is(mqtt.options.passwordFile, "/etc/pafd/mqtt-password");
+  assert.equal(mdns.options.interfaces, ["eth0", "wlan0"]);
+  assert.is(mqtt.options.passwordFile, "/etc/pafd/broker-pw");
   assert.is(mqtt.options.tls?.key, "/etc/pafd/client.key");
   assert.equal(mqtt.options.onLossOfKind, { sensor: "orphan" });
 });
 
-for (const file of ["build/pafd.conf", "build/man/pafd.conf.5"]) {
-  test(`${file} explains every key`, () => {
-    const words = new Set(read(file).match(/[a-z_]+/g));
-    assert.equal(
-      KEYS.filter((key) => !words.has(key)),
-      [],
-    );
-  });
-}
-
-test("the example of build/man/pafd.conf.5 is right", () => {
-  const example = /^\.SH EXAMPLE\n\.EX\n(.*?)^\.EE/ms.exec(read("build/man/pafd.conf.5"))?.[1] ?? "";
-  assert.is(loadConfig(example, "example").gateways.length, 2);
-});
-
-test("build/man/pafd.8 explains every option of --help", async () => {
-  const { pafdHelp } = await import("../../../src/daemon/options.js");
-  const page = read("build/man/pafd.8").replaceAll("\\-", "-");
-  for (const [, option] of pafdHelp().matchAll(/^ +(?:-[a-z], )?(--[a-z-]+)/gm)) {
-    assert.match(page, new RegExp(`${option}\\b`));
-  }
+test("it explains every key, and fits 120 columns", () => {
+  const words = new Set(example.match(/[a-z_]+/g));
+  assert.equal(
+    KEYS.filter((key) => !words.has(key)),
+    [],
+  );
+  for (const line of example.split("\n")) assert.ok(line.length <= 120, line);
 });
 
 test.run();

@@ -1,5 +1,15 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  truncateSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -8,6 +18,7 @@ import { DEFAULT_CONFIG, type LogConfig } from "../../../src/daemon/config/confi
 import { LogSetupError, openLog } from "../../../src/daemon/log/daemon-log.js";
 import { DescriptorWriter } from "../../../src/daemon/log/descriptor-writer.js";
 import { escapeText, MAX_TEXT_LENGTH } from "../../../src/daemon/log/escape.js";
+import { Losses } from "../../../src/daemon/log/losses.js";
 
 const CHILD = process.env.PAFD_LOG_TEST_CHILD;
 
@@ -44,7 +55,6 @@ const D = "DEBUG:root:d\n";
 const I = "INFO:root:i\n";
 const W = "WARNING:root:w\n";
 const E = "ERROR:root:e\n";
-const NO_SYSLOG = "INFO:root:Syslog is not supported yet; messages go to the console.\n";
 for (const [settings, expected] of [
   [{ console: true }, [I, W, E]],
   [{ console: true, filter: "debug" }, [D, I, W, E]],
@@ -55,10 +65,6 @@ for (const [settings, expected] of [
   [{ filter: "debug" }, ["w\n", "e\n"]],
   [{ filter: "error" }, ["e\n"]],
   [{ filter: "critical" }, []],
-  [{ syslog: true }, [NO_SYSLOG, I, W, E]],
-  [{ syslog: true, console: true }, [NO_SYSLOG, I, W, E]],
-  [{ syslog: true, filter: "debug" }, [NO_SYSLOG, D, I, W, E]],
-  [{ syslog: true, filter: "warning" }, [W, E]],
 ] as const) {
   test(`${JSON.stringify(settings)} writes ${expected.length} lines`, () => {
     const { log, written } = fixture(settings);
@@ -125,23 +131,20 @@ test("a log file is appended to, without level", () => {
     atEveryLevel(first);
     first.close();
     first.close();
-    const second = openLog({ ...DEFAULT_CONFIG.log, file });
+    const second = openLog({ ...DEFAULT_CONFIG.log, syslog: false, file });
     second.error(() => "again\nagain");
     second.close();
     second.debug(() => "after the end");
-    assert.is(
-      readFileSync(file, "utf8"),
-      "i\nw\ne\nSyslog is not supported yet; messages go to the log file.\nagain\\nagain\n",
-    );
+    assert.is(readFileSync(file, "utf8"), "i\nw\ne\nagain\\nagain\n");
   } finally {
     rmSync(folder, { recursive: true });
   }
 });
 
-test("a log file that cannot be opened, or rotation, is refused as the reference words it", () => {
+test("a log file that cannot be opened is refused as the reference words it", () => {
   const refusal = (settings: Partial<LogConfig>) => {
     try {
-      openLog({ ...DEFAULT_CONFIG.log, ...settings });
+      openLog({ ...DEFAULT_CONFIG.log, syslog: false, ...settings });
     } catch (e) {
       if (e instanceof LogSetupError) return e.message;
       throw e;
@@ -153,7 +156,6 @@ test("a log file that cannot be opened, or rotation, is refused as the reference
     "Error configuring logging: [Errno 2] No such file or directory: '/nonexistent/log'.",
   );
   assert.is(refusal({ file: "/" }), "Error configuring logging: [Errno 21] Is a directory: '/'.");
-  assert.match(refusal({ file: "/tmp/x", fileBackups: 3 }), /rotation of the log file .* is not supported yet\.$/);
 });
 
 test("a full disk is told of once, on the console, and the log goes on", () => {
@@ -179,17 +181,13 @@ test("lines that are not taken are counted, and the count comes with the next th
   const taken: string[] = [];
   let answer: "all" | "none" | number = "none";
   const losses: string[] = [];
-  const writer = new DescriptorWriter(
-    9,
-    (code) => losses.push(code),
-    (_, bytes) => {
-      if (answer === "none") throw Object.assign(new Error("busy"), { code: "EAGAIN" });
-      const count = answer === "all" ? bytes.length : answer;
-      if (answer !== "all") answer = "none";
-      taken.push(Buffer.from(bytes.subarray(0, count)).toString());
-      return count;
-    },
-  );
+  const writer = new DescriptorWriter(9, new Losses((code) => losses.push(code)), (_, bytes) => {
+    if (answer === "none") throw Object.assign(new Error("busy"), { code: "EAGAIN" });
+    const count = answer === "all" ? bytes.length : answer;
+    if (answer !== "all") answer = "none";
+    taken.push(Buffer.from(bytes.subarray(0, count)).toString());
+    return count;
+  });
   writer.writeLine("one");
   writer.writeLine("two");
   assert.equal(losses, ["EAGAIN"]);
@@ -219,6 +217,31 @@ test("a full pipe that does not block loses lines, not the process", async () =>
     const rest = bytes.subarray(0, readSync(fd, bytes)).toString();
     assert.match(rest, /\(1[0-9][0-9] log lines lost\)\nINFO:root:room again\n$/);
   } finally {
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("where standard error is the journal, lines carry their priority instead of their level", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pafd-log-"));
+  const path = join(folder, "stderr");
+  const fd = openSync(path, "a");
+  const { dev, ino } = fstatSync(fd);
+  const written = (stream: string, settings: Partial<LogConfig>) => {
+    truncateSync(path);
+    process.env.JOURNAL_STREAM = stream;
+    atEveryLevel(openLog({ ...DEFAULT_CONFIG.log, syslog: false, ...settings }, { consoleFd: fd }));
+    return readFileSync(path, "utf8");
+  };
+  try {
+    const journal = `${dev}:${ino}`;
+    assert.is(written(journal, { console: true, filter: "debug" }), "<7>d\n<6>i\n<4>w\n<3>e\n");
+    assert.is(written(journal, {}), "<4>w\n<3>e\n");
+    for (const other of [`${dev}:${ino + 1}`, `${dev + 1}:${ino}`, "", "x"]) {
+      assert.is(written(other, { console: true, filter: "error" }), E, `JOURNAL_STREAM=${other}`);
+    }
+  } finally {
+    delete process.env.JOURNAL_STREAM;
     closeSync(fd);
     rmSync(folder, { recursive: true });
   }

@@ -1,0 +1,121 @@
+/** A connection to the server as the fuzzers need it: whole messages in batches, or, over TCP, any bytes at all. */
+
+import { connect as connectSocket, type Socket } from "node:net";
+import { FrameReader, writeHeader } from "../../../src/transport/frames.js";
+import { type Connection, connect, MAX_MESSAGE_LENGTH, Outbox } from "../../../src/transport/index.js";
+
+export interface LinkOwner {
+  /** One message; the bytes are valid only during the call. */
+  onMessage(bytes: Uint8Array, start: number, end: number): void;
+  /** The server has ended the connection, or it broke; not after `close` or `reset`. */
+  onEnd(): void;
+}
+
+export interface Link {
+  /** Messages have headers: TCP. */
+  readonly framed: boolean;
+  send(messages: readonly Uint8Array[]): void;
+  /** Bytes as they are, over TCP; over `ux` a message of its own. */
+  sendRaw(bytes: Uint8Array): void;
+  pause(): void;
+  close(): void;
+  /** Over TCP with a RST. */
+  reset(): void;
+}
+
+/** How the fuzzers reach a server: `ux` and two addresses of this machine, which are two users over TCP. */
+export interface Address {
+  readonly address: string;
+  /** The client's own address, over TCP. */
+  readonly from?: string;
+}
+
+export function openLink({ address, from }: Address, owner: LinkOwner): Promise<Link> {
+  return address.startsWith("tcp:") ? openTcp(address, from, owner) : openUnix(address, owner);
+}
+
+const outbox = new Outbox();
+
+async function openUnix(address: string, owner: LinkOwner): Promise<Link> {
+  let over = false;
+  const connection: Connection = await connect(address, {
+    outbox,
+    listener: {
+      onMessage: (bytes, start, end) => void (over || owner.onMessage(bytes, start, end)),
+      onDrain: () => {},
+      onClose: () => void (over || owner.onEnd()),
+    },
+  });
+  const send = (messages: readonly Uint8Array[]) => {
+    outbox.enter();
+    for (const message of messages) {
+      const at = outbox.begin(message.length);
+      outbox.bytes.set(message, at);
+      outbox.commit(connection, at + message.length);
+    }
+    outbox.leave();
+  };
+  const close = () => {
+    over = true;
+    connection.close();
+  };
+  return {
+    framed: false,
+    send,
+    sendRaw: (bytes) => send([bytes]),
+    pause: () => connection.pauseReading(),
+    close,
+    reset: close,
+  };
+}
+
+/** Header and payload. */
+export function framed(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(4 + message.length);
+  writeHeader(frame, 0, message.length);
+  frame.set(message, 4);
+  return frame;
+}
+
+async function openTcp(address: string, from: string | undefined, owner: LinkOwner): Promise<Link> {
+  const [, host, port] = /^tcp:(.*):(\d+)$/.exec(address)!;
+  const socket = await new Promise<Socket>((done, failed) => {
+    const connecting = connectSocket({ host: host!, port: Number(port), ...(from ? { localAddress: from } : {}) });
+    connecting.once("error", failed);
+    connecting.once("connect", () => {
+      connecting.off("error", failed);
+      done(connecting);
+    });
+  });
+  socket.setNoDelay(true);
+  let over = false;
+  const frames = new FrameReader(MAX_MESSAGE_LENGTH);
+  socket.on("data", (chunk) => {
+    frames.feed(chunk);
+    while (!over && frames.next()) owner.onMessage(frames.bytes, frames.start, frames.end);
+  });
+  const ended = () => {
+    if (over) return;
+    over = true;
+    socket.destroy();
+    owner.onEnd();
+  };
+  socket.on("error", ended);
+  socket.on("end", ended);
+  socket.on("close", ended);
+  return {
+    framed: true,
+    send: (messages) =>
+      void socket.write(messages.length === 1 ? framed(messages[0]!) : Buffer.concat(messages.map(framed))),
+    sendRaw: (bytes) => void socket.write(bytes),
+    pause: () => void socket.pause(),
+    close: () => {
+      over = true;
+      socket.destroy();
+    },
+    reset: () => {
+      over = true;
+      socket.resetAndDestroy();
+    },
+  };
+}

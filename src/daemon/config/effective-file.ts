@@ -1,0 +1,84 @@
+/**
+ * The effective configuration as a file: what `pafd --print-config` prints, and `pafd -f` reads again with the same
+ * result. Keys stand in the schema's order. Passwords are left out, with a comment in their place.
+ */
+
+import { Document, isMap } from "yaml";
+import type { TlsFiles } from "../../transport/index.js";
+import type { Config, DomainConfig, GatewayConfig, ResourceLimits, SocketConfig } from "./config.js";
+
+export function effectiveFile(config: Config): string {
+  const { domains, resources, log, gateways } = config;
+  const file = {
+    domains: domains.map(domainKeys),
+    resources: {
+      total: limitKeys(resources.total),
+      user: limitKeys(resources.user),
+      output_queue: { connection: resources.outputQueue.connection, domain: resources.outputQueue.domain },
+    },
+    log: {
+      console: log.console,
+      log_file: log.file,
+      log_file_backup: log.fileBackups,
+      log_file_max_size: log.fileMaxBytes,
+      syslog: log.syslog,
+      syslog_socket: log.syslogSocket,
+      facility: log.facility,
+      filter: log.filter,
+    },
+    gateways: gateways.map((gateway) => ({
+      type: gateway.type,
+      domain: domains[gateway.domain]?.name,
+      ...(gateway.type === "mdns" ? mdnsKeys(gateway) : mqttKeys(gateway)),
+    })),
+  };
+  const document = new Document(file, { aliasDuplicateObjects: false, keepUndefined: false });
+  gateways.forEach((gateway, i) => {
+    if (gateway.type !== "mqtt" || gateway.options.password === undefined) return;
+    const node = document.getIn(["gateways", i]);
+    if (isMap(node)) node.comment = " password: (given, but not shown)";
+  });
+  return document.toString({ lineWidth: 0 });
+}
+
+function domainKeys({ name, sockets, protocolVersion, idleSeconds }: DomainConfig) {
+  return {
+    name,
+    sockets: sockets.map(socketKeys),
+    protocol_version: { min: protocolVersion.min, max: protocolVersion.max },
+    idle: { min: idleSeconds.min, max: idleSeconds.max },
+  };
+}
+
+/** A socket with nothing but its address is only that. */
+function socketKeys({ address, user, tls }: SocketConfig) {
+  return user === undefined && tls === undefined ? address : { addr: address, user, tls: tls && tlsKeys(tls) };
+}
+
+const limitKeys = ({ clients, services, subscriptions }: ResourceLimits) => ({ clients, services, subscriptions });
+
+const tlsKeys = ({ cert, key, tc, crl }: TlsFiles) => ({ cert, key, tc, crl });
+
+function mdnsKeys({ options }: GatewayConfig & { type: "mdns" }) {
+  const { types, interfaces, scope, maxInstances } = options;
+  return { types, interfaces, scope, max_instances: maxInstances };
+}
+
+function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {
+  return {
+    url: options.url,
+    user: options.user,
+    password_file: options.passwordFile,
+    tls: options.tls && { ca: options.tls.ca, cert: options.tls.cert, key: options.tls.key },
+    root: options.root,
+    site: options.site,
+    client_id: options.clientId,
+    keepalive: options.keepaliveSeconds,
+    on_will: options.onLoss,
+    kinds: Object.fromEntries(
+      Object.entries(options.onLossOfKind ?? {}).map(([kind, onLoss]) => [kind, { on_will: onLoss }]),
+    ),
+    clear_stale: options.clearStale,
+    max_devices: options.maxDevices,
+  };
+}
