@@ -110,6 +110,23 @@ function withCertificates(): void {
     );
   });
 
+  test("a server that ends says goodbye to its clients", async () => {
+    await withPafd(
+      ["tls:127.0.0.1:0"],
+      async (pafd) => {
+        const client = new OpensslClient(await boundAddress(pafd, "tls:127.0.0.1:0"), root.issue("client"));
+        client.send(
+          '{"ta-cmd":"hello","ta-id":1,"msg-type":"request","client-id":1,"protocol-minimum-version":2,"protocol-maximum-version":3}',
+        );
+        await client.until(() => client.received.length > 0, "the answer to hello");
+        await pafd.stop();
+        await client.ends();
+        assert.not.match(client.said, /unexpected eof|errno/);
+      },
+      { env },
+    );
+  });
+
   test("without certificates the server does not start, and says which file is missing", async () => {
     const { status, stderr } = runPafd(["-s", "-n", "tls:127.0.0.1:0"], { env: { XCM_TLS_CERT: "/nowhere" } });
     assert.is(status, 1);
