@@ -121,11 +121,13 @@ export class TlsConnection extends StreamConnection {
   }
 
   override get queuedMessages(): number {
-    return this.#early.reduce((sum, { messages }) => sum + messages, super.queuedMessages);
+    if (this.#verified) return super.queuedMessages;
+    return this.#early.reduce((sum, { messages }) => sum + messages, 0);
   }
 
   override get queuedBytes(): number {
-    return this.#early.reduce((sum, { frames }) => sum + frames.length, super.queuedBytes);
+    if (this.#verified) return super.queuedBytes;
+    return this.#early.reduce((sum, { frames }) => sum + frames.length, 0);
   }
 
   protected override orderlyEnd(): TransportError | undefined {
