@@ -38,6 +38,7 @@ export class TlsConnection extends StreamConnection {
   private constructor(outbox: Outbox, tcp: Socket, stream: TLSSocket, isServer: boolean) {
     super(outbox, "tls", tcp, stream);
     this.#isServer = isServer;
+    // Once: Node.js says it again when it declines a renegotiation.
     stream.once("secure", () => this.#onHandshakeDone());
     // Errors of a server's side come this way, those after the handshake only this way.
     stream.on("_tlsError", (error: Error) => this.streamFailed(error));
