@@ -38,6 +38,7 @@ export class TlsConnection extends StreamConnection {
   private constructor(outbox: Outbox, tcp: Socket, stream: TLSSocket, isServer: boolean) {
     super(outbox, "tls", tcp, stream);
     this.#isServer = isServer;
+    // Once: Node.js says it again when it declines a renegotiation.
     stream.once("secure", () => this.#onHandshakeDone());
     // Errors of a server's side come this way, those after the handshake only this way.
     stream.on("_tlsError", (error: Error) => this.streamFailed(error));
@@ -121,11 +122,13 @@ export class TlsConnection extends StreamConnection {
   }
 
   override get queuedMessages(): number {
-    return this.#early.reduce((sum, { messages }) => sum + messages, super.queuedMessages);
+    if (this.#verified) return super.queuedMessages;
+    return this.#early.reduce((sum, { messages }) => sum + messages, 0);
   }
 
   override get queuedBytes(): number {
-    return this.#early.reduce((sum, { frames }) => sum + frames.length, super.queuedBytes);
+    if (this.#verified) return super.queuedBytes;
+    return this.#early.reduce((sum, { frames }) => sum + frames.length, 0);
   }
 
   protected override orderlyEnd(): TransportError | undefined {

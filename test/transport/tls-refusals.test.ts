@@ -252,6 +252,19 @@ function refusals(): void {
     }
   }
 
+  test("more certificates than OpenSSL reads", async () => {
+    const server = await serve("tls:127.0.0.1:0", echo, { tls: files });
+    const client = new OpensslClient(server.address, {
+      ...good,
+      cert: bundle(good.cert, ...Array(400).fill(root.cert)),
+    });
+    client.send("hello");
+    const { error } = await refusedConnection(server);
+    assert.match(error!.message, /: the peer's certificates are too long \(EXCESSIVE_MESSAGE_SIZE\)$/);
+    await client.ends();
+    server.close();
+  });
+
   test("a client that refuses our certificate, and says so", async () => {
     const server = await serve("tls:127.0.0.1:0", echo, { tls: files });
     const client = new OpensslClient(server.address, good, "-CAfile", other.cert, "-verify_return_error");
