@@ -10,7 +10,7 @@ import { RecordBuilder, toProperties } from "../core/record.js";
 import { toBigInt } from "../core/uint63.js";
 import { connect } from "../transport/index.js";
 import { Outbox } from "../transport/outbox.js";
-import { type Connection, MAX_MESSAGE_LENGTH, TransportError } from "../transport/transport.js";
+import { type Connection, MAX_MESSAGE_LENGTH, type TlsFiles, TransportError } from "../transport/transport.js";
 import {
   ACCEPT,
   CLIENTS,
@@ -83,6 +83,8 @@ export interface SessionOptions {
   /** Ends connecting and the handshake. */
   readonly signal?: AbortSignal;
   readonly connectTimeoutMs?: number;
+  /** For `tls` and `utls` addresses. */
+  readonly tls?: TlsFiles;
   readonly outbox?: Outbox;
 }
 
@@ -136,6 +138,7 @@ export class Session {
       },
       ...(signal ? { signal } : {}),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
+      ...(options.tls ? { tls: options.tls } : {}),
     });
     session.connection = await connecting.catch((error: unknown) => {
       throw signal?.aborted ? signal.reason : error;

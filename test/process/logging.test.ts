@@ -200,7 +200,7 @@ test("without syslog pafd does not start, says why and what to do, and has opene
       status: 1,
       stdout:
         `Error configuring logging: [Errno 2] No such file or directory: '${folder}/none' ` +
-        "(syslog; -n or log.syslog: false switches it off, log.syslog_socket names another socket).\n",
+        "(syslog; -n or log.syslog: false switches it off, -u or log.syslog_socket names another socket).\n",
       stderr: "",
     });
     assert.equal(readdirSync(folder), ["pafd.conf"]);

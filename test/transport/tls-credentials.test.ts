@@ -34,6 +34,12 @@ const test = suite("tls credentials");
 test.after(endSoon);
 const missing = opensslMissing();
 
+/** In a process of its own with this argument: only tells which files it would use. */
+if (process.argv[2] === "names") {
+  console.log(JSON.stringify(tlsFileNames({ key: "k" })));
+  process.exit();
+}
+
 async function says(server: Server, tls: TlsFiles): Promise<Recorder> {
   const client = await dial(`tls:127.0.0.1:${portOf(server)}`, { tls });
   send(client, "hello");
@@ -311,6 +317,35 @@ function withCertificates(): void {
     }
   });
 }
+
+/** Runs this file in a mount namespace in which the network namespace we are in has a name. */
+function inNamespace(setUp: string): { status: number | null; stdout: string; stderr: string } {
+  const script = `mkdir -p /run/netns && mount -t tmpfs none /run/netns && ${setUp} && exec "$@"`;
+  const command = ["bash", "-c", script, "_", process.execPath, __filename, "names"];
+  const env = { ...process.env, XCM_TLS_CERT: "/certificates" };
+  return spawnSync("unshare", ["--mount", "--propagation", "private", ...command], { encoding: "utf8", env });
+}
+
+const namespaces = inNamespace("true").status === 0;
+if (!namespaces && process.env.CI === "true") throw new Error("namespaces are not allowed here, and CI skips nothing");
+if (!namespaces) console.log("skipped: names in a network namespace: mount namespaces are not allowed here");
+
+(namespaces ? test : test.skip)("in a network namespace that has a name, the names of the files end in it", () => {
+  const mark = (name: string, source: string) =>
+    `touch /run/netns/${name} && mount --bind ${source} /run/netns/${name}`;
+  const own = "/proc/self/ns/net";
+  const cases = [
+    [mark("blue", own), "_blue"],
+    [`touch /run/netns/red && ln -s /nowhere /run/netns/gone && ${mark("green", own)}`, "_green"],
+    ["touch /run/netns/other", ""],
+    ["umount /run/netns", ""],
+  ] as const;
+  for (const [setUp, suffix] of cases) {
+    const { stdout, stderr } = inNamespace(setUp);
+    const expected = { cert: `/certificates/cert${suffix}.pem`, key: "k", tc: `/certificates/tc${suffix}.pem` };
+    assert.equal(JSON.parse(stdout || "{}"), expected, stderr);
+  }
+});
 
 function text(name: string): string {
   return readFileSync(name, "latin1");

@@ -101,7 +101,7 @@ export function openLog(config: LogConfig, destination: LogDestination = {}): Da
   };
 }
 
-const NO_SYSLOG = " (syslog; -n or log.syslog: false switches it off, log.syslog_socket names another socket)";
+const NO_SYSLOG = " (syslog; -n or log.syslog: false switches it off, -u or log.syslog_socket names another socket)";
 
 /** What `open` gives; its error as pafd words it, with the path and `advice`. */
 function named(path: string, advice: string, open: () => Sink): Sink {

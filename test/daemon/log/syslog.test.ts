@@ -271,7 +271,7 @@ test("where nobody listens, pafd does not start: path, errno, and what to do", (
       assert.is(
         refusal(at(name)),
         `Error configuring logging: ${reason}: '${at(name)}' ` +
-          "(syslog; -n or log.syslog: false switches it off, log.syslog_socket names another socket).",
+          "(syslog; -n or log.syslog: false switches it off, -u or log.syslog_socket names another socket).",
       );
     }
     assert.match(refusal(`/${"x".repeat(107)}`), /\[Errno 36\] Path of 108 bytes \(at most 107\): '\/xxx/);
