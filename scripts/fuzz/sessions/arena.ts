@@ -2,9 +2,10 @@
  * Where the session fuzzer and the soak test take place: a real pafd with limits, a witness, and room for bad clients.
  */
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import { Authority, opensslMissing } from "../../../test/support/certificates.js";
 import { Pafd, withFolder } from "../../../test/support/pafd.js";
 import { freshName } from "../../../test/support/transport-peers.js";
 import { SeededRandom } from "../random.js";
@@ -13,8 +14,8 @@ import { type Address, type Link, openLink } from "./links.js";
 import { helloText } from "./messages.js";
 import { Witness } from "./witness.js";
 
-const config = (name: string, port: number, logLevel: string) => `domains:
-  - sockets: ["ux:${name}", "tcp:127.0.0.1:${port}"]
+const config = (name: string, port: number, logLevel: string, tls = "") => `domains:
+  - sockets: ["ux:${name}", "tcp:127.0.0.1:${port}"${tls}]
 resources:
   user: {clients: 40, services: 140, subscriptions: 200}
 log: {console: true, syslog: false, filter: ${logLevel}}
@@ -26,6 +27,23 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((done) => server.close(done));
   return port;
+}
+
+/** A TLS socket for the configuration, and how a client reaches it; `undefined` where there is no openssl. */
+async function tlsAddress(): Promise<{ readonly socket: object; readonly address: Address } | undefined> {
+  const missing = opensslMissing();
+  if (missing) {
+    console.log(`no TLS: ${missing}`);
+    return undefined;
+  }
+  const authority = new Authority(`arena-${freshName()}`);
+  const [server, client] = [authority.issue("server"), authority.issue("client")];
+  const address = `tls:127.0.0.1:${await freePort()}`;
+  const read = (name: string) => readFileSync(name);
+  return {
+    socket: { addr: address, tls: { ...server, tc: authority.cert } },
+    address: { address, identity: { cert: read(client.cert), key: read(client.key), ca: read(authority.cert) } },
+  };
 }
 
 /** Resolves when the server accepts connections. */
@@ -79,13 +97,16 @@ export class Arena {
       const name = freshName();
       const file = join(folder, "pafd.conf");
       const port = await freePort();
-      writeFileSync(file, config(name, port, logLevel));
+      const tls = await tlsAddress();
+      writeFileSync(file, config(name, port, logLevel, tls && `, ${JSON.stringify(tls.socket)}`));
       const pafd = new Pafd(["-f", file], { env: environment });
       try {
         const tcp = { address: `tcp:127.0.0.1:${port}` };
         // The log may be at a level at which it does not say when it listens.
         await accepts(tcp, pafd);
-        const arena = new Arena(pafd, seed, [{ address: `ux:${name}` }, tcp, { ...tcp, from: "127.0.0.2" }]);
+        const addresses: Address[] = [{ address: `ux:${name}` }, tcp, { ...tcp, from: "127.0.0.2" }];
+        if (tls) addresses.push(tls.address);
+        const arena = new Arena(pafd, seed, addresses);
         await arena.witness.open();
         await body(arena);
         await arena.witness.close();

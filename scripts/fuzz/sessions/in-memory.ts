@@ -1,5 +1,5 @@
 /**
- * Sessions in memory, compared message for message with the model: valid and mutated, with leaving and coming back,
+ * Sessions in memory, compared message for message with the model: valid and mutated, with leaving and coming back, slow readers,
  * with time that passes, timer by timer, and time in which the server stood still. One seed is one script.
  */
 
@@ -8,8 +8,8 @@ import { parseExact } from "../../../test/support/exact-json.js";
 import { InMemoryDomain, type Peer } from "../../../test/support/in-memory.js";
 import { mutate } from "../mutate.js";
 import { SeededRandom } from "../random.js";
-import { type Pools, Session } from "./messages.js";
-import { DomainModel, ModelConnection, type Said } from "./model.js";
+import { helloText, type Pools, requestText, Session } from "./messages.js";
+import { DomainModel, ModelConnection, type Said, state } from "./model.js";
 
 const STEPS = 150;
 const PEERS = 6;
@@ -25,7 +25,12 @@ interface Pair {
   readonly peer: Peer;
   readonly model: ModelConnection;
   readonly session: Session;
+  /** Of a peer that reads now and then only: what each of its subscriptions has told it, by transaction. */
+  readonly views?: Views;
 }
+
+type Views = Map<bigint, Map<bigint, string>>;
+const SLOW_CLIENT = 99n;
 
 /** What is a number of seconds, whole or not. */
 const TIMES = new Set(["time", "idle", "latency", "orphan-since"]);
@@ -51,6 +56,8 @@ class Script {
   /** When the server last ran late. */
   private lateMs = 0;
   private readonly history: string[] = [];
+  private readonly versions: { readonly min: number; readonly max: number };
+  private slowTaId = 100;
   /** Every fourth script is valid throughout. */
   readonly disturbs: boolean;
 
@@ -73,6 +80,7 @@ class Script {
       { min: 2, max: 2 },
       { min: 3, max: 3 },
     ]);
+    this.versions = versions;
     this.memory = new InMemoryDomain({ limits, idle, versions, random: () => random.unit() });
     const { clock } = this.memory;
     this.model = new DomainModel({
@@ -101,7 +109,9 @@ class Script {
       return;
     }
     const pair = random.pick(pairs);
-    if (kind < 31) {
+    if (pair.views) {
+      this.slowly(pair, pair.views);
+    } else if (kind < 31) {
       this.say(pair, Buffer.from(pair.session.next()));
     } else if (kind < 34 && this.disturbs) {
       const messages = [Buffer.from(pair.session.next()), Buffer.from(pair.session.next())] as const;
@@ -116,6 +126,10 @@ class Script {
 
   private come(): void {
     const { random, memory } = this;
+    if (random.below(5) === 0 && this.versions.min === 2 && !this.pairs.some(({ views }) => views)) {
+      this.comeSlowly();
+      return;
+    }
     const address = random.pick(ADDRESSES);
     const peer = memory.connect(address);
     const model = new ModelConnection(address, memory.clock.monotonicMs(), memory.clock.unixSeconds());
@@ -123,6 +137,69 @@ class Script {
     this.pairs.push(pair);
     this.note(pair, "comes");
     if (random.below(12) > 0) this.say(pair, Buffer.from(pair.session.hello()));
+  }
+
+  /** A client of version 2, so that its silence is its own business, that sees everything. */
+  private comeSlowly(): void {
+    const { memory } = this;
+    const [address] = ADDRESSES;
+    const peer = memory.connect(address);
+    const model = new ModelConnection(address, memory.clock.monotonicMs(), memory.clock.unixSeconds());
+    const pair = { peer, model, session: new Session(this.random, POOLS), views: new Map() };
+    this.pairs.push(pair);
+    this.note(pair, "comes, and reads now and then");
+    this.say(pair, Buffer.from(helloText(0, SLOW_CLIENT, 2, 2)));
+    this.say(pair, Buffer.from(requestText("subscribe", 1, `,"subscription-id":${SLOW_CLIENT}`)));
+    if (!model.handshaked || model.transactions.size === 0) {
+      // A limit is reached.
+      this.leave(pair);
+      return;
+    }
+    peer.reads = false;
+  }
+
+  /** Asks for more than it reads, or reads what there is: then it must see what everybody else sees. */
+  private slowly(pair: Pair, views: Views): void {
+    const { random, model } = this;
+    const { peer } = pair;
+    const kind = random.below(24);
+    if (kind === 0) {
+      this.leave(pair);
+    } else if (kind < 22) {
+      // The model knows nothing of messages that are not read yet.
+      for (let left = 1 + random.below(12); left > 0 && peer.reading; left--) {
+        const taId = ++this.slowTaId;
+        const id = SLOW_CLIENT + BigInt(random.below(3)) + 1n;
+        const text = random.pick([
+          requestText("services", taId),
+          requestText("subscribe", taId, `,"subscription-id":${id}`),
+          requestText("unsubscribe", taId, `,"subscription-id":${id}`),
+        ]);
+        this.say(pair, Buffer.from(text));
+      }
+    } else {
+      this.note(pair, "reads");
+      while (peer.backlog.length > 0) peer.drain();
+      for (const text of peer.received.splice(0)) this.see(pair, views, parseExact(text) as Said);
+      const expected = new Map([...model.services].map(([id, service]) => [id, plain(state(service))]));
+      for (const view of views.values()) {
+        if (view.size === expected.size && [...expected].every(([id, text]) => view.get(id) === text)) continue;
+        throw this.differs(pair, `it sees ${[...view.values()]}\ninstead of ${[...expected.values()]}`);
+      }
+    }
+  }
+
+  private see(pair: Pair, views: Views, said: Said): void {
+    const { "ta-cmd": command, "ta-id": taId, "msg-type": type, "match-type": match, ...rest } = said;
+    if (command !== "subscribe") return;
+    if (type === "accept") views.set(taId as bigint, new Map());
+    if (type === "complete") views.delete(taId as bigint);
+    if (type !== "notify") return;
+    const view = views.get(taId as bigint);
+    const id = rest["service-id"] as bigint;
+    if (view?.has(id) !== (match !== "appeared")) throw this.differs(pair, `it saw ${plain(said)} out of order`);
+    if (match === "disappeared") view.delete(id);
+    else view.set(id, plain(rest));
   }
 
   private say(pair: Pair, bytes: Buffer): void {
@@ -186,7 +263,9 @@ class Script {
   private compare(): void {
     for (const pair of this.pairs) {
       const { model, peer } = pair;
-      if (model.open) {
+      if (pair.views) {
+        model.heard.length = 0;
+      } else if (model.open) {
         for (const text of peer.received.splice(0)) {
           const said = plain(parseExact(text) as Said);
           const expected = model.heard.shift();
@@ -222,13 +301,20 @@ class Script {
       this.expire();
     }
     const { directory } = memory.domain;
-    const left = { services: directory.serviceCount, subscriptions: directory.subscriptions.size };
+    // Walks that nobody goes on with are of no interest to anybody else.
+    const { cursors } = directory as unknown as { readonly cursors: ReadonlySet<unknown> };
+    const left = {
+      services: directory.serviceCount,
+      subscriptions: directory.subscriptions.size,
+      cursors: cursors.size,
+    };
     const used = (["clients", "services", "subscriptions"] as const).map((resource) =>
       directory.counter.used(resource),
     );
     const words = directory.store.usedWords;
     const timers = memory.clock.timers();
-    const sum = left.services + left.subscriptions + used[0]! + used[1]! + used[2]! + words + timers.length;
+    const sum =
+      left.services + left.subscriptions + left.cursors + used[0]! + used[1]! + used[2]! + words + timers.length;
     if (sum > 0) throw new Error(`left behind: ${JSON.stringify({ ...left, used, words, timers })}`);
   }
 

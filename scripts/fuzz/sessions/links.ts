@@ -1,6 +1,7 @@
 /** A connection to the server as the fuzzers need it: whole messages in batches, or, over TCP, any bytes at all. */
 
 import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { FrameReader, writeHeader } from "../../../src/transport/frames.js";
 import { type Connection, connect, MAX_MESSAGE_LENGTH, Outbox } from "../../../src/transport/index.js";
 
@@ -28,10 +29,12 @@ export interface Address {
   readonly address: string;
   /** The client's own address, over TCP. */
   readonly from?: string;
+  /** Over TLS: PEM texts, and the server's authority. */
+  readonly identity?: { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer };
 }
 
-export function openLink({ address, from }: Address, owner: LinkOwner): Promise<Link> {
-  return address.startsWith("tcp:") ? openTcp(address, from, owner) : openUnix(address, owner);
+export function openLink(to: Address, owner: LinkOwner): Promise<Link> {
+  return /^(tcp|tls):/.test(to.address) ? openStream(to, owner) : openUnix(to.address, owner);
 }
 
 const outbox = new Outbox();
@@ -77,17 +80,28 @@ export function framed(message: Uint8Array): Buffer {
   return frame;
 }
 
-async function openTcp(address: string, from: string | undefined, owner: LinkOwner): Promise<Link> {
-  const [, host, port] = /^tcp:(.*):(\d+)$/.exec(address)!;
-  const socket = await new Promise<Socket>((done, failed) => {
-    const connecting = connectSocket({ host: host!, port: Number(port), ...(from ? { localAddress: from } : {}) });
-    connecting.once("error", failed);
-    connecting.once("connect", () => {
-      connecting.off("error", failed);
-      done(connecting);
+/** A TCP connection, and the stream on it that frames go over: itself, or TLS. */
+async function openSockets({ address, from, identity }: Address): Promise<{ tcp: Socket; socket: Socket }> {
+  const [, host, port] = /^(?:tcp|tls):(.*):(\d+)$/.exec(address)!;
+  const opened = (socket: Socket, event: string) =>
+    new Promise<void>((done, failed) => {
+      socket.once("error", failed);
+      socket.once(event, () => {
+        socket.off("error", failed);
+        done();
+      });
     });
-  });
-  socket.setNoDelay(true);
+  const tcp = connectSocket({ host: host!, port: Number(port), ...(from ? { localAddress: from } : {}) });
+  await opened(tcp, "connect");
+  tcp.setNoDelay(true);
+  if (identity === undefined) return { tcp, socket: tcp };
+  const socket = connectTls({ socket: tcp, ...identity, checkServerIdentity: () => undefined });
+  await opened(socket, "secureConnect");
+  return { tcp, socket };
+}
+
+async function openStream(to: Address, owner: LinkOwner): Promise<Link> {
+  const { tcp, socket } = await openSockets(to);
   let over = false;
   const frames = new FrameReader(MAX_MESSAGE_LENGTH);
   socket.on("data", (chunk) => {
@@ -115,7 +129,8 @@ async function openTcp(address: string, from: string | undefined, owner: LinkOwn
     },
     reset: () => {
       over = true;
-      socket.resetAndDestroy();
+      tcp.resetAndDestroy();
+      socket.destroy();
     },
   };
 }

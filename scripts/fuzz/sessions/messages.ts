@@ -65,6 +65,9 @@ function randomProps(random: SeededRandom): string {
 export const helloText = (taId: number, clientId: bigint, min: number, max: number): string =>
   `{"ta-cmd":"hello","ta-id":${taId},"msg-type":"request","client-id":${clientId},"protocol-minimum-version":${min},"protocol-maximum-version":${max}}`;
 
+export const requestText = (command: string, taId: number, fields = ""): string =>
+  `{"ta-cmd":"${command}","ta-id":${taId},"msg-type":"request"${fields}}`;
+
 /** One client's part of the conversation: the same random numbers give the same messages, whatever the server says. */
 export class Session {
   readonly clientId: bigint;
@@ -106,7 +109,7 @@ export class Session {
   }
 
   private request(command: string, fields = ""): string {
-    return `{"ta-cmd":"${command}","ta-id":${this.taId++},"msg-type":"request"${fields}}`;
+    return requestText(command, this.taId++, fields);
   }
 
   private publish(): string {

@@ -446,7 +446,8 @@ const sameProps = (a: ReferenceProps, b: ReferenceProps): boolean =>
     return others?.size === values.size && [...values].every((value) => others.has(value));
   });
 
-const state = ({ id, generation, props, ttl, owner, orphanSince }: ModelService): Said => ({
+/** A service as it is told. */
+export const state = ({ id, generation, props, ttl, owner, orphanSince }: ModelService): Said => ({
   ...{ "service-id": id, generation, "service-props": props, ttl, "client-id": owner },
   ...(orphanSince === undefined ? {} : { "orphan-since": orphanSince }),
 });
