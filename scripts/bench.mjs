@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- CASE …] [--json] [--seconds N]`: what the server costs, as ratios to a floor measured in the same run: the same
- * bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish, fan-out, filter,
- * hostile, memory, idle, start, churn (for --seconds, default 20, with either kind of key). CPU is that of the server process alone, all its threads; the load comes from this process.
+ * `npm run bench [-- CASE …] [--json] [--seconds N]`: what the server costs, as ratios to a floor measured in the same
+ * run: the same bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish,
+ * fan-out, filter, hostile, memory, idle, start, fairness, churn (for --seconds, default 20, with either kind of key).
+ * CPU is that of the server process alone, all its threads; the load comes from this process.
  */
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
@@ -13,6 +14,7 @@ import { DIST, ROOT } from "./setup.mjs";
 await setUp();
 const { Client } = await import("./bench/seqpacket.mjs");
 const { benchChurn } = await import("./bench/churn.mjs");
+const { benchFairness } = await import("./bench/fairness.mjs");
 const { anonymousMiB, cpuNs, start, switches } = await import("./bench/process.mjs");
 
 const { values, positionals: wanted } = parseArgs({
@@ -269,5 +271,6 @@ if (wants("hostile")) await benchHostile();
 if (wants("memory")) await benchMemory();
 if (wants("idle")) await benchIdle();
 if (wants("start")) await benchStart();
+if (wants("fairness")) await benchFairness(startServer, hello, report);
 if (wants("churn")) await benchChurn(Number(values.seconds), report);
 if (json) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0].model, results }, null, 2));

@@ -5,18 +5,16 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DIST, ROOT } from "../setup.mjs";
+import { pinger, reportPings, sleep } from "./pings.mjs";
 import { anonymousMiB, cpuNs, start } from "./process.mjs";
 import { Client } from "./seqpacket.mjs";
 import { clientIdentity, openTls, tlsHello } from "./tls-client.mjs";
 
 /** Handshakes a second. */
 const RATE = 200;
-const PING_EVERY_MS = 5;
 /** So long the server is warmed up with the same load, because V8 and OpenSSL grow once. */
 const WARM_UP_SECONDS = 10;
 const SETTLE_LIMIT_MS = 30_000;
-
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function openssl(...args) {
   const { status, stderr, error } = spawnSync("openssl", args, { encoding: "utf8" });
@@ -61,26 +59,6 @@ function churn(port, folder, seconds) {
   });
 }
 
-/** Pings every few milliseconds until told to stop; resolves with the times in milliseconds, sorted. */
-function pinger(request) {
-  const times = [];
-  let over = false;
-  let taId = 1;
-  const running = (async () => {
-    for (let next = performance.now(); !over; next += PING_EVERY_MS) {
-      const began = performance.now();
-      await request(`{"ta-cmd":"ping","ta-id":${taId++},"msg-type":"request"}`);
-      times.push(performance.now() - began);
-      await sleep(Math.max(0, next + PING_EVERY_MS - performance.now()));
-    }
-  })();
-  return async () => {
-    over = true;
-    await running;
-    return times.sort((a, b) => a - b);
-  };
-}
-
 /** The lowest anonymous memory that garbage collections lead to, until two seconds bring no less. */
 async function settledMiB(pid) {
   let least = anonymousMiB(pid);
@@ -97,8 +75,6 @@ async function settledMiB(pid) {
   }
   return least;
 }
-
-const at = (times, share) => times[Math.min(times.length - 1, Math.floor(times.length * share))];
 
 async function measure(name, newKey, seconds, report) {
   const folder = mkdtempSync(join(tmpdir(), "pathfinder-churn-"));
@@ -145,18 +121,7 @@ log: {console: true, syslog: false, filter: warning}
       const cpuShare = (cpuNs(server.pid) - cpu) / 1e9 / seconds;
       const after = await settledMiB(server.pid);
       for (const which of Object.keys(clients)) {
-        for (const [title, share] of [
-          ["median", 0.5],
-          ["99 %", 0.99],
-          ["longest", 1],
-        ]) {
-          const floor = at(alone.times[which], share) * 1000;
-          const reach = share === 0.99 ? "< 50,000" : undefined;
-          report(`churn ${name}: ${which} ping, ${title}`, at(times[which], share) * 1000, "µs", {
-            floor,
-            ...(reach ? { reach } : {}),
-          });
-        }
+        reportPings(report, `churn ${name}: ${which} ping`, times[which], alone.times[which], "< 50,000");
       }
       report(`churn ${name}: handshakes and hellos`, result.perSecond, "a second", { reach: String(RATE) });
       report(
