@@ -74,14 +74,18 @@ async function soak(arena: Arena): Promise<void> {
       meanwhile: () => {
         if (performance.now() - told < 5000) return;
         told = performance.now();
-        void meter.sample().then((sample) => {
-          const second = Math.round((performance.now() - began) / 1000);
-          samples.push({ second, ...sample });
-          const { sent, connections } = arena.tally;
-          say(
-            `${second} s: ${describe(sample)}; ${sent} messages, ${connections} connections, ${arena.witness.transactions} by the witness`,
-          );
-        });
+        void meter
+          .sample()
+          .then((sample) => {
+            const second = Math.round((performance.now() - began) / 1000);
+            samples.push({ second, ...sample });
+            const { sent, connections } = arena.tally;
+            say(
+              `${second} s: ${describe(sample)}; ${sent} messages, ${connections} connections, ${arena.witness.transactions} by the witness`,
+            );
+          })
+          // If pafd has ended, that shows elsewhere.
+          .catch(() => {});
       },
     });
   };

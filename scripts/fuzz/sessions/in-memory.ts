@@ -9,7 +9,8 @@ import { InMemoryDomain, type Peer } from "../../../test/support/in-memory.js";
 import { mutate } from "../mutate.js";
 import { SeededRandom } from "../random.js";
 import { helloText, type Pools, requestText, Session } from "./messages.js";
-import { DomainModel, ModelConnection, type Said, state } from "./model.js";
+import { DomainModel } from "./model.js";
+import { ModelConnection, type Said, state } from "./model-state.js";
 
 const STEPS = 150;
 const PEERS = 6;

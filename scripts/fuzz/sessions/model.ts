@@ -5,75 +5,20 @@
  * When a silent client is dropped is partly up to the server; the model is told, and checks that it was time.
  */
 
-import { type Filter, FilterSyntaxError, parseFilter, printFilter } from "../../../src/core/filter/syntax.js";
+import { printFilter } from "../../../src/core/filter/syntax.js";
 import type { DomainLimits, Resource } from "../../../src/core/limits.js";
-import type { Properties, PropertyValue } from "../../../src/core/properties.js";
-import { evaluateNaively } from "../filter-reference.js";
 import { type FieldValue, type ReferenceProps, referenceMessage } from "../reference.js";
-
-export type Said = Record<string, unknown>;
-/** Answers with a message of this type; `undefined`, so that it can be returned. */
-type Say = (type: string, fields?: Said) => undefined;
-
-interface ModelService {
-  readonly id: bigint;
-  readonly user: string;
-  owner: bigint;
-  generation: bigint;
-  ttl: bigint;
-  props: ReferenceProps;
-  orphanSince: number | undefined;
-  expiresAtMs: number;
-  /** Orphans that expire at the same time go in the order in which they became orphans. */
-  orphanOrder: number;
-}
-
-interface ModelSubscription {
-  readonly id: bigint;
-  readonly by: ModelConnection;
-  readonly taId: bigint;
-  readonly filter: Filter | undefined;
-}
-
-/** A client that is connected or has orphans; in the order of publication. */
-interface ModelClient {
-  readonly user: string;
-  connected: boolean;
-  readonly services: Set<ModelService>;
-}
-
-export class ModelConnection {
-  open = true;
-  version = 2n;
-  claimed: bigint | undefined;
-  handshaked = false;
-  /** The last hello failed because the id is in use. */
-  contested = false;
-  everContested = false;
-  readonly transactions = new Map<bigint, "track" | ModelSubscription>();
-  tracks = false;
-  askedAtMs: number | undefined;
-  latency: number | undefined;
-  lastHeardMs: number;
-  /** When somebody else wanted its id, since it was last heard. */
-  challengedAtMs: number | undefined;
-  /** When the time it may be silent last changed without a word from it. */
-  changedAtMs = 0;
-  /** What it must have heard since the last look. */
-  readonly heard: Said[] = [];
-
-  constructor(
-    readonly address: string,
-    readonly acceptedAtMs: number,
-    readonly acceptedAtUnix: number,
-  ) {
-    this.lastHeardMs = acceptedAtMs;
-  }
-
-  get user(): string {
-    return this.address.startsWith("ux") ? "default" : `ip:${/^tcp:(.*):\d+$/.exec(this.address)![1]}`;
-  }
-}
+import {
+  type ModelClient,
+  type ModelConnection,
+  type ModelService,
+  type ModelSubscription,
+  parsed,
+  type Say,
+  sameProps,
+  satisfies,
+  state,
+} from "./model-state.js";
 
 export interface ModelOptions {
   readonly nowMs: () => number;
@@ -422,32 +367,3 @@ export class DomainModel {
     }
   }
 }
-
-const asArrays = (props: ReferenceProps): Properties =>
-  new Map([...props].map(([name, values]): [string, PropertyValue[]] => [name, [...values]]));
-
-const satisfies = (filter: Filter | undefined, props: ReferenceProps): boolean =>
-  filter === undefined || evaluateNaively(filter, asArrays(props));
-
-function parsed(text: string | undefined): Filter | undefined | "invalid" {
-  if (text === undefined) return undefined;
-  try {
-    return parseFilter(text);
-  } catch (error) {
-    if (error instanceof FilterSyntaxError) return "invalid";
-    throw error;
-  }
-}
-
-const sameProps = (a: ReferenceProps, b: ReferenceProps): boolean =>
-  a.size === b.size &&
-  [...a].every(([name, values]) => {
-    const others = b.get(name);
-    return others?.size === values.size && [...values].every((value) => others.has(value));
-  });
-
-/** A service as it is told. */
-export const state = ({ id, generation, props, ttl, owner, orphanSince }: ModelService): Said => ({
-  ...{ "service-id": id, generation, "service-props": props, ttl, "client-id": owner },
-  ...(orphanSince === undefined ? {} : { "orphan-since": orphanSince }),
-});
