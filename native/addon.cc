@@ -4,6 +4,7 @@
 
 #include "addon.h"
 
+#include <malloc.h>
 #include <napi.h>
 #include <sys/socket.h>
 
@@ -63,6 +64,13 @@ Napi::Value GetOption(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), value);
 }
 
+// Gives memory that malloc keeps, in pieces between what is in use, back to the system. Where the C library cannot, nothing.
+void TrimMemory(const Napi::CallbackInfo&) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* addon = new Addon(env);
   env.SetInstanceData(addon);
@@ -80,6 +88,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["slotStride"] = Napi::Number::New(env, kSlotStride);
   exports["setOption"] = Napi::Function::New(env, SetOption, "setOption");
   exports["getOption"] = Napi::Function::New(env, GetOption, "getOption");
+  exports["trimMemory"] = Napi::Function::New(env, TrimMemory, "trimMemory");
   exports["connectUnix"] = Napi::Function::New(env, ConnectUnix, "connectUnix");
   return exports;
 }

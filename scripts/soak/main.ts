@@ -23,7 +23,8 @@ const CLIENTS = 32;
 const WARM_UP_MS = 30_000;
 /** Everybody goes and others come this often, so that in between there is a moment to look at what is left. */
 const ROUND_MS = 60_000;
-const SETTLED_AFTER_MS = 5_000;
+/** Longer than pafd waits until it gives memory back. */
+const SETTLED_AFTER_MS = 7_000;
 const SETTLING_LIMIT_MS = 60_000;
 /** Of the baseline. */
 const MEMORY_LIMIT = 1.1;

@@ -7,6 +7,7 @@ import { LocalDirectory } from "../core/local-directory.js";
 import { logStack, prefixed } from "../core/log.js";
 import type { Gateway, GatewayContext } from "../gateway/gateway.js";
 import { Domain } from "../server/domain.js";
+import { optionalAddon } from "../transport/addon.js";
 import { Outbox } from "../transport/index.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 import { checkConfig } from "./config/check.js";
@@ -21,6 +22,7 @@ import { HookError, runHook } from "./hook.js";
 import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
 import { DescriptorWriter } from "./log/descriptor-writer.js";
 import { escapeText } from "./log/escape.js";
+import { MemoryTrim } from "./memory-trim.js";
 import { pafdHelp, parsePafdOptions } from "./options.js";
 import { domainLine, gatewayLine, processLine, processState } from "./state-summary.js";
 
@@ -96,6 +98,7 @@ class Daemon {
   private readonly timers = eventLoopTimers(systemClock, this.outbox);
   private readonly domains: Domain[] = [];
   private readonly gateways: RunningGateway[] = [];
+  private readonly memory = new MemoryTrim(this.timers, () => optionalAddon()?.trimMemory());
   private broker: EmbeddedBroker | undefined;
   private stopping = false;
 
@@ -151,6 +154,7 @@ class Daemon {
         random,
         log,
         trace: config.log.filter === "debug",
+        onConnectionEnded: () => this.memory.connectionEnded(),
         outbox,
       });
       this.domains.push(domain);

@@ -35,6 +35,8 @@ export interface DomainOptions {
   readonly log: Logger;
   /** Every message is logged at debug level. */
   readonly trace?: boolean;
+  /** Called whenever a connection has ended. */
+  readonly onConnectionEnded?: () => void;
   readonly outbox: Outbox;
 }
 
@@ -89,6 +91,7 @@ export class Domain {
   private readonly byClient = new Map<Client, ServerConnection>();
   private handshakes = 0;
   private readonly maxConnections: number;
+  private readonly onConnectionEnded: () => void;
 
   constructor(options: DomainOptions) {
     const { clock, timers, random, outbox, name, limits } = options;
@@ -101,6 +104,7 @@ export class Domain {
     this.trace = options.trace ?? false;
     this.versions = options.versions ?? { min: MIN_VERSION, max: MAX_VERSION };
     this.idle = options.idle ?? { min: 4, max: 30 };
+    this.onConnectionEnded = options.onConnectionEnded ?? (() => {});
     this.maxConnections = (limits?.total ?? UNLIMITED).clients;
     this.directory = new ServiceDirectory({ clock, timers, random, ...(limits ? { limits } : {}) });
     this.scanner = new Scanner({ builder: this.directory.builder });
@@ -197,6 +201,7 @@ export class Domain {
     if (this.connections.size === this.maxConnections - 1) {
       for (const listener of this.listeners) listener.resumeAccepting();
     }
+    this.onConnectionEnded();
   }
 
   /**
