@@ -44,7 +44,7 @@ import {
 import type { Message } from "../wire/scanner.js";
 import { ConnectionLog } from "./connection-log.js";
 import type { Domain } from "./domain.js";
-import { FlowControl } from "./flow-control.js";
+import { FlowControl, type FlowOwner } from "./flow-control.js";
 import { HANDSHAKE_SECONDS, Handshake } from "./handshake.js";
 import { clientListing, firstMatches, serviceListing, subscriptionListing } from "./listing.js";
 import { Liveness } from "./liveness.js";
@@ -53,7 +53,10 @@ import { SubscribeTransaction } from "./subscribe-transaction.js";
 import { Tracking } from "./tracking.js";
 import { type LocalUser, userOf } from "./users.js";
 
-export class ServerConnection implements ConnectionListener, QueueOwner {
+/** What they cost depends on what others have published and subscribed to. */
+const MAY_TAKE_LONG: ReadonlySet<number> = new Set([PUBLISH, UNPUBLISH, SUBSCRIBE, SERVICES]);
+
+export class ServerConnection implements ConnectionListener, QueueOwner, FlowOwner {
   readonly log: ConnectionLog;
   readonly connectedAtUnix: number;
   /** The version that messages are parsed by: 2 until a hello has negotiated another (4.1). */
@@ -85,7 +88,7 @@ export class ServerConnection implements ConnectionListener, QueueOwner {
     this.log = new ConnectionLog(domain.log, () => this.prefix());
     this.connectedAtUnix = domain.clock.unixSeconds();
     this.lastHeardMs = domain.clock.monotonicMs();
-    this.flow = new FlowControl(transport, domain.turns, (error) => this.fail(error));
+    this.flow = new FlowControl(transport, domain.turns, this);
     this.handshake = new Handshake(domain, () => {
       this.log.handshakeTimeout(transport.remoteAddress, HANDSHAKE_SECONDS);
       this.drop("no handshake");
@@ -98,19 +101,35 @@ export class ServerConnection implements ConnectionListener, QueueOwner {
   /** HOT: once per message. */
   onMessage(bytes: Uint8Array, start: number, end: number): void {
     try {
-      const { domain } = this;
-      if (domain.trace) this.log.received(bytes, start, end);
-      const nowMs = domain.clock.monotonicMs();
-      this.flow.received(nowMs);
-      const message = domain.scanner.scan(bytes, start, end, this.version);
-      const { command } = message;
-      this.process(message, nowMs);
-      // Reading the clock costs as much as a few percent of a ping, which never takes long.
-      this.flow.answered(command === PING ? nowMs : domain.clock.monotonicMs());
-      domain.outputQueues.changed(this);
+      if (this.domain.trace) this.log.received(bytes, start, end);
+      this.take(bytes, start, end);
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** `isItsTurn`: it is not put off, whoever takes long at the moment. */
+  private take(bytes: Uint8Array, start: number, end: number, isItsTurn = false): void {
+    const { domain, flow } = this;
+    const nowMs = domain.clock.monotonicMs();
+    flow.received(nowMs);
+    const message = domain.scanner.scan(bytes, start, end, this.version);
+    const { command } = message;
+    if (!isItsTurn && MAY_TAKE_LONG.has(command) && flow.postpone(bytes, start, end)) return;
+    this.process(message, nowMs);
+    // Reading the clock costs as much as a few percent of a ping, which never takes long.
+    flow.answered(command === PING ? nowMs : domain.clock.monotonicMs());
+    domain.outputQueues.changed(this);
+  }
+
+  /** What the peer said while it had to wait was not heard: that is not its silence. */
+  onTurn(putOff: Uint8Array | undefined): void {
+    this.liveness?.heard(this.domain.clock.monotonicMs());
+    if (putOff) this.take(putOff, 0, putOff.length, true);
+  }
+
+  onError(error: unknown): void {
+    this.fail(error);
   }
 
   onDrain(): void {
@@ -274,6 +293,10 @@ export class ServerConnection implements ConnectionListener, QueueOwner {
         lowestTtlSeconds: () => client.lowestTtlSeconds,
         onTentative: () => this.onTentative(),
         onTimeout: () => {
+          if (this.flow.waitsForTurn) {
+            this.liveness?.heard(domain.clock.monotonicMs());
+            return;
+          }
           this.log.idleTimeout();
           this.drop("silent for too long");
         },

@@ -1,10 +1,10 @@
 /**
  * Taking turns: what one client asks for may take long (a search through a large directory, many requests with dear
  * filters behind them), and the process has one thread. A connection that has worked for TURN_MS waits until everybody
- * who has something to do has had a turn; of those that wait, one goes on at a time.
+ * who has something to do has had a turn; of those that wait, one goes on at a time, and the sockets are read in between.
  */
 
-import type { Clock, Timers } from "../core/clock.js";
+import type { Clock, Timer, Timers } from "../core/clock.js";
 import type { Outbox } from "../transport/outbox.js";
 
 /** How long a connection may work at a stretch. A single request or evaluation is never cut … */
@@ -12,9 +12,17 @@ const TURN_MS = 5;
 /** … but whoever makes one that takes longer stands back for as long as that, so that half of the time is the others'. */
 const LONGEST_REST_MS = 1_000;
 
+/** A place in the queue. */
+export interface Waiting {
+  readonly proceed: () => void;
+  readonly dueMs: number;
+}
+
 export class Turns {
-  /** At most one entry per connection. */
-  private readonly waiting: { readonly proceed: () => void; readonly delayMs: number }[] = [];
+  /** At most one entry per connection; the earliest due first, those due at the same time as they came. */
+  private readonly waiting: Waiting[] = [];
+  private timer: Timer | undefined;
+  private crowdedNow = false;
 
   constructor(
     readonly clock: Clock,
@@ -27,17 +35,56 @@ export class Turns {
     return this.outbox.turn;
   }
 
-  /** Calls `proceed` in a turn of its own, behind those that wait already and `delayMs` after them. */
-  later(proceed: () => void, delayMs: number): void {
-    if (this.waiting.push({ proceed, delayMs }) === 1) this.arm();
+  /**
+   * Somebody's request has just taken too long: until the sockets have been read again, dear requests of others wait for
+   * a turn, or those of a hundred connections would follow one another.
+   */
+  get crowded(): boolean {
+    return this.crowdedNow;
+  }
+
+  /** Somebody's turn has just ended; it has to rest for `restMs`. */
+  ended(restMs: number): void {
+    if (this.crowdedNow || restMs <= TURN_MS) return;
+    this.crowdedNow = true;
+    this.timers.after("turn", 0, () => {
+      this.crowdedNow = false;
+    });
+  }
+
+  /** Calls `proceed` in a turn of its own, `delayMs` from now at the earliest. */
+  later(proceed: () => void, delayMs: number): Waiting {
+    const waiting = { proceed, dueMs: this.clock.monotonicMs() + delayMs };
+    let low = 0;
+    let high = this.waiting.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.waiting[middle].dueMs <= waiting.dueMs) low = middle + 1;
+      else high = middle;
+    }
+    this.waiting.splice(low, 0, waiting);
+    if (low === 0) this.arm();
+    return waiting;
+  }
+
+  /** Whoever waited there has gone. */
+  cancel(waiting: Waiting): void {
+    const index = this.waiting.indexOf(waiting);
+    if (index < 0) return;
+    this.waiting.splice(index, 1);
+    if (index === 0) this.arm();
   }
 
   private arm(): void {
-    this.timers.after("turn", this.waiting[0].delayMs, () => {
-      const { proceed } = this.waiting.shift()!;
-      if (this.waiting.length > 0) this.arm();
-      proceed();
-    });
+    this.timer?.cancel();
+    const [first] = this.waiting;
+    this.timer = first && this.timers.after("turn", first.dueMs - this.clock.monotonicMs(), () => this.next());
+  }
+
+  private next(): void {
+    const first = this.waiting.shift();
+    this.arm();
+    first?.proceed();
   }
 }
 

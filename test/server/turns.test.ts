@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { InMemoryDomain } from "../support/in-memory.js";
-import { message, publish, received } from "./conversation.js";
+import { message, publish, received, serviceFields } from "./conversation.js";
 
 /** A domain in which a look at the clock takes a millisecond. */
 class SlowMachine extends InMemoryDomain {
@@ -95,6 +95,79 @@ test("changes during a subscription's first matches, between two turns, are told
     appeared.map((answer) => answer["service-id"]).sort((a, b) => a - b),
     [3, ...expected, 99],
   );
+});
+
+/** One request that takes `ms`: time passes while the directory compares its filter. */
+class DearRequests extends InMemoryDomain {
+  takesMs = 0;
+  constructor() {
+    super();
+    const { directory } = this.domain;
+    const publish = directory.publish.bind(directory);
+    directory.publish = (...args) => {
+      this.clock.passMs(this.takesMs);
+      return publish(...args);
+    };
+  }
+}
+
+test("after a request that took long, those of others wait for a turn each, pings do not", () => {
+  const memory = new DearRequests();
+  const peers = [1, 2, 3, 4].map((id) => memory.client(id, 2));
+  memory.takesMs = 200;
+  const request = message("request", "publish", 7, serviceFields(1));
+  for (const peer of peers) peer.send(request);
+  assert.equal(
+    peers.map((peer) => received(peer).length),
+    [1, 0, 0, 0],
+    "only the first has been served in this round",
+  );
+  const pinger = memory.client(9, 2);
+  pinger.send(message("request", "ping", 1));
+  assert.is(received(pinger).length, 1);
+  memory.takesMs = 0;
+  memory.advanceMs(1);
+  assert.equal(
+    peers.map((peer) => received(peer).length),
+    [0, 1, 1, 1],
+  );
+});
+
+test("rests pass at the same time, and those of connections that have gone delay nobody", () => {
+  const memory = new DearRequests();
+  const dear = Array.from({ length: 20 }, (_, i) => memory.client(i + 1, 2));
+  memory.takesMs = 500;
+  for (const peer of dear) {
+    peer.send(message("request", "publish", 7, serviceFields(dear.indexOf(peer))));
+    memory.advanceMs(1); // each in a round of its own
+  }
+  memory.takesMs = 0;
+  for (const peer of dear.slice(1)) peer.leave();
+  const [first] = dear;
+  first.send(message("request", "ping", 8));
+  memory.advanceMs(1000);
+  assert.ok(first.reading, "its rest was over within a second");
+  for (const peer of [first]) peer.leave();
+  memory.advanceMs(10);
+  assert.equal(
+    memory.clock.timers().filter((name) => name === "turn"),
+    [],
+  );
+});
+
+test("a client that had to wait for its turn has not been silent", () => {
+  const memory = new DearRequests();
+  const honest = memory.client(1, 3);
+  publish(honest, 1, { ttl: 4 });
+  memory.takesMs = 3000;
+  for (let i = 0; i < 10; i++) {
+    // Whatever it sends while it rests is not read; each rest is a second, after 3 s of work.
+    honest.send(message("request", "publish", 7, serviceFields(2, { generation: i })));
+    assert.not(honest.reading);
+    honest.sendAll([message("request", "ping", 8)]);
+    memory.advanceMs(1000);
+    assert.not(honest.closedByServer, `round ${i}`);
+  }
 });
 
 test.run();
