@@ -18,7 +18,8 @@ export interface Tracks {
 }
 
 /**
- * What the first address to succeed gives. As soon as there is one, all other attempts are aborted. The error is that of
+ * What the first address to succeed gives. As soon as there is one, all other attempts are aborted: still before the next
+ * event of a socket, because that waits for promises, so no two attempts succeed. The error is that of
  * the last address tried; with two tracks, that of the track to which the first address belongs.
  */
 export async function tryAddresses<T>(
