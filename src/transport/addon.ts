@@ -92,7 +92,7 @@ function load(): void {
     const reason = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
     failure =
       `the addon ${path}, which could not be loaded (${reason}); ` +
-      "build it with `npm run build` or name another file in PATHFINDER_EDGE_ADDON";
+      "build it with `npm run build`, for an installed package with `npx pathfinder-edge-addon`, or name another file in PATHFINDER_EDGE_ADDON";
   }
 }
 
