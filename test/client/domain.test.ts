@@ -10,13 +10,12 @@ import {
   DomainClosedError,
   equal,
   FilterSyntaxError,
-  type Logger,
   ServiceTooLargeError,
   ServiceUnpublishedError,
   Session,
 } from "../../src/client/index.js";
 import { endSoon, freshName, send, serve, uncaught, Watch } from "../support/transport-peers.js";
-import { Consumer, ENV, RestartableServer } from "./attached.js";
+import { Consumer, ENV, Journal, RestartableServer } from "./attached.js";
 import { fakeServer, HELLO_COMPLETE, openSockets, soon } from "./live-domain.js";
 
 const test = suite("domain");
@@ -54,26 +53,6 @@ const publishMany = (domain: Domain, count: number) =>
 
 /** What stands at this server, asked anew. */
 const standing = (server: Addressed, count: number) => new Consumer(open([server])).sees(count);
-
-/** A log that can be waited for. */
-class Journal extends Watch {
-  readonly lines: string[] = [];
-  readonly log: Logger = {
-    debug() {},
-    info: (text) => this.add(`info: ${text()}`),
-    warning: (text) => this.add(`warning: ${text()}`),
-    error: (text) => this.add(`error: ${text()}`),
-  };
-
-  private add(line: string): void {
-    this.lines.push(line);
-    this.happened();
-  }
-
-  says(pattern: RegExp): Promise<void> {
-    return this.until(() => this.lines.some((line) => pattern.test(line)), `${pattern} in the log`);
-  }
-}
 
 test("publish, modify, unpublish: told once, although two servers know it", async () => {
   const consumer = new Consumer(open());
