@@ -1,6 +1,6 @@
 /** Domains of the client library, their matches as text, and servers that can be stopped and started again. */
 
-import type { Domain, DomainMatch, DomainSubscription } from "../../src/client/index.js";
+import type { Domain, DomainMatch, DomainSubscription, Logger } from "../../src/client/index.js";
 import type { DomainOptions } from "../../src/server/domain.js";
 import { Watch } from "../support/transport-peers.js";
 import { type LiveDomain, liveDomain } from "./live-domain.js";
@@ -63,5 +63,25 @@ export class RestartableServer {
   stop(): void {
     this.live?.close();
     this.live = undefined;
+  }
+}
+
+/** A log that can be waited for. */
+export class Journal extends Watch {
+  readonly lines: string[] = [];
+  readonly log: Logger = {
+    debug() {},
+    info: (text) => this.add(`info: ${text()}`),
+    warning: (text) => this.add(`warning: ${text()}`),
+    error: (text) => this.add(`error: ${text()}`),
+  };
+
+  private add(line: string): void {
+    this.lines.push(line);
+    this.happened();
+  }
+
+  says(pattern: RegExp): Promise<void> {
+    return this.until(() => this.lines.some((line) => pattern.test(line)), `${pattern} in the log`);
   }
 }
