@@ -5,8 +5,11 @@ import { buildAddon, DIST, digestOf, fail, filesBelow, installPackages, ROOT, sa
 
 const COMMANDS = ["pafd", "pafc"];
 
-/** V8 settings that keep the heap of a small daemon small; `npm run bench -- memory` shows what they are worth. */
-export const NODE_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1"];
+/**
+ * V8 settings that keep the heap of a small daemon small (`npm run bench -- memory` shows what they are worth), and let it
+ * collect garbage when a rush of clients is over.
+ */
+export const NODE_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1", "--expose-gc"];
 
 /**
  * A launcher runs the bundle that lies beside it, wherever dist/ was copied and through any chain of symbolic links.

@@ -7,11 +7,20 @@ const [command, ...argv] = process.argv.slice(2);
 // Node.js opens its inspector, a port for debuggers, at SIGUSR1 until somebody else listens to that signal; pafd will.
 process.on("SIGUSR1", () => {});
 
+/** Closes an inspector that a SIGUSR1 has opened before that, unless it was asked for. */
+async function closeInspector(): Promise<void> {
+  const asked = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((option) => option.includes("--inspect"));
+  if (asked) return;
+  const inspector = await import("node:inspector");
+  if (inspector.url() !== undefined) inspector.close();
+}
+
 /** Each command's code is loaded only when it is the one to run. */
 async function main(): Promise<void> {
   if (command === "pafd") {
     const { runPafd } = await import("./daemon/pafd.js");
     await runPafd(argv, PATHFINDER_EDGE_VERSION);
+    await closeInspector();
   } else if (command === "pafc") {
     const { runPafc } = await import("./cli/pafc.js");
     process.exitCode = await runPafc(argv, { stdout: process.stdout, stderr: process.stderr, env: process.env });

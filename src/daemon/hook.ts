@@ -52,7 +52,9 @@ async function loadHook(fileName: string): Promise<Hook> {
     // The bundle is CommonJS; this stays an import(), which loads modules of both kinds.
     exported = await import(pathToFileURL(resolve(fileName)).href);
   } catch (e) {
-    throw new HookError(`Hook '${fileName}' cannot be loaded: ${reasonOf(e, fileName)}.`, { cause: e });
+    const isModule = e instanceof SyntaxError && /export|import/.test(e.message);
+    const advice = isModule ? " (a file with import or export has to be named .mjs)" : "";
+    throw new HookError(`Hook '${fileName}' cannot be loaded: ${reasonOf(e, fileName)}${advice}.`, { cause: e });
   }
   const { default: direct } = exported;
   // A CommonJS file that a compiler made from `export default`.

@@ -22,7 +22,7 @@ import { HookError, runHook } from "./hook.js";
 import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
 import { DescriptorWriter } from "./log/descriptor-writer.js";
 import { escapeText } from "./log/escape.js";
-import { MemoryTrim } from "./memory-trim.js";
+import { giveMemoryBack, MemoryTrim } from "./memory-trim.js";
 import { pafdHelp, parsePafdOptions } from "./options.js";
 import { domainLine, gatewayLine, processLine, processState } from "./state-summary.js";
 
@@ -98,7 +98,7 @@ class Daemon {
   private readonly timers = eventLoopTimers(systemClock, this.outbox);
   private readonly domains: Domain[] = [];
   private readonly gateways: RunningGateway[] = [];
-  private readonly memory = new MemoryTrim(this.timers, () => optionalAddon()?.trimMemory());
+  private readonly memory = new MemoryTrim(this.timers, () => giveMemoryBack(optionalAddon()));
   private broker: EmbeddedBroker | undefined;
   private stopping = false;
 
@@ -154,7 +154,7 @@ class Daemon {
         random,
         log,
         trace: config.log.filter === "debug",
-        onConnectionEnded: () => this.memory.connectionEnded(),
+        onConnectionEnded: (wasLarge) => this.memory.connectionEnded(wasLarge),
         outbox,
       });
       this.domains.push(domain);

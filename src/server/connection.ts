@@ -11,7 +11,12 @@ import type { FailReason } from "../core/fail-reason.js";
 import { FilterSyntaxError } from "../core/filter/syntax.js";
 import { IdTable } from "../core/id-table.js";
 import { toHex, toNumber } from "../core/uint63.js";
-import type { Connection, ConnectionListener, TransportError } from "../transport/transport.js";
+import {
+  type Connection,
+  type ConnectionListener,
+  MAX_MESSAGE_LENGTH,
+  type TransportError,
+} from "../transport/transport.js";
 import {
   CLIENTS,
   COMMANDS,
@@ -45,7 +50,7 @@ import type { Message } from "../wire/scanner.js";
 import { ConnectionLog } from "./connection-log.js";
 import type { Domain } from "./domain.js";
 import { FlowControl, type FlowOwner } from "./flow-control.js";
-import { HANDSHAKE_SECONDS, Handshake } from "./handshake.js";
+import { HANDSHAKE_SECONDS, Handshake, MAX_UNKNOWN_LENGTH } from "./handshake.js";
 import { clientListing, firstMatches, serviceListing, subscriptionListing } from "./listing.js";
 import { Liveness } from "./liveness.js";
 import type { QueueOwner } from "./output-queues.js";
@@ -93,6 +98,7 @@ export class ServerConnection implements ConnectionListener, QueueOwner, FlowOwn
       this.log.handshakeTimeout(transport.remoteAddress, HANDSHAKE_SECONDS);
       this.drop("no handshake");
     });
+    transport.maxMessageLength = MAX_UNKNOWN_LENGTH;
     this.log.accepted(transport.remoteAddress);
   }
 
@@ -173,7 +179,7 @@ export class ServerConnection implements ConnectionListener, QueueOwner, FlowOwn
     this.flow.close();
     this.log.gone(why);
     this.domain.outputQueues.forget(this);
-    this.domain.remove(this);
+    this.domain.remove(this, this.dropping);
     if (this.client) this.domain.directory.disconnect(this.client);
   }
 
@@ -280,6 +286,7 @@ export class ServerConnection implements ConnectionListener, QueueOwner, FlowOwn
       return;
     }
     this.client = client;
+    this.transport.maxMessageLength = MAX_MESSAGE_LENGTH;
     handshake.stop();
     this.sequence = domain.handshaked(client, this);
     this.lastHeardMs = domain.clock.monotonicMs();

@@ -35,8 +35,8 @@ export interface DomainOptions {
   readonly log: Logger;
   /** Every message is logged at debug level. */
   readonly trace?: boolean;
-  /** Called whenever a connection has ended. */
-  readonly onConnectionEnded?: () => void;
+  /** Called whenever a connection has ended; `wasLarge`: much memory waited for its peer. */
+  readonly onConnectionEnded?: (wasLarge: boolean) => void;
   readonly outbox: Outbox;
 }
 
@@ -91,7 +91,7 @@ export class Domain {
   private readonly byClient = new Map<Client, ServerConnection>();
   private handshakes = 0;
   private readonly maxConnections: number;
-  private readonly onConnectionEnded: () => void;
+  private readonly onConnectionEnded: (wasLarge: boolean) => void;
 
   constructor(options: DomainOptions) {
     const { clock, timers, random, outbox, name, limits } = options;
@@ -195,13 +195,13 @@ export class Domain {
     return ++this.handshakes;
   }
 
-  remove(connection: ServerConnection): void {
+  remove(connection: ServerConnection, wasLarge: boolean): void {
     this.connections.delete(connection);
     if (connection.client) this.byClient.delete(connection.client);
     if (this.connections.size === this.maxConnections - 1) {
       for (const listener of this.listeners) listener.resumeAccepting();
     }
-    this.onConnectionEnded();
+    this.onConnectionEnded(wasLarge);
   }
 
   /**

@@ -8,6 +8,8 @@ import type { Domain } from "./domain.js";
 
 /** A connection that has not said hello by then is dropped (9.1). */
 export const HANDSHAKE_SECONDS = 2;
+/** Longest message before that: nobody unknown is to hold much memory. A hello has some 150 bytes. */
+export const MAX_UNKNOWN_LENGTH = 4096;
 /** While its client id is taken by somebody else, a connection may go on trying; it is looked at this often. */
 const CONTESTED_RECHECK_SECONDS = 1;
 /** Most connections of a domain that may do so at a time, because each takes one of the places for clients. */

@@ -20,6 +20,7 @@ export abstract class BaseConnection extends Outlet implements Connection {
   abstract readonly credentials: PeerCredentials | undefined;
   abstract readonly queuedMessages: number;
   abstract readonly queuedBytes: number;
+  maxMessageLength = MAX_MESSAGE_LENGTH;
   protected readonly outbox: Outbox;
   protected owner: ConnectionListener = NOBODY;
   protected paused = false;
@@ -94,7 +95,7 @@ export abstract class BaseConnection extends Outlet implements Connection {
   protected tooLong(length: number): TransportError {
     return new TransportError(
       "EPROTO",
-      `${this.remoteAddress}: message of ${length} bytes (at most ${MAX_MESSAGE_LENGTH} accepted)`,
+      `${this.remoteAddress}: message of ${length} bytes (at most ${this.maxMessageLength} accepted)`,
     );
   }
 }

@@ -30,7 +30,8 @@ export class FrameReader {
   start = 0;
   end = 0;
 
-  readonly #maxLength: number;
+  /** May change between two calls of `next`. */
+  maxLength: number;
   #chunk: Uint8Array = NOTHING;
   #at = 0;
   /** Header and payload of a frame that began in an earlier chunk; grows as bytes arrive, not as the header promises. */
@@ -38,7 +39,7 @@ export class FrameReader {
   #partialLength = 0;
 
   constructor(maxLength: number) {
-    this.#maxLength = maxLength;
+    this.maxLength = maxLength;
   }
 
   feed(chunk: Uint8Array): void {
@@ -88,7 +89,7 @@ export class FrameReader {
     const end = Math.min(this.#at + count, this.#chunk.length);
     const needed = this.#partialLength + end - this.#at;
     if (needed > this.#partial.length) {
-      const limit = HEADER_LENGTH + this.#maxLength;
+      const limit = HEADER_LENGTH + this.maxLength;
       const grown = new Uint8Array(Math.min(limit, Math.max(needed, 2 * this.#partial.length, MIN_PARTIAL)));
       grown.set(this.#partial.subarray(0, this.#partialLength));
       this.#partial = grown;
@@ -103,8 +104,8 @@ export class FrameReader {
   }
 
   #checked(length: number): number {
-    if (length === 0 || length > this.#maxLength) {
-      throw new TransportError("EPROTO", `frame of ${length} bytes (1 to ${this.#maxLength} accepted)`);
+    if (length === 0 || length > this.maxLength) {
+      throw new TransportError("EPROTO", `frame of ${length} bytes (1 to ${this.maxLength} accepted)`);
     }
     return length;
   }

@@ -13,7 +13,7 @@ import { BaseConnection } from "./connection.js";
 import { fromErrno } from "./errors.js";
 import { beginOf, MessageQueue } from "./message-queue.js";
 import type { Outbox } from "./outbox.js";
-import { MAX_MESSAGE_LENGTH, type PeerCredentials, type TransportError } from "./transport.js";
+import type { PeerCredentials, TransportError } from "./transport.js";
 
 /** `sun_path` as XCM fills it: an abstract name with its exact length, a path padded to the whole field. */
 export function sunPath({ transport, name }: UnixAddress): Buffer {
@@ -151,7 +151,7 @@ export class SeqpacketConnection extends BaseConnection {
     try {
       while (next < count && !this.paused && !this.ended) {
         const length = received[next]!;
-        if (length > MAX_MESSAGE_LENGTH) {
+        if (length > this.maxMessageLength) {
           this.end(this.tooLong(length));
           break;
         }
@@ -175,7 +175,7 @@ export class SeqpacketConnection extends BaseConnection {
     this.#kept = new MessageQueue();
     for (let i = next; i < count; i++) {
       const length = received[i]!;
-      if (length > MAX_MESSAGE_LENGTH) {
+      if (length > this.maxMessageLength) {
         this.#endAfterKept = { error: this.tooLong(length) };
         break;
       }

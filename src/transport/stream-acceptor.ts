@@ -75,7 +75,10 @@ export function adopt(descriptor: number): Socket | number {
   // What net.Server gives its sockets, too: without it, reading would begin before there is an owner.
   const options: SocketConstructorOpts & { pauseOnCreate: boolean } = { fd: descriptor, pauseOnCreate: true };
   try {
-    return new Socket(options);
+    const socket = new Socket(options);
+    if (socket.remoteAddress !== undefined) return socket;
+    socket.destroy(); // reset already, and without an address that anybody could be told
+    return -constants.errno.ECONNABORTED;
   } catch (error) {
     closeSync(descriptor);
     return (error as NodeJS.ErrnoException).errno ?? -constants.errno.EIO;

@@ -166,6 +166,7 @@ export abstract class StreamConnection extends BaseConnection {
 
   #nextFrame(): boolean {
     try {
+      this.#frames.maxLength = this.maxMessageLength;
       return this.#frames.next();
     } catch (error) {
       const { code, message } = error as TransportError;

@@ -74,7 +74,12 @@ export class TlsConnection extends StreamConnection {
 
   #onHandshakeDone(): void {
     if (this.ended || this.#failed) return;
-    const outcome = this.#verify();
+    let outcome: Uint8Array | string;
+    try {
+      outcome = this.#verify();
+    } catch (error) {
+      outcome = `its certificate cannot be read: ${tlsFailed(error as Error)}`;
+    }
     if (typeof outcome === "string") {
       this.end(this.#protocolError(outcome));
       return;

@@ -59,6 +59,11 @@ export interface Connection {
   readonly queuedMessages: number;
   readonly queuedBytes: number;
   /**
+   * Longest message that is taken from the peer, MAX_MESSAGE_LENGTH at first; a longer one ends the connection. On byte
+   * streams it bounds what one message that is not complete yet may hold.
+   */
+  maxMessageLength: number;
+  /**
    * Stops and resumes `onMessage`. Delivery stops at once, also in the middle of a batch: the rest of it is kept and
    * delivered after resuming (never from within `resumeReading`). Nothing more is read while paused, so the end of the
    * connection is not noticed either, except that `onClose` follows a `close()`.

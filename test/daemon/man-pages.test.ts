@@ -78,10 +78,11 @@ if (noOpenssl) console.log("skipped: the walk-through of TLS (openssl is missing
 (noOpenssl ? test.skip : test)(
   "the walk-through of TLS makes certificates that are good, and one that is revoked",
   async () => {
-    await withFolder((folder) => {
-      const [make, , , show, revoke] = examples(PAFD_8, "Walk-through");
+    await withFolder(async (folder) => {
+      const [make, , configuration, connect, show, revoke] = examples(PAFD_8, "Walk-through");
+      const env = { ...process.env, HOME: folder, PATH: `${join(root, "dist")}:${process.env.PATH}` };
       const run = (script: string, cwd: string) =>
-        execFileSync("bash", ["-e", "-c", script], { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+        execFileSync("bash", ["-e", "-c", script], { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
       run(make, folder);
       const ca = join(folder, "ca");
       const verify = (...args: string[]) =>
@@ -90,6 +91,12 @@ if (noOpenssl) console.log("skipped: the walk-through of TLS (openssl is missing
       assert.is(verify("-purpose", "sslclient", "lamp.pem"), 0);
       assert.is.not(verify("-purpose", "sslserver", "lamp.pem"), 0);
       assert.match(run(show, ca), /([0-9A-F]{2}:){19}[0-9A-F]{2}/);
+      const file = join(folder, "pafd.conf");
+      writeFileSync(file, configuration.replaceAll("/etc/pafd", ca).replace("tls:*:4712", "tls:127.0.0.1:0"));
+      await withPafd(["-f", file], async (pafd) => {
+        const [, port] = /Listening on tls:127\.0\.0\.1:(\d+)/.exec(pafd.log)!;
+        assert.match(run(connect.replace("SERVER:4712", `127.0.0.1:${port}`), ca), / ms\n/);
+      });
       run(revoke, ca);
       const list = ["-crl_check_all", "-CRLfile", "crl.pem"];
       assert.is(verify(...list, "-purpose", "sslserver", "server.pem"), 0);

@@ -290,6 +290,16 @@ test("a client that comes back while its old connection is open replaces nothing
   assert.equal(ask(owner, "ping").length, 1);
 });
 
+test("before the handshake only short messages are taken, after it long ones", () => {
+  const memory = new InMemoryDomain();
+  const peer = memory.connect();
+  assert.is(peer.maxMessageLength, 4096);
+  assert.is(hello(peer, 1, 4, 5), "unsupported-protocol-version");
+  assert.is(peer.maxMessageLength, 4096);
+  assert.is(hello(peer, 1), "complete");
+  assert.is(peer.maxMessageLength, 65_535);
+});
+
 test("version 3 turns TCP keepalive off, version 2 leaves it on", () => {
   const memory = new InMemoryDomain();
   assert.is(memory.client(1, 3, "tcp:10.0.0.1:1").keepalive, false);

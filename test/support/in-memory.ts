@@ -23,6 +23,7 @@ export class Peer extends Outlet implements Connection {
   /** What the server sent and nobody has looked at yet. */
   readonly received: string[] = [];
   closedByServer = false;
+  maxMessageLength = 65_535;
   /** While false, what the server sends piles up, as with a peer that does not read. */
   reads = true;
   readonly backlog: string[] = [];

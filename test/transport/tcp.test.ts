@@ -43,6 +43,24 @@ async function talk(address: string): Promise<Recorder> {
   return client;
 }
 
+test("the owner may take only short messages for a while; a longer one ends the connection by its header", async () => {
+  const server = await serve("tcp:127.0.0.1:0", (text, recorder) => {
+    recorder.connection.maxMessageLength = text === "long" ? 100 : 5;
+    send(recorder, text);
+  });
+  const client = await dial(`tcp:127.0.0.1:${portOf(server)}`);
+  send(client, "long");
+  send(client, "x".repeat(100));
+  await client.receives(2);
+  const { socket, received, ends } = await rawClient(server);
+  socket.write(Buffer.concat([Buffer.from([0, 0, 0, 1, 120]), Buffer.from([0, 0, 0, 6])]));
+  await ends;
+  assert.equal(received(), Buffer.from([0, 0, 0, 1, 120]));
+  const them = server.accepted[1]!;
+  await them.ends();
+  assert.match(them.error!.message, /^tcp:127\.0\.0\.1:\d+: frame of 6 bytes \(1 to 5 accepted\)$/);
+});
+
 for (const [listenAt, connectTo, bound, client, peer] of [
   ["tcp:127.0.0.1:0", "127.0.0.1", "tcp:127.0.0.1:PORT", "tcp:127.0.0.1:", "tcp:127.0.0.1:"],
   ["tcp:[::1]:0", "[::1]", "tcp:[::1]:PORT", "tcp:[::1]:", "tcp:[::1]:"],

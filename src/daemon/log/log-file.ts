@@ -124,7 +124,7 @@ export class LogFile implements Sink {
       next = this.open();
     } catch (e) {
       this.missing = codeOf(e);
-      if (this.current && fstatSync(this.current.fd).nlink === 0) this.use(undefined);
+      if (this.current && isRemoved(this.current.fd)) this.use(undefined);
       else if (this.current) {
         this.complain(`Log file '${this.path}' cannot be opened, lines go to where it was moved: ${this.missing}.`);
       }
@@ -137,7 +137,12 @@ export class LogFile implements Sink {
 
   private open(): OpenFile {
     const fd = openSync(this.path, OPEN_FLAGS, OPEN_MODE);
-    return { fd, stats: fstatSync(fd), writer: new DescriptorWriter(fd, this.losses, this.options.write) };
+    try {
+      return { fd, stats: fstatSync(fd), writer: new DescriptorWriter(fd, this.losses, this.options.write) };
+    } catch (e) {
+      closeSync(fd);
+      throw e;
+    }
   }
 
   private use(file: OpenFile | undefined): void {
@@ -154,6 +159,15 @@ export class LogFile implements Sink {
     if (this.troubled) return;
     this.troubled = true;
     this.options.onTrouble(this, text);
+  }
+}
+
+/** Whether no name leads to the file any more, or it cannot be told (ESTALE on a disk far away). */
+function isRemoved(fd: number): boolean {
+  try {
+    return fstatSync(fd).nlink === 0;
+  } catch {
+    return true;
   }
 }
 
