@@ -63,7 +63,7 @@ export function parseProperties(words: readonly string[]): Properties {
 }
 
 /** `|text|` is a string; what reads as a decimal integer is one; everything else is a string (pafd-and-pafc.md, 3.1). */
-function parseValue(name: string, text: string): PropertyValue {
+export function parseValue(name: string, text: string): PropertyValue {
   if (text.length >= 2 && text.startsWith("|") && text.endsWith("|")) return text.slice(1, -1);
   const decimal = canonicalDecimal(text);
   if (decimal === undefined) return text;
@@ -71,6 +71,6 @@ function parseValue(name: string, text: string): PropertyValue {
   const value = decimal.length <= 20 ? BigInt(decimal) : undefined;
   if (value !== undefined && value >= INT64_MIN && value <= INT64_MAX) return value;
   throw new UsageError([
-    `Property '${name}': ${text} is not a 64-bit integer (${INT64_MIN} to ${INT64_MAX}); '${name}=|${text}|' is a string.`,
+    `Property '${name}': ${text} is not a 64-bit integer (${INT64_MIN} to ${INT64_MAX}); |${text}| is a string.`,
   ]);
 }

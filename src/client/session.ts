@@ -30,6 +30,7 @@ import {
   SUBSCRIPTIONS,
   TRACK,
   TRACK_QUERY,
+  TRACK_REPLY,
   UNPUBLISH,
   UNSUBSCRIBE,
 } from "../wire/commands.js";
@@ -114,8 +115,12 @@ export class Session {
   private version = MAX_VERSION;
   private endedBy: Error | undefined;
   private settleClosed!: (error: Error | undefined) => void;
+  /** The open track transaction. */
+  private trackId: bigint | undefined;
+  /** Who waits for a reply to a track query, oldest first. */
+  private readonly trackQueries: { resolve(): void; reject(error: Error): void }[] = [];
 
-  private constructor(options: SessionOptions) {
+  private constructor(private readonly options: SessionOptions) {
     this.outbox = options.outbox ?? new Outbox();
     this.closed = new Promise((resolve) => {
       this.settleClosed = resolve;
@@ -147,17 +152,7 @@ export class Session {
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       signal?.throwIfAborted(); // it may have come between the connection and the listener
-      await session.request(
-        HELLO,
-        {
-          "client-id": options.clientId,
-          "protocol-minimum-version": BigInt(options.minVersion ?? MIN_VERSION),
-          "protocol-maximum-version": BigInt(options.maxVersion ?? MAX_VERSION),
-        },
-        (message) => {
-          session.version = session.negotiated(message, options);
-        },
-      );
+      await session.hello();
       if (session.version >= 3) session.connection.setKeepalive(false);
     } catch (error) {
       session.close();
@@ -175,6 +170,20 @@ export class Session {
 
   get remoteAddress(): string {
     return this.connection.remoteAddress;
+  }
+
+  /** Says hello again, as `connect` did (6.1); resolves to the negotiated version. */
+  async hello(): Promise<number> {
+    const { options } = this;
+    const fields = {
+      "client-id": options.clientId,
+      "protocol-minimum-version": BigInt(options.minVersion ?? MIN_VERSION),
+      "protocol-maximum-version": BigInt(options.maxVersion ?? MAX_VERSION),
+    };
+    await this.request(HELLO, fields, (message) => {
+      this.version = this.negotiated(message, options);
+    });
+    return this.version;
   }
 
   ping(): Promise<void> {
@@ -219,9 +228,14 @@ export class Session {
 
   /**
    * Subscribes; resolves when the server has accepted. Matches come until the session ends or `unsubscribe` has been
-   * answered; the first ones may come before this resolves.
+   * answered; the first ones may come before this resolves. `onCancelled` runs once the server has cancelled it.
    */
-  subscribe(subscriptionId: bigint, filter: string | undefined, onMatch: (match: Match) => void): Promise<void> {
+  subscribe(
+    subscriptionId: bigint,
+    filter: string | undefined,
+    onMatch: (match: Match) => void,
+    onCancelled: () => void = () => {},
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       this.start(
         SUBSCRIBE,
@@ -230,7 +244,7 @@ export class Session {
           command: SUBSCRIBE,
           onAccept: resolve,
           onNotify: (message) => onMatch(this.match(message)),
-          onComplete() {},
+          onComplete: onCancelled,
           onFail: reject,
         },
       );
@@ -246,23 +260,52 @@ export class Session {
    * version 2, which does not have it and does not need it.
    */
   track(): Promise<void> {
-    if (this.version < 3) return Promise.resolve();
+    return this.version < 3 ? Promise.resolve() : this.startTrack();
+  }
+
+  /**
+   * The same, but the request is sent in version 2 as well, whose servers then end the connection. `onAnswered` runs
+   * after each answer.
+   */
+  startTrack(onAnswered: () => void = () => {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const taId = this.start(
         TRACK,
         {},
         {
           command: TRACK,
-          onAccept: resolve,
+          onAccept: () => {
+            this.trackId = taId;
+            resolve();
+          },
           onNotify: (message) => {
+            if (message.trackType === TRACK_REPLY) this.trackReplied();
             if (message.trackType !== TRACK_QUERY) return;
             this.send(encodeMessage(TRACK, taId, "inform", { "track-type": "reply" }));
+            onAnswered();
           },
           onComplete() {},
           onFail: reject,
         },
       );
     });
+  }
+
+  /** Asks the server for a sign of life; resolves when it has replied. Throws an `Error` before `track` was accepted. */
+  trackQuery(): Promise<void> {
+    const taId = this.trackId;
+    if (taId === undefined) throw new Error("there is no track transaction to ask in");
+    if (this.endedBy) return Promise.reject(this.endedBy);
+    return new Promise((resolve, reject) => {
+      this.trackQueries.push({ resolve, reject });
+      this.send(encodeMessage(TRACK, taId, "inform", { "track-type": "query" }));
+    });
+  }
+
+  private trackReplied(): void {
+    const query = this.trackQueries.shift();
+    if (!query) throw new ProtocolError("track notify: a reply to a query that was not sent");
+    query.resolve();
   }
 
   /** Leaves at once: what is published becomes orphans. Twice is harmless. */
@@ -375,6 +418,7 @@ export class Session {
     this.connection?.close();
     for (const transaction of this.transactions.values()) transaction.onFail(this.endedBy);
     this.transactions.clear();
+    for (const query of this.trackQueries.splice(0)) query.reject(this.endedBy);
     this.settleClosed(error);
   }
 
