@@ -97,7 +97,5 @@ function endOf(session: Session): Promise<never> {
 const GONE_CODES = ["ECONNRESET", "EPIPE"];
 
 function isServerGone(error: unknown): boolean {
-  return (
-    error instanceof SessionClosedError || (error instanceof TransportError && GONE_CODES.includes(error.code))
-  );
+  return error instanceof SessionClosedError || (error instanceof TransportError && GONE_CODES.includes(error.code));
 }

@@ -58,10 +58,11 @@ export class LineEditor implements LineSource {
   }
 
   around(print: () => void): void {
-    if (!this.waiting) return print();
-    const { rows } = this.readline.getCursorPos();
-    this.erase(rows);
+    const isTyping = this.waiting !== undefined;
+    const rows = isTyping ? this.readline.getCursorPos().rows : 0;
+    if (isTyping) this.erase(rows);
     print();
+    if (!isTyping) return;
     // readline draws the line anew that many rows above the cursor.
     this.output.write("\n".repeat(rows));
     this.readline.prompt(true);
@@ -85,9 +86,12 @@ export class LineEditor implements LineSource {
   private readonly onEnd = () => this.readline.close();
 
   private readonly onBytes = (bytes: Buffer): void => {
-    if (bytes.includes(INTERRUPT)) return this.interrupt();
-    this.typedAhead = Buffer.concat([this.typedAhead, bytes]);
-    this.feed();
+    if (bytes.includes(INTERRUPT)) {
+      this.interrupt();
+    } else {
+      this.typedAhead = Buffer.concat([this.typedAhead, bytes]);
+      this.feed();
+    }
   };
 
   /** What was typed stays in view, as in a shell. */

@@ -1,9 +1,9 @@
 /** Ids, generations, TTLs and values as they are typed at the prompt, and the reference's words for wrong ones. */
 
-import type { Properties, PropertyValue } from "../../core/properties.js";
-import { parseValue } from "../arguments.js";
 import { canonicalDecimal } from "../../core/decimal.js";
+import type { Properties, PropertyValue } from "../../core/properties.js";
 import { UINT63_MAX } from "../../core/uint63.js";
+import { parseValue } from "../arguments.js";
 import { UsageError } from "../usage-error.js";
 
 /** As many as Python reads. What is too large or negative for the protocol is the server's to refuse. */
