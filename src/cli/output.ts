@@ -7,8 +7,8 @@ export type TerminalInput = Readable & { readonly isTTY?: boolean; setRawMode?(o
 
 /** The world of one run. */
 export interface PafcIo {
-  /** Called when there is something to read: merely looking at standard input would open it. */
-  readonly stdin: () => TerminalInput;
+  /** Looked at only when something is to be typed: that alone would open standard input. */
+  readonly stdin: TerminalInput;
   readonly stdout: Writable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -131,8 +131,7 @@ test("on a terminal there is colour, unless NO_COLOR says no", async () => {
 });
 
 if (process.env.PAFC_TEST) {
-  const streams = { stdin: () => process.stdin, stdout: process.stdout, stderr: process.stderr };
-  runPafc(process.argv.slice(2), { ...streams, env: process.env }).then((code) => {
+  runPafc(process.argv.slice(2), process).then((code) => {
     process.exitCode = code;
   });
 } else {

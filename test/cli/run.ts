@@ -29,10 +29,7 @@ export class Run {
   constructor(argv: readonly string[], { isTTY = false, env = {} as Record<string, string> } = {}) {
     this.stdout.isTTY = isTTY;
     const { stdin, stdout, stderr } = this;
-    this.code = soon(
-      runPafc(argv, { stdin: () => stdin, stdout, stderr, env, interrupt: this.controller.signal }),
-      `pafc ${argv}`,
-    );
+    this.code = soon(runPafc(argv, { stdin, stdout, stderr, env, interrupt: this.controller.signal }), `pafc ${argv}`);
   }
 
   get lines(): string[] {

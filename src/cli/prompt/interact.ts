@@ -52,7 +52,7 @@ export async function interact(options: InteractOptions): Promise<number> {
 
 /** Lines are edited here on a terminal that can move its cursor; elsewhere they come as they are. */
 function openLines(io: PafcIo, output: Output, onInterrupt: () => void): LineSource {
-  const stdin = io.stdin();
+  const { stdin } = io;
   const isTerminal = stdin.isTTY === true && io.stdout.isTTY === true && io.env.TERM !== "dumb";
   if (isTerminal) return new LineEditor(stdin, io.stdout, onInterrupt);
   return new PlainLines(stdin, () => output.write(PROMPT));

@@ -9,6 +9,7 @@ import { completions } from "./topics.js";
 const HISTORY_LINES = 1000;
 /** Most bytes that are read ahead of a running command; the terminal keeps the rest. */
 const MAX_TYPED_AHEAD = 65_536;
+const MAX_SINGLE_KEYS = 1024;
 const INTERRUPT = 0x03;
 const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
@@ -63,8 +64,8 @@ export class LineEditor implements LineSource {
     if (isTyping) this.erase(rows);
     print();
     if (!isTyping) return;
-    // readline draws the line anew that many rows above the cursor.
-    this.output.write("\n".repeat(rows));
+    // What readline believes to stand above the cursor is gone; else it would draw the line anew over what was printed.
+    Object.assign(this.readline, { prevRows: 0 });
     this.readline.prompt(true);
   }
 
@@ -113,12 +114,21 @@ export class LineEditor implements LineSource {
       this.entered = length >= 0;
       const end = this.entered ? start + length : this.typedAhead.length;
       this.afterReturn = this.typedAhead[end] === RETURN;
-      this.keys.write(this.typedAhead.subarray(start, end));
+      this.press(this.typedAhead.subarray(start, end));
       if (this.entered) this.keys.write("\r");
       this.typedAhead = this.typedAhead.subarray(end + 1);
     }
     if (this.typedAhead.length > MAX_TYPED_AHEAD) this.input.pause();
     else this.input.resume();
+  }
+
+  /**
+   * One by one: of several bytes at once, readline would take a TAB as text and lose count of the rows. That takes the
+   * square of the time, so not of a long paste.
+   */
+  private press(bytes: Uint8Array): void {
+    if (bytes.length > MAX_SINGLE_KEYS) this.keys.write(bytes);
+    else for (let i = 0; i < bytes.length; i++) this.keys.write(bytes.subarray(i, i + 1));
   }
 
   private settle(line: string | undefined): void {
