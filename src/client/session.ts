@@ -30,7 +30,6 @@ import {
   SUBSCRIPTIONS,
   TRACK,
   TRACK_QUERY,
-  TRACK_REPLY,
   UNPUBLISH,
   UNSUBSCRIBE,
 } from "../wire/commands.js";
@@ -87,11 +86,23 @@ export interface SessionOptions {
   /** For `tls` and `utls` addresses. */
   readonly tls?: TlsFiles;
   readonly outbox?: Outbox;
+  /** How the addresses of a name are tried. */
+  readonly algorithm?: "single" | "sequential" | "happy_eyeballs";
+  /** XCM address to connect from. */
+  readonly localAddress?: string;
+  /** Linux network namespace, a name below /run/netns, to connect from. */
+  readonly networkNamespace?: string;
+  /** The connection stands; the hello is on its way. */
+  readonly onConnected?: () => void;
+  /** Called for every message of the server, before it is looked at; also for those of the handshake. */
+  readonly onHeard?: () => void;
 }
 
 /** A transaction that waits for messages of the server. */
 interface Transaction {
   readonly command: number;
+  /** The server has said `accept`; only in transactions with notifications, before the first of which it must come. */
+  accepted?: boolean;
   onAccept?(): void;
   onNotify?(message: Message): void;
   onComplete(message: Message): void;
@@ -110,18 +121,19 @@ export class Session {
   private readonly builder = new RecordBuilder(new PairHash(0, 0));
   private readonly scanner = new Scanner({ builder: this.builder, ignoreUnknownMembers: true });
   private readonly outbox: Outbox;
+  private readonly onHeard: (() => void) | undefined;
   private connection!: Connection;
   private nextTaId = 0n;
   private version = MAX_VERSION;
   private endedBy: Error | undefined;
-  private settleClosed!: (error: Error | undefined) => void;
-  /** The open track transaction. */
-  private trackId: bigint | undefined;
+  private trackTaId: bigint | undefined;
   /** Who waits for a reply to a track query, oldest first. */
-  private readonly trackQueries: { resolve(): void; reject(error: Error): void }[] = [];
+  private readonly onReplies: (() => void)[] = [];
+  private settleClosed!: (error: Error | undefined) => void;
 
   private constructor(private readonly options: SessionOptions) {
     this.outbox = options.outbox ?? new Outbox();
+    this.onHeard = options.onHeard;
     this.closed = new Promise((resolve) => {
       this.settleClosed = resolve;
     });
@@ -144,6 +156,9 @@ export class Session {
       ...(signal ? { signal } : {}),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
       ...(options.tls ? { tls: options.tls } : {}),
+      ...(options.algorithm ? { algorithm: options.algorithm } : {}),
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+      ...(options.networkNamespace === undefined ? {} : { networkNamespace: options.networkNamespace }),
     });
     session.connection = await connecting.catch((error: unknown) => {
       throw signal?.aborted ? signal.reason : error;
@@ -152,6 +167,7 @@ export class Session {
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       signal?.throwIfAborted(); // it may have come between the connection and the listener
+      options.onConnected?.();
       await session.hello();
       if (session.version >= 3) session.connection.setKeepalive(false);
     } catch (error) {
@@ -228,13 +244,14 @@ export class Session {
 
   /**
    * Subscribes; resolves when the server has accepted. Matches come until the session ends or `unsubscribe` has been
-   * answered; the first ones may come before this resolves. `onCancelled` runs once the server has cancelled it.
+   * answered; the first ones may come before this resolves. What `onMatch` throws ends the session. `onEnd` is called
+   * when the server has ended the subscription, as it does when asked to unsubscribe (before or after its answer).
    */
   subscribe(
     subscriptionId: bigint,
     filter: string | undefined,
     onMatch: (match: Match) => void,
-    onCancelled: () => void = () => {},
+    onEnd?: () => void,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       this.start(
@@ -244,7 +261,7 @@ export class Session {
           command: SUBSCRIBE,
           onAccept: resolve,
           onNotify: (message) => onMatch(this.match(message)),
-          onComplete: onCancelled,
+          onComplete: () => onEnd?.(),
           onFail: reject,
         },
       );
@@ -275,37 +292,36 @@ export class Session {
         {
           command: TRACK,
           onAccept: () => {
-            this.trackId = taId;
+            this.trackTaId = taId;
             resolve();
           },
           onNotify: (message) => {
-            if (message.trackType === TRACK_REPLY) this.trackReplied();
-            if (message.trackType !== TRACK_QUERY) return;
-            this.send(encodeMessage(TRACK, taId, "inform", { "track-type": "reply" }));
-            onAnswered();
+            if (message.trackType === TRACK_QUERY) {
+              this.inform(taId, "reply");
+              onAnswered();
+            } else {
+              this.replied();
+            }
           },
-          onComplete() {},
+          onComplete() {
+            throw new ProtocolError("track: the server ended it");
+          },
           onFail: reject,
         },
       );
     });
   }
 
-  /** Asks the server for a sign of life; resolves when it has replied. Throws an `Error` before `track` was accepted. */
+  /**
+   * Asks the server for a sign of life; resolves with its reply. Only after `track` was accepted. Never settles if the
+   * session ends before.
+   */
   trackQuery(): Promise<void> {
-    const taId = this.trackId;
-    if (taId === undefined) throw new Error("there is no track transaction to ask in");
-    if (this.endedBy) return Promise.reject(this.endedBy);
-    return new Promise((resolve, reject) => {
-      this.trackQueries.push({ resolve, reject });
-      this.send(encodeMessage(TRACK, taId, "inform", { "track-type": "query" }));
+    if (this.trackTaId === undefined) return Promise.reject(new Error("track was not accepted"));
+    this.inform(this.trackTaId, "query");
+    return new Promise((resolve) => {
+      this.onReplies.push(resolve);
     });
-  }
-
-  private trackReplied(): void {
-    const query = this.trackQueries.shift();
-    if (!query) throw new ProtocolError("track notify: a reply to a query that was not sent");
-    query.resolve();
   }
 
   /** Leaves at once: what is published becomes orphans. Twice is harmless. */
@@ -364,6 +380,16 @@ export class Session {
     return taId;
   }
 
+  private inform(taId: bigint, trackType: "query" | "reply"): void {
+    if (!this.endedBy) this.send(encodeMessage(TRACK, taId, "inform", { "track-type": trackType }));
+  }
+
+  private replied(): void {
+    const onReply = this.onReplies.shift();
+    if (!onReply) throw new ProtocolError("track: a reply that was not asked for");
+    onReply();
+  }
+
   private send(message: Uint8Array): void {
     const at = this.outbox.begin(message.length);
     this.outbox.bytes.set(message, at);
@@ -372,6 +398,7 @@ export class Session {
 
   private onMessage(bytes: Uint8Array, start: number, end: number): void {
     try {
+      this.onHeard?.();
       this.dispatch(this.scanner.scan(bytes, start, end, MAX_VERSION));
     } catch (error) {
       this.end(error as Error);
@@ -388,16 +415,23 @@ export class Session {
     }
     switch (message.type) {
       case ACCEPT:
+        if (transaction.accepted) throw this.outOfOrder("a second accept", message, taId);
+        transaction.accepted = true;
         transaction.onAccept?.();
         break;
       case NOTIFY:
+        if (!transaction.accepted) throw this.outOfOrder("notify before accept", message, taId);
         transaction.onNotify?.(message);
         break;
       case COMPLETE:
+        if (transaction.onNotify && !transaction.accepted) {
+          throw this.outOfOrder("complete before accept", message, taId);
+        }
         transaction.onComplete(message); // first: if it throws, the transaction fails with the others
         this.transactions.delete(taId);
         break;
       case FAIL: {
+        if (transaction.accepted && transaction.onAccept) throw this.outOfOrder("fail after accept", message, taId);
         this.transactions.delete(taId);
         const reason = message.has(F.failReason) ? (message.text(F.failReason) as FailReason) : undefined;
         transaction.onFail(new RequestError(COMMANDS[message.command].name, reason));
@@ -406,6 +440,10 @@ export class Session {
       default:
         throw new ProtocolError(`a server sends no request and no inform (transaction ${taId})`);
     }
+  }
+
+  private outOfOrder(what: string, message: Message, taId: bigint): ProtocolError {
+    return new ProtocolError(`${COMMANDS[message.command].name}: ${what} (transaction ${taId})`);
   }
 
   private onClose(error: TransportError | undefined): void {
@@ -418,7 +456,6 @@ export class Session {
     this.connection?.close();
     for (const transaction of this.transactions.values()) transaction.onFail(this.endedBy);
     this.transactions.clear();
-    for (const query of this.trackQueries.splice(0)) query.reject(this.endedBy);
     this.settleClosed(error);
   }
 

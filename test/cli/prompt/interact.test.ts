@@ -33,6 +33,7 @@ function named(text: string): string {
       names.set(id, name);
       return name;
     })
+    .replace(/(0:00:)\d\d {4}\d\.\d{3}/g, "$100    0.000")
     .replace(/^(ID\d) +/gm, "$1  ")
     .replace(/ux:[0-9a-f]{5} /g, "ux:ADDR  ");
 }
