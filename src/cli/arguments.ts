@@ -49,12 +49,20 @@ function pointAt(text: string, { problem, position }: FilterSyntaxError): string
 
 /** `NAME=VALUE …`; a name that is repeated has several values. */
 export function parseProperties(words: readonly string[]): Properties {
+  return collectProperties(
+    words.map((word) => {
+      const equals = word.indexOf("=");
+      if (equals < 0) throw new UsageError([`'${word}' is not a property; NAME=VALUE is accepted.`]);
+      return [word.slice(0, equals), word.slice(equals + 1)];
+    }),
+  );
+}
+
+/** Names with the texts of their values. */
+export function collectProperties(pairs: readonly (readonly [name: string, text: string])[]): Properties {
   const properties = new Map<string, PropertyValue[]>();
-  for (const word of words) {
-    const equals = word.indexOf("=");
-    if (equals < 0) throw new UsageError([`'${word}' is not a property; NAME=VALUE is accepted.`]);
-    const name = word.slice(0, equals);
-    const value = parseValue(name, word.slice(equals + 1));
+  for (const [name, text] of pairs) {
+    const value = parseValue(name, text);
     const values = properties.get(name);
     if (values) values.push(value);
     else properties.set(name, [value]);
@@ -63,7 +71,7 @@ export function parseProperties(words: readonly string[]): Properties {
 }
 
 /** `|text|` is a string; what reads as a decimal integer is one; everything else is a string (pafd-and-pafc.md, 3.1). */
-export function parseValue(name: string, text: string): PropertyValue {
+function parseValue(name: string, text: string): PropertyValue {
   if (text.length >= 2 && text.startsWith("|") && text.endsWith("|")) return text.slice(1, -1);
   const decimal = canonicalDecimal(text);
   if (decimal === undefined) return text;

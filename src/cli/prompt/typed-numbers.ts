@@ -1,9 +1,9 @@
 /** Ids, generations, TTLs and values as they are typed at the prompt, and the reference's words for wrong ones. */
 
 import { canonicalDecimal } from "../../core/decimal.js";
-import type { Properties, PropertyValue } from "../../core/properties.js";
+import type { Properties } from "../../core/properties.js";
 import { UINT63_MAX } from "../../core/uint63.js";
-import { parseValue } from "../arguments.js";
+import { collectProperties } from "../arguments.js";
 import { UsageError } from "../usage-error.js";
 
 /** As many as Python reads. What is too large or negative for the protocol is the server's to refuse. */
@@ -32,13 +32,7 @@ export function typedInteger(text: string): bigint {
 
 /** Names and values in turn. Throws a `UsageError`. */
 export function typedProperties(words: readonly string[]): Properties {
-  const properties = new Map<string, PropertyValue[]>();
-  for (let i = 0; i < words.length; i += 2) {
-    const [name, text] = [words[i], words[i + 1]];
-    const value = parseValue(name, text);
-    const values = properties.get(name);
-    if (values) values.push(value);
-    else properties.set(name, [value]);
-  }
-  return properties;
+  return collectProperties(
+    Array.from({ length: words.length / 2 }, (_, i): [string, string] => [words[2 * i], words[2 * i + 1]]),
+  );
 }
