@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { chooseServer } from "../../src/cli/server-choice.js";
 import { UsageError } from "../../src/cli/usage-error.js";
 import { type LiveDomain, liveDomain } from "../client/live-domain.js";
+import { Authority, opensslMissing } from "../support/certificates.js";
 import { withFolder } from "../support/pafd.js";
 import { Run } from "./run.js";
 
@@ -98,6 +99,23 @@ test("TLS files and versions of the chosen server", async () => {
       assert.instance(error, UsageError);
       assert.is((error as UsageError).lines[0], `Protocol version ${version} is not supported.`);
     }
+  });
+});
+
+const missing = opensslMissing();
+if (missing) console.log(`skipped pafc with the TLS files of a domain: ${missing}`);
+
+(missing ? test.skip : test)("the TLS files of the domain are used, interactive and one-shot", async () => {
+  const root = new Authority("root");
+  const [server, client] = [root.issue("server"), root.issue("client")];
+  const address = await live.domain.listen("tls:127.0.0.1:0", { tls: { ...server, tc: root.cert } });
+  const tls = { tlsCertificateFile: client.cert, tlsKeyFile: client.key, tlsTrustedCaFile: root.cert };
+  await withDomains({ home: json({ address: "ux:first" }, { address, ...tls }) }, async (directory) => {
+    const listed = await pafc(directory, "-i", "2a", "-n", "1", "home", "clients");
+    assert.is(listed.code, 0, listed.stdout);
+    assert.match(listed.stdout, /\n2a +tls:127\.0\.0\.1:\d+ /);
+    const interactive = await pafc(directory, "-n1", "home");
+    assert.equal([interactive.code, interactive.stdout.split("\n").at(-3)], [0, "OK."]);
   });
 });
 
