@@ -133,6 +133,10 @@ const RIGHT: readonly (readonly [readonly string[], object])[] = [
     { ...RUN, clientId: 1n, command: { name: "ping", count: 3, intervalSeconds: 0.2 } },
   ],
   [
+    ["ux:a", "ping", "--interval", "0.5", "--count=7"],
+    { ...RUN, command: { name: "ping", count: 7, intervalSeconds: 0.5 } },
+  ],
+  [
     ["ux:a", "unpublish", "7fffffffffffffff"],
     { ...RUN, command: { name: "unpublish", serviceId: 0x7fff_ffff_ffff_ffffn } },
   ],
