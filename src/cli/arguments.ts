@@ -49,12 +49,20 @@ function pointAt(text: string, { problem, position }: FilterSyntaxError): string
 
 /** `NAME=VALUE …`; a name that is repeated has several values. */
 export function parseProperties(words: readonly string[]): Properties {
+  return collectProperties(
+    words.map((word) => {
+      const equals = word.indexOf("=");
+      if (equals < 0) throw new UsageError([`'${word}' is not a property; NAME=VALUE is accepted.`]);
+      return [word.slice(0, equals), word.slice(equals + 1)];
+    }),
+  );
+}
+
+/** Names with the texts of their values. */
+export function collectProperties(pairs: readonly (readonly [name: string, text: string])[]): Properties {
   const properties = new Map<string, PropertyValue[]>();
-  for (const word of words) {
-    const equals = word.indexOf("=");
-    if (equals < 0) throw new UsageError([`'${word}' is not a property; NAME=VALUE is accepted.`]);
-    const name = word.slice(0, equals);
-    const value = parseValue(name, word.slice(equals + 1));
+  for (const [name, text] of pairs) {
+    const value = parseValue(name, text);
     const values = properties.get(name);
     if (values) values.push(value);
     else properties.set(name, [value]);
@@ -71,6 +79,6 @@ function parseValue(name: string, text: string): PropertyValue {
   const value = decimal.length <= 20 ? BigInt(decimal) : undefined;
   if (value !== undefined && value >= INT64_MIN && value <= INT64_MAX) return value;
   throw new UsageError([
-    `Property '${name}': ${text} is not a 64-bit integer (${INT64_MIN} to ${INT64_MAX}); '${name}=|${text}|' is a string.`,
+    `Property '${name}': ${text} is not a 64-bit integer (${INT64_MIN} to ${INT64_MAX}); |${text}| is a string.`,
   ]);
 }

@@ -30,14 +30,26 @@ export type Command =
 
 export interface Invocation {
   readonly kind: "run";
-  readonly address: string;
+  /** An address, or the name of a domain. */
+  readonly server: string;
+  /** Which server of the domain, from 0. Absent: the first, and it need not be a domain. */
+  readonly serverIndex?: number;
   /** Absent: one is made up. */
   readonly clientId?: bigint;
-  readonly versions: { readonly min: number; readonly max: number };
+  /** The only one to offer. Absent: all, or those of the domain file. */
+  readonly protocolVersion?: number;
   readonly timeoutSeconds: number;
   readonly json: boolean;
-  readonly command: Command;
+  /** Absent: interactive. */
+  readonly command?: Command;
 }
+
+/** What is asked without a server. */
+export type Question =
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
+  | { readonly kind: "list-domains" }
+  | { readonly kind: "addresses"; readonly domain: string };
 
 export const COMMANDS = ["services", "subscriptions", "clients", "publish", "unpublish", "subscribe", "ping"] as const;
 type CommandName = (typeof COMMANDS)[number];
@@ -49,7 +61,6 @@ interface Option {
 type Options = Readonly<Record<string, Option>>;
 
 const ANYWHERE: Options = { json: {}, timeout: { argument: true }, help: { short: "h" } };
-/** The last three are the reference's and come with its interactive client. */
 const BEFORE_COMMAND: Options = {
   ...ANYWHERE,
   "client-id": { short: "i", argument: true },
@@ -59,7 +70,6 @@ const BEFORE_COMMAND: Options = {
   addresses: { short: "a" },
   "server-index": { short: "n", argument: true },
 };
-const NOT_YET = ["list-domains", "addresses", "server-index"];
 
 const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
   services: ANYWHERE,
@@ -82,40 +92,60 @@ const DEFAULT_TIMEOUT = "10";
 const LONGEST_SECONDS = 2_000_000;
 
 /** `argv` without node and script. Throws a `UsageError`. */
-export function parseCommandLine(
-  argv: readonly string[],
-): Invocation | { readonly kind: "help" } | { readonly kind: "version" } {
+export function parseCommandLine(argv: readonly string[]): Invocation | Question {
   const at = commandIndex(argv);
   const before = splitWords(argv.slice(0, at), BEFORE_COMMAND);
-  const notYet = NOT_YET.find((name) => before.values.has(name));
-  if (notYet !== undefined) {
-    throw new UsageError([`Option -${BEFORE_COMMAND[notYet].short} (domain files) is not supported yet; ${WORKS_NOW}`]);
-  }
-  if (before.values.has("help")) return { kind: "help" };
-  if (before.values.has("version")) return { kind: "version" };
-  const [address] = before.words;
-  if (address === undefined) throw new UsageError([`Usage: pafc [OPTIONS] ${ONE_SHOT}`]);
+  const question = parseQuestion(before, argv[at]);
+  if (question) return question;
+  const [server] = before.words;
+  if (server === undefined) throw new UsageError(USAGE);
   const word = argv[at];
-  if (word === undefined) throw new UsageError([`The interactive client is not here yet; ${WORKS_NOW}`]);
   const name = COMMANDS.find((known) => known === word);
-  if (name === undefined) throw new UsageError([`Unknown command '${word}'; ${WORKS_NOW}`]);
-  const after = splitWords(argv.slice(at + 1), OF_COMMAND[name], BEFORE_COMMAND);
-  if (after.values.has("help")) return { kind: "help" };
-  const values = new Map([...before.values, ...after.values]);
-  const clientId = before.values.get("client-id");
+  if (name === undefined && word !== undefined) {
+    throw new UsageError([`Unknown command '${word}'; accepted are ${COMMANDS.join(", ")}.`]);
+  }
+  const after = name && splitWords(argv.slice(at + 1), OF_COMMAND[name], BEFORE_COMMAND);
+  if (after?.values.has("help")) return { kind: "help" };
+  const values = new Map([...before.values, ...(after?.values ?? [])]);
+  const json = values.has("json");
+  if (name === undefined && json) throw new UsageError(["--json needs a command; the interactive client has tables."]);
+  const clientId = values.get("client-id");
+  const index = values.get("server-index");
+  const protocol = values.get("protocol");
   return {
     kind: "run",
-    address,
+    server,
+    ...(index === undefined ? {} : { serverIndex: Number(parseInteger("-n", index, 0n, MOST_SERVERS)) }),
     ...(clientId === undefined ? {} : { clientId: parseId(clientId) }),
-    versions: versionRange(values.get("protocol")),
+    ...(protocol === undefined ? {} : { protocolVersion: parseVersion(protocol) }),
     timeoutSeconds: parseSeconds("--timeout", values.get("timeout") ?? DEFAULT_TIMEOUT, LONGEST_SECONDS),
-    json: values.has("json"),
-    command: parseCommand(name, after),
+    json,
+    ...(name && after ? { command: parseCommand(name, after) } : {}),
   };
 }
 
-const ONE_SHOT = `ADDR ${COMMANDS.join("|")} [ARGUMENTS] (pafc -h tells more)`;
-const WORKS_NOW = `what works now is: pafc ${ONE_SHOT}`;
+export const USAGE = [
+  "Usage: pafc [OPTIONS] ADDR|DOMAIN                        interactive",
+  `       pafc [OPTIONS] ADDR|DOMAIN ${COMMANDS.join("|")} [ARGUMENTS]`,
+  "       pafc -a DOMAIN | -l | -h | --version              (pafc -h tells more)",
+];
+
+/** More than a domain file can hold. */
+const MOST_SERVERS = 65_535n;
+
+function parseQuestion({ values, words }: Split, command: string | undefined): Question | undefined {
+  if (values.has("help")) return { kind: "help" };
+  if (values.has("version")) return { kind: "version" };
+  if (values.has("list-domains")) {
+    if (words.length > 0) throw new UsageError(USAGE);
+    return { kind: "list-domains" };
+  }
+  if (!values.has("addresses")) return undefined;
+  const [domain] = words;
+  if (domain === undefined) throw new UsageError(["Domain is missing."]);
+  if (command !== undefined) throw new UsageError(USAGE);
+  return { kind: "addresses", domain };
+}
 
 interface Split {
   readonly values: ReadonlyMap<string, string>;
@@ -147,7 +177,7 @@ function commandIndex(argv: readonly string[]): number {
 function splitWords(args: readonly string[], options: Options, elsewhere: Options = {}): Split {
   const values = new Map<string, string>();
   const words: string[] = [];
-  const wrong = (what: string) => new UsageError([`Error parsning command line: option ${what}.`]);
+  const wrong = (what: string) => new UsageError([`Error parsing command line: option ${what}.`]);
   for (const token of tokensOf(args, options)) {
     if (token.kind === "positional") words.push(token.value);
     if (token.kind !== "option") continue;
@@ -163,13 +193,12 @@ function splitWords(args: readonly string[], options: Options, elsewhere: Option
   return { values, words };
 }
 
-function versionRange(text: string | undefined): Invocation["versions"] {
-  if (text === undefined) return { min: MIN_VERSION, max: MAX_VERSION };
+function parseVersion(text: string): number {
   const version = Number(text);
   if (!/^[0-9]+$/.test(text) || version < MIN_VERSION || version > MAX_VERSION) {
     throw new UsageError([`Protocol version ${text} is not supported.`]);
   }
-  return { min: version, max: version };
+  return version;
 }
 
 function parseCommand(name: CommandName, { values, words }: Split): Command {

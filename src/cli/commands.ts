@@ -12,13 +12,15 @@ import { clientRow, clientsHeader, matchLine, SUBSCRIPTIONS_HEADER, servicesTabl
 
 export interface CommandContext {
   readonly session: Session;
+  /** Of the server. */
+  readonly address: string;
   readonly invocation: Invocation;
   readonly output: Output;
   readonly clock: Clock;
   /** Runs since before the session was made. */
   readonly deadline: Deadline;
   /** Resolves when the user has had enough. Until it is first called, an interrupt ends the process as usual. */
-  readonly interrupted: () => Promise<void>;
+  readonly interrupted: () => Promise<unknown>;
 }
 
 const MATCH_COLOURS = { appeared: "green", modified: "yellow", disappeared: "red" } as const;
@@ -78,7 +80,7 @@ function rows<T>(elements: readonly T[], row: (element: T) => string): string[] 
 }
 
 async function publish(command: Of<"publish">, context: CommandContext): Promise<void> {
-  const { session, output, deadline, invocation } = context;
+  const { session, output, deadline, address, invocation } = context;
   const id = command.serviceId ?? randomId();
   const { generation, ttlSeconds, properties, leave } = command;
   // From here on an interrupt withdraws what may have been published already.
@@ -90,7 +92,7 @@ async function publish(command: Of<"publish">, context: CommandContext): Promise
   deadline.cancel();
   output.hint("Published until Ctrl-C.");
   await untilEnd(context, interrupted);
-  const withdrawal = new Deadline(invocation.timeoutSeconds, invocation.address);
+  const withdrawal = new Deadline(invocation.timeoutSeconds, address);
   try {
     await withdrawal.bound(session.unpublish(id));
   } catch (error) {
@@ -124,7 +126,7 @@ async function subscribe({ filter }: Of<"subscribe">, context: CommandContext): 
 }
 
 /** Resolves when interrupted or nobody reads the output any more; rejects when the server has gone. */
-async function untilEnd({ session, output }: CommandContext, interrupted: Promise<void>): Promise<void> {
+async function untilEnd({ session, output }: CommandContext, interrupted: Promise<unknown>): Promise<void> {
   const gone = session.closed.then((error) => {
     if (error) throw error;
   });

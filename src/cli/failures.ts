@@ -44,7 +44,12 @@ function describe(error: unknown): readonly string[] | undefined {
   if (error.command === "hello")
     return [`${COMMUNICATION} Protocol establishment failed: ${reason ?? "no reason given"}.`];
   const hint = reason && HINTS[reason];
-  return [`Protocol transaction failed${reason === undefined ? "" : `: '${reason}'`}.`, ...(hint ? [hint] : [])];
+  return [refusalLine(error), ...(hint ? [hint] : [])];
+}
+
+/** Safe for a terminal. */
+export function refusalLine({ failReason }: RequestError): string {
+  return printable(`Protocol transaction failed${failReason === undefined ? "" : `: '${failReason}'`}.`);
 }
 
 /** `[Errno 111] Connection refused` */

@@ -2,9 +2,14 @@
 
 export const HELP = `pafc - ask a Pathfinder server, publish and watch services
 
-Usage: pafc [OPTIONS] ADDR COMMAND [ARGUMENTS]
+Usage: pafc [OPTIONS] ADDR|DOMAIN                       interactive
+       pafc [OPTIONS] ADDR|DOMAIN COMMAND [ARGUMENTS]
+       pafc -a DOMAIN | -l | -h | --version
 
-ADDR is where the server listens: ux:NAME, uxf:PATH or tcp:HOST:PORT.
+ADDR is where the server listens: ux:NAME, uxf:PATH, tcp:HOST:PORT,
+tls:HOST:PORT or utls:HOST:PORT. DOMAIN is the name of a domain file in the
+directory PAF_DOMAINS (default: /run/paf/domains.d).
+Without COMMAND it reads commands from standard input; "help" lists them.
 
 Commands:
   services [FILTER]      Services that match FILTER, or all
@@ -30,6 +35,9 @@ Commands:
 Options before the command:
   -i, --client-id HEX    Client id (default: random)
   -p, --protocol 2|3     Speak this protocol version only
+  -n, --server-index N   Use this server of the domain (from 0; default: 0)
+  -a, --addresses        Print the servers of DOMAIN, one a line, then exit
+  -l, --list-domains     Print the names of all domains, then exit
       --version          Print versions, then exit
 Options before or behind the command:
       --json             Print JSON: an array for lists, else one object a line;
@@ -42,6 +50,7 @@ that is repeated has several values. Behind "--" a word may begin with "-".
 Ids are hexadecimal. Quote filters: the shell takes ( ) & | * for itself.
 
 Examples:
+  pafc ux:pathfinder
   pafc ux:pathfinder services
   pafc ux:pathfinder services '(&(name=print*)(port>1023))'
   pafc ux:pathfinder subscribe '(!(type=_ipp._tcp))'
@@ -51,4 +60,5 @@ Examples:
   pafc ux:pathfinder ping -c 10 -i 0.2
 
 Exit code: 0 if all went well, also after an interrupt; 1 after an error, which
-is printed on standard output.`;
+is printed on standard output. Interactive: 143 if the server has gone or after
+SIGTERM, 130 after Ctrl-C, 129 after SIGHUP.`;

@@ -1,9 +1,14 @@
 /** Where pafc writes: lines or JSON to standard output, in colour only on a terminal, and quiet once nobody reads. */
 
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
+
+/** Standard input; a terminal has the method. */
+export type TerminalInput = Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
 
 /** The world of one run. */
 export interface PafcIo {
+  /** Looked at only when something is to be typed: that alone would open standard input. */
+  readonly stdin: TerminalInput;
   readonly stdout: Writable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -40,11 +45,16 @@ export class Output {
 
   /** One or more whole lines. Lost once `ended` has settled. */
   line(...lines: readonly string[]): void {
-    if (this.isEnded || lines.length === 0) return;
+    if (lines.length > 0) this.write(`${lines.join("\n")}\n`);
+  }
+
+  /** The same of any text. */
+  write(text: string): void {
+    if (this.isEnded) return;
     const { stdout } = this.io;
     this.lastWrite = new Promise((resolve) => {
       try {
-        stdout.write(`${lines.join("\n")}\n`, (error) => {
+        stdout.write(text, (error) => {
           if (error) this.end(error);
           resolve();
         });

@@ -1,14 +1,19 @@
-/** The one-shot client command: `pafc ADDR COMMAND` does one thing at one server and exits (pafd-and-pafc.md, 3). */
+/** The client command: `pafc ADDR` is interactive, `pafc ADDR COMMAND` does one thing and exits (pafd-and-pafc.md, 3). */
 
 import { MAX_VERSION, MIN_VERSION, Session } from "../client/session.js";
 import type { Clock } from "../core/clock.js";
 import { type Invocation, parseCommandLine } from "./command-line.js";
 import { runCommand } from "./commands.js";
 import { Deadline } from "./deadline.js";
+import { printAddresses, printDomains } from "./domains.js";
 import { failureLines } from "./failures.js";
 import { HELP } from "./help.js";
 import { randomId } from "./ids.js";
+import { Interrupts } from "./interrupts.js";
 import { Output, type PafcIo } from "./output.js";
+import { interact } from "./prompt/interact.js";
+import { chooseServer } from "./server-choice.js";
+import { UsageError } from "./usage-error.js";
 
 export type { PafcIo } from "./output.js";
 
@@ -18,11 +23,10 @@ declare const PATHFINDER_EDGE_VERSION: string;
 const CLOCK: Clock = { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 };
 /** XCM's; a longer --timeout gives each address of a name half of it. */
 const CONNECT_TIMEOUT_MS = 3_000;
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Runs `pafc` with `argv` (without node and script). Resolves to the exit code, 0 or 1, when everything is written;
- * never rejects. Leaves no socket, timer or signal handler behind.
+ * Runs `pafc` with `argv` (without node and script). Resolves to the exit code when everything is written: 0 or 1, and
+ * of the interactive client also 128 and the number of the signal that ended it. Never rejects. Leaves no socket, timer or signal handler behind.
  */
 export async function runPafc(argv: readonly string[], io: PafcIo): Promise<number> {
   const output = new Output(io, argv.includes("--json"));
@@ -31,7 +35,9 @@ export async function runPafc(argv: readonly string[], io: PafcIo): Promise<numb
     const invocation = parseCommandLine(argv);
     if (invocation.kind === "help") output.line(HELP);
     else if (invocation.kind === "version") output.line(versionText());
-    else await run(invocation, output, io);
+    else if (invocation.kind === "list-domains") await printDomains(output, io);
+    else if (invocation.kind === "addresses") await printAddresses(invocation.domain, output, io);
+    else code = await run(invocation, output, io);
   } catch (error) {
     code = 1;
     const lines = failureLines(error);
@@ -50,53 +56,37 @@ function versionText(): string {
   return `Client version: ${PATHFINDER_EDGE_VERSION}\nProtocol version(s): ${versions.join(" ")}`;
 }
 
-async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<void> {
-  const { address, timeoutSeconds, versions } = invocation;
+/** Resolves to the exit code. */
+async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<number> {
+  const { timeoutSeconds, command } = invocation;
+  const { address, tls, versions, note } = await chooseServer(invocation, io.env);
+  const clientId = invocation.clientId ?? randomId();
   const deadline = new Deadline(timeoutSeconds, address);
   const interrupts = new Interrupts(io.interrupt);
   let session: Session | undefined;
   try {
     session = await Session.connect(address, {
-      clientId: invocation.clientId ?? randomId(),
+      clientId,
       minVersion: versions.min,
       maxVersion: versions.max,
       signal: deadline.signal,
       connectTimeoutMs: Math.max(CONNECT_TIMEOUT_MS, timeoutSeconds * 500),
+      ...(tls ? { tls } : {}),
+    }).catch((error: unknown) => {
+      throw note === undefined ? error : new UsageError([...(failureLines(error) ?? [String(error)]), note]);
     });
     const interrupted = () => interrupts.first();
-    await runCommand(invocation.command, { session, invocation, output, clock: CLOCK, deadline, interrupted });
+    const clock = CLOCK;
+    if (command) {
+      await runCommand(command, { session, address, invocation, output, clock, deadline, interrupted });
+      return 0;
+    }
+    deadline.cancel();
+    const about = { session, address, clientId, versions, timeoutSeconds };
+    return await interact({ ...about, output, io, clock, interrupted: interrupted() });
   } finally {
     deadline.cancel();
     interrupts.ignore();
     session?.close();
-  }
-}
-
-/** The user's wish to end. The first is heeded in order; a second one ends the process as it would without us. */
-class Interrupts {
-  private stop: () => void = () => {};
-
-  constructor(private readonly signal: AbortSignal | undefined) {}
-
-  /** Resolves at the first interrupt from now on. */
-  first(): Promise<void> {
-    const { signal } = this;
-    return new Promise((resolve) => {
-      const heard = () => {
-        this.stop();
-        resolve();
-      };
-      this.stop = () => {
-        signal?.removeEventListener("abort", heard);
-        for (const name of SIGNALS) process.off(name, heard);
-      };
-      if (signal === undefined) for (const name of SIGNALS) process.on(name, heard);
-      else if (signal.aborted) heard();
-      else signal.addEventListener("abort", heard);
-    });
-  }
-
-  ignore(): void {
-    this.stop();
   }
 }

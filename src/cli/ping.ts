@@ -23,7 +23,7 @@ async function pingOnce({ session, output, clock }: CommandContext, deadline: De
 }
 
 async function pingRepeatedly(count: number, intervalMs: number, context: CommandContext): Promise<void> {
-  const { session, output, invocation } = context;
+  const { session, output, address, invocation } = context;
   await context.deadline.bound(session.track());
   context.deadline.cancel();
   // One listener for the whole run, however long it is; `stop` ends the pause, `giveUp` the wait for an answer.
@@ -41,7 +41,7 @@ async function pingRepeatedly(count: number, intervalMs: number, context: Comman
   let sumMs = 0;
   try {
     while (!stop.signal.aborted && sent < count) {
-      deadline = new Deadline(invocation.timeoutSeconds, invocation.address);
+      deadline = new Deadline(invocation.timeoutSeconds, address);
       sent++;
       const ms = await pingOnce(context, deadline);
       answered++;
@@ -60,7 +60,7 @@ async function pingRepeatedly(count: number, intervalMs: number, context: Comman
         const times = { minMs: microseconds(minMs), avgMs: microseconds(avgMs), maxMs: microseconds(maxMs) };
         output.line(toJson({ sent, answered, ...times }));
       } else {
-        output.line(`--- ${invocation.address}: ${sent} sent, ${answered} answered ---`);
+        output.line(`--- ${address}: ${sent} sent, ${answered} answered ---`);
         output.line(`min/avg/max = ${minMs.toFixed(1)}/${avgMs.toFixed(1)}/${maxMs.toFixed(1)} ms`);
       }
     }

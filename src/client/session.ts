@@ -127,10 +127,11 @@ export class Session {
   private version = MAX_VERSION;
   private endedBy: Error | undefined;
   private trackTaId: bigint | undefined;
-  private onReply: (() => void) | undefined;
+  /** Who waits for a reply to a track query, oldest first. */
+  private readonly onReplies: (() => void)[] = [];
   private settleClosed!: (error: Error | undefined) => void;
 
-  private constructor(options: SessionOptions) {
+  private constructor(private readonly options: SessionOptions) {
     this.outbox = options.outbox ?? new Outbox();
     this.onHeard = options.onHeard;
     this.closed = new Promise((resolve) => {
@@ -167,17 +168,7 @@ export class Session {
     try {
       signal?.throwIfAborted(); // it may have come between the connection and the listener
       options.onConnected?.();
-      await session.request(
-        HELLO,
-        {
-          "client-id": options.clientId,
-          "protocol-minimum-version": BigInt(options.minVersion ?? MIN_VERSION),
-          "protocol-maximum-version": BigInt(options.maxVersion ?? MAX_VERSION),
-        },
-        (message) => {
-          session.version = session.negotiated(message, options);
-        },
-      );
+      await session.hello();
       if (session.version >= 3) session.connection.setKeepalive(false);
     } catch (error) {
       session.close();
@@ -195,6 +186,20 @@ export class Session {
 
   get remoteAddress(): string {
     return this.connection.remoteAddress;
+  }
+
+  /** Says hello again, as `connect` did (6.1); resolves to the negotiated version. */
+  async hello(): Promise<number> {
+    const { options } = this;
+    const fields = {
+      "client-id": options.clientId,
+      "protocol-minimum-version": BigInt(options.minVersion ?? MIN_VERSION),
+      "protocol-maximum-version": BigInt(options.maxVersion ?? MAX_VERSION),
+    };
+    await this.request(HELLO, fields, (message) => {
+      this.version = this.negotiated(message, options);
+    });
+    return this.version;
   }
 
   ping(): Promise<void> {
@@ -272,7 +277,14 @@ export class Session {
    * version 2, which does not have it and does not need it.
    */
   track(): Promise<void> {
-    if (this.version < 3) return Promise.resolve();
+    return this.version < 3 ? Promise.resolve() : this.startTrack();
+  }
+
+  /**
+   * The same, but the request is sent in version 2 as well, whose servers then end the connection. `onAnswered` runs
+   * after each answer.
+   */
+  startTrack(onAnswered: () => void = () => {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const taId = this.start(
         TRACK,
@@ -284,8 +296,12 @@ export class Session {
             resolve();
           },
           onNotify: (message) => {
-            if (message.trackType === TRACK_QUERY) this.inform(taId, "reply");
-            else this.replied();
+            if (message.trackType === TRACK_QUERY) {
+              this.inform(taId, "reply");
+              onAnswered();
+            } else {
+              this.replied();
+            }
           },
           onComplete() {
             throw new ProtocolError("track: the server ended it");
@@ -297,16 +313,14 @@ export class Session {
   }
 
   /**
-   * Asks the server for a sign of life; resolves with its reply. Only after `track` was accepted, and again only after
-   * the reply. Never settles if the session ends before.
+   * Asks the server for a sign of life; resolves with its reply. Only after `track` was accepted. Never settles if the
+   * session ends before.
    */
   trackQuery(): Promise<void> {
-    if (this.trackTaId === undefined || this.onReply) {
-      return Promise.reject(new Error(this.onReply ? "a query is under way" : "track was not accepted"));
-    }
+    if (this.trackTaId === undefined) return Promise.reject(new Error("track was not accepted"));
     this.inform(this.trackTaId, "query");
     return new Promise((resolve) => {
-      this.onReply = resolve;
+      this.onReplies.push(resolve);
     });
   }
 
@@ -371,9 +385,8 @@ export class Session {
   }
 
   private replied(): void {
-    const { onReply } = this;
+    const onReply = this.onReplies.shift();
     if (!onReply) throw new ProtocolError("track: a reply that was not asked for");
-    this.onReply = undefined;
     onReply();
   }
 

@@ -2,22 +2,24 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { parseCommandLine } from "../../src/cli/command-line.js";
+import { parseCommandLine, USAGE } from "../../src/cli/command-line.js";
 import { UsageError } from "../../src/cli/usage-error.js";
 
-const NOW =
-  "pafc ADDR services|subscriptions|clients|publish|unpublish|subscribe|ping [ARGUMENTS] (pafc -h tells more)";
-const SIGN = "Error parsning command line: option";
+const COMMANDS = "services, subscriptions, clients, publish, unpublish, subscribe, ping";
+const SIGN = "Error parsing command line: option";
 
 /** Command line (words separated by blanks), and the lines of the error. */
 const WRONG: readonly (readonly [string, ...string[]])[] = [
-  ["", `Usage: pafc [OPTIONS] ${NOW.slice(5)}`],
-  ["ux:a", `The interactive client is not here yet; what works now is: ${NOW}`],
-  ["-l", `Option -l (domain files) is not supported yet; what works now is: ${NOW}`],
-  ["-a domain", `Option -a (domain files) is not supported yet; what works now is: ${NOW}`],
-  ["-n 0 domain", `Option -n (domain files) is not supported yet; what works now is: ${NOW}`],
-  ["ux:a frobnicate", `Unknown command 'frobnicate'; what works now is: ${NOW}`],
-  ["ux:a constructor", `Unknown command 'constructor'; what works now is: ${NOW}`],
+  ["", ...USAGE],
+  ["-l domain", ...USAGE],
+  ["-a domain domain", ...USAGE],
+  ["-a", "Domain is missing."],
+  ["-n -1 domain", "-n must be an integer from 0 to 65535, not '-1'."],
+  ["-n x domain ping", "-n must be an integer from 0 to 65535, not 'x'."],
+  ["-n", `${SIGN} -n requires argument.`],
+  ["--json ux:a", "--json needs a command; the interactive client has tables."],
+  ["ux:a frobnicate", `Unknown command 'frobnicate'; accepted are ${COMMANDS}.`],
+  ["ux:a constructor", `Unknown command 'constructor'; accepted are ${COMMANDS}.`],
   ["-z ux:a ping", `${SIGN} -z not recognized.`],
   ["--zzz ux:a ping", `${SIGN} --zzz not recognized.`],
   ["--toString ux:a ping", `${SIGN} --toString not recognized.`],
@@ -53,7 +55,7 @@ const WRONG: readonly (readonly [string, ...string[]])[] = [
   [
     "ux:a publish n=9223372036854775808",
     "Property 'n': 9223372036854775808 is not a 64-bit integer (-9223372036854775808 to 9223372036854775807); " +
-      "'n=|9223372036854775808|' is a string.",
+      "|9223372036854775808| is a string.",
   ],
   [
     "ux:a subscriptions (a=b)",
@@ -93,13 +95,19 @@ test("a long filter is shown around its error only", () => {
   }
 });
 
-const RUN = { kind: "run", address: "ux:a", versions: { min: 2, max: 3 }, timeoutSeconds: 10, json: false };
+const RUN = { kind: "run", server: "ux:a", timeoutSeconds: 10, json: false };
 const PUBLISH = { name: "publish", generation: 0n, ttlSeconds: 30n, leave: false };
 
 const RIGHT: readonly (readonly [readonly string[], object])[] = [
   [["-h"], { kind: "help" }],
   [["ux:a", "publish", "--help"], { kind: "help" }],
   [["--version"], { kind: "version" }],
+  [["-l"], { kind: "list-domains" }],
+  [["-a", "home"], { kind: "addresses", domain: "home" }],
+  [["-a", "-i", "zz", "home"], { kind: "addresses", domain: "home" }],
+  [["ux:a"], RUN],
+  [["-n", "2", "-p3", "-i2a", "ux:a"], { ...RUN, serverIndex: 2, protocolVersion: 3, clientId: 0x2an }],
+  [["-n", "1", "ux:a", "clients"], { ...RUN, serverIndex: 1, command: { name: "clients" } }],
   [["ux:a", "services"], { ...RUN, command: { name: "services" } }],
   [["ux:a", "services", "(å=*)"], { ...RUN, command: { name: "services", filter: "(å=*)" } }],
   [["ux:a", "subscribe", "(a=b)"], { ...RUN, command: { name: "subscribe", filter: "(a=b)" } }],
@@ -109,7 +117,7 @@ const RIGHT: readonly (readonly [readonly string[], object])[] = [
     {
       ...RUN,
       clientId: 255n,
-      versions: { min: 2, max: 2 },
+      protocolVersion: 2,
       timeoutSeconds: 1.5,
       json: true,
       command: { name: "subscriptions" },
@@ -123,6 +131,10 @@ const RIGHT: readonly (readonly [readonly string[], object])[] = [
   [
     ["-i", "1", "ux:a", "ping", "-i", "0.2", "-c", "3"],
     { ...RUN, clientId: 1n, command: { name: "ping", count: 3, intervalSeconds: 0.2 } },
+  ],
+  [
+    ["ux:a", "ping", "--interval", "0.5", "--count=7"],
+    { ...RUN, command: { name: "ping", count: 7, intervalSeconds: 0.5 } },
   ],
   [
     ["ux:a", "unpublish", "7fffffffffffffff"],

@@ -269,7 +269,12 @@ test("no connection: errno and text as the reference prints them, then what it m
     `${nobody}: nobody is listening there (ECONNREFUSED)`,
   );
   await fails(["tcp:127.0.0.1:1", "ping"], `${COMMUNICATION} [Errno 111] Connection refused.`, /^tcp:127\.0\.0\.1:1: /);
-  await fails(["nonsense", "ping"], `${COMMUNICATION} [Errno 22] Invalid argument.`, /accepted are "ux:NAME"/);
+  await fails(
+    ["nonsense", "ping"],
+    `${COMMUNICATION} [Errno 22] Invalid argument.`,
+    /accepted are "ux:NAME"/,
+    /^domain file \/run\/paf\/domains.d\/nonsense: .*ENOENT/,
+  );
   await fails(["sctp:a:1", "ping"], `${COMMUNICATION} [Errno 92] Protocol not available.`, /unknown transport "sctp"/);
   const { code, stdout, stderr } = await pafc("--json", nobody, "ping");
   assert.equal([code, stdout], [1, ""], "with --json, standard output holds nothing but JSON");
@@ -277,7 +282,7 @@ test("no connection: errno and text as the reference prints them, then what it m
 });
 
 test("a wrong command line is told on standard output, hostile words escaped; nothing is sent", async () => {
-  await fails(["-z", live.ux, "ping"], "Error parsning command line: option -z not recognized.");
+  await fails(["-z", live.ux, "ping"], "Error parsing command line: option -z not recognized.");
   await fails(
     [live.ux, "services", "(name=)"],
     "Invalid filter: empty value at character 6.",

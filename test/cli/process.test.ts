@@ -34,7 +34,7 @@ class Program extends Watch {
 
   constructor(command: string, args: readonly string[]) {
     super();
-    this.child = spawn(command, args, { env: { ...process.env, PAFC_TEST: "1" }, stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(command, args, { env: { ...process.env, PAFC_TEST: "1" }, stdio: ["pipe", "pipe", "pipe"] });
     this.child.stdout!.on("data", (data) => {
       this.stdout += data;
       this.happened();
@@ -108,6 +108,43 @@ test("a server that is killed: the client says so and exits with 1", async () =>
     program.stdout,
     /\n(?:Server closed connection|Error communicating .*Connection reset by peer\.\n.*)\n$/,
   );
+});
+
+test("interactive, its input still open: the server goes, or a signal comes", async () => {
+  const server = await liveDomain();
+  const gone = pafc(server.ux);
+  await gone.until(() => gone.stdout === "> ", "the prompt");
+  server.close();
+  assert.equal(await gone.exit, [143, null]);
+  assert.is(gone.stdout + gone.stderr, "> Server closed connection\n");
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    const program = pafc(live.ux);
+    await program.until(() => program.stdout === "> ", "the prompt");
+    program.child.kill(signal);
+    assert.equal(await program.exit, [code, null]);
+    assert.is(program.stdout + program.stderr, "> ");
+  }
+});
+
+test("interactive: commands from a pipe, a file and nowhere; a reader that has seen enough", async () => {
+  for (const [script, expected] of [
+    [`echo id | pafc -i 2a ${live.ux}`, "> Client Id: 0x2a\n> \n"],
+    [`pafc -i 2a ${live.ux} < <(printf 'id\nquit\nid\n')`, "> Client Id: 0x2a\n> \n"],
+    [`pafc -i 2a ${live.ux} <<< id`, "> Client Id: 0x2a\n> \n"],
+    [`pafc ${live.ux} < /dev/null`, "> \n"],
+  ] as const) {
+    const program = shell(script);
+    assert.equal(await program.exit, [0, null], program.stderr);
+    assert.is(program.stdout, expected);
+  }
+  const list = shell(`pafc ${live.ux} | head -1`);
+  list.child.stdin!.write("services\n"); // more than a pipe holds; and no end of the input
+  assert.equal(await list.exit, [0, null], list.stderr);
+  assert.match(list.stdout, /^> +Service Id .*\n$/);
 });
 
 test("on a terminal there is colour, unless NO_COLOR says no", async () => {

@@ -1,6 +1,6 @@
 /** Runs pafc inside the test: what it writes is kept, and it can be interrupted. */
 
-import { Writable } from "node:stream";
+import { PassThrough, Writable } from "node:stream";
 import { runPafc } from "../../src/cli/pafc.js";
 import { soon } from "../client/live-domain.js";
 import { Watch } from "../support/transport-peers.js";
@@ -20,14 +20,16 @@ class Capture extends Writable {
 export class Run {
   readonly stdout = new Capture();
   readonly stderr = new Capture();
+  /** Of the interactive client: its lines, no terminal. */
+  readonly stdin = new PassThrough();
   /** The exit code. */
   readonly code: Promise<number>;
   private readonly controller = new AbortController();
 
   constructor(argv: readonly string[], { isTTY = false, env = {} as Record<string, string> } = {}) {
     this.stdout.isTTY = isTTY;
-    const { stdout, stderr } = this;
-    this.code = soon(runPafc(argv, { stdout, stderr, env, interrupt: this.controller.signal }), `pafc ${argv}`);
+    const { stdin, stdout, stderr } = this;
+    this.code = soon(runPafc(argv, { stdin, stdout, stderr, env, interrupt: this.controller.signal }), `pafc ${argv}`);
   }
 
   get lines(): string[] {

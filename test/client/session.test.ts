@@ -202,16 +202,6 @@ test("track keeps an idle session that would be dropped without it", async () =>
   }
 });
 
-test("a query for a sign of life is answered; another only after it, and none without track", async () => {
-  const session = await open(1n, live.tcp);
-  assert.match(String(await failure(session.trackQuery())), /track was not accepted/);
-  await session.track();
-  const query = session.trackQuery();
-  assert.match(String(await failure(session.trackQuery())), /under way/);
-  await soon(query, "the reply");
-  await soon(session.trackQuery(), "the second reply");
-});
-
 for (const [what, answers] of [
   ["a reply that nobody asked for", [{ "msg-type": "accept" }, { "msg-type": "notify", "track-type": "reply" }]],
   ["the end of tracking", [{ "msg-type": "accept" }, { "msg-type": "complete" }]],
@@ -252,6 +242,29 @@ test("it is told of the connection, of every message, and of a subscription's en
   await session.unsubscribe(5n);
   await session.ping();
   assert.equal([ends, heard.length], [1, 6]);
+});
+
+test("hello again: the same version; queries of both sides, several at a time", async () => {
+  const session = await open(1n);
+  assert.is(await soon(session.hello(), "hello"), 3);
+  assert.is(await soon((await open(2n, live.tcp, 2)).hello(), "hello"), 2);
+  await failure(session.trackQuery());
+  const strict = await liveDomain({ idle: { min: 0.8, max: 0.8 } });
+  try {
+    const tracking = await open(1n, strict.ux);
+    const answered = new Promise<void>((resolve) => void tracking.startTrack(resolve));
+    await soon(answered, "the server's query");
+    await soon(Promise.all([tracking.trackQuery(), tracking.trackQuery(), tracking.trackQuery()]), "three replies");
+  } finally {
+    strict.close();
+  }
+});
+
+test("track in version 2 is sent only if that is asked for, and ends the session", async () => {
+  const session = await open(1n, live.ux, 2);
+  await session.track();
+  await session.ping();
+  assert.instance(await failure(session.startTrack()), SessionClosedError);
 });
 
 test("close: what is open rejects, later requests too, `closed` settles without an error; twice is harmless", async () => {

@@ -45,7 +45,7 @@ async function talk(address: string): Promise<Recorder> {
 
 test("the owner may take only short messages for a while; a longer one ends the connection by its header", async () => {
   const server = await serve("tcp:127.0.0.1:0", (text, recorder) => {
-    recorder.connection.maxMessageLength = text === "long" ? 100 : 5;
+    recorder.connection.maxMessageLength = text === "long" ? 100 : 5; // as the next header is looked at
     send(recorder, text);
   });
   const client = await dial(`tcp:127.0.0.1:${portOf(server)}`);

@@ -1,0 +1,53 @@
+/** The interactive commands by name, with the text that `help TOPIC` prints for each (pafd-and-pafc.md, 3.1). */
+
+import { columns } from "./columns.js";
+
+/** In the order in which `help` and TAB list them: capitals first. */
+export const TOPICS = {
+  EOF: "EOF\nLeaves, as the end of the input does. Published services become orphans.",
+  clients: "clients\nLists all clients of the server, this one included.",
+  hello: "hello\nSays hello again and prints the protocol version.",
+  help: "help [topic]\nLists the commands, or explains one. ? is short for help.",
+  id: "id\nPrints this client's id.",
+  ping: "ping\nPrints how long the server took to answer.",
+  publish: `publish [service-id] <generation> <ttl> [<name> <value>]...
+Publishes a service, or changes it (then the generation must rise). With an odd number of words the first is the
+service id; with an even number an id is made up and printed. A value that reads as a decimal integer is one;
+|42| is the text 42; a name that is repeated has several values. Quotes and backslashes work as in a shell.`,
+  quit: "quit\nLeaves. Published services become orphans.",
+  services: `services [filter]
+Lists the services that match the filter, or all. A filter with blanks stands in quotes: services '(name=a b)'`,
+  subscribe: `subscribe [filter]
+Prints a line for each service that matches now, and for each that appears, changes or disappears.`,
+  subscriptions: "subscriptions\nLists all subscriptions of all clients.",
+  track: `track
+Answers the server's queries from now on, so that it keeps this connection though nothing is typed (version 3 only).
+track query
+Asks the server for a sign of life and prints how long that took.
+track verbose
+track quiet
+Says so, or does not, each time a query of the server has been answered.`,
+  unpublish: "unpublish <service-id>\nWithdraws a service, whoever published it.",
+  unsubscribe: "unsubscribe <subscription-id>\nEnds a subscription of this client.",
+  version: "version\nPrints the protocol versions: known, offered and in use.",
+} as const;
+
+export type CommandWord = keyof typeof TOPICS;
+
+export const isCommandWord = (word: string): word is CommandWord => Object.hasOwn(TOPICS, word);
+
+const NAMES = Object.keys(TOPICS);
+const HEADING = "Documented commands (type help <topic>):";
+const WIDTH = 79;
+
+/** The lines that `help` and `help TOPIC` print. */
+export function helpLines(topic: string): string[] {
+  if (topic === "") return ["", HEADING, "=".repeat(HEADING.length), ...columns(NAMES, WIDTH), ""];
+  return isCommandWord(topic) ? TOPICS[topic].split("\n") : [`*** No help on ${topic}`];
+}
+
+/** For TAB: the names that `line` may go on with, and the part of it that they replace. */
+export function completions(line: string): [string[], string] {
+  const started = /^\s*(?:(?:help\s|\?)\s*)?(\w*)$/.exec(line)?.[1];
+  return started === undefined ? [[], line] : [NAMES.filter((name) => name.startsWith(started)), started];
+}
