@@ -14,7 +14,7 @@ async function main(): Promise<void> {
     await runPafd(argv, PATHFINDER_EDGE_VERSION);
   } else if (command === "pafc") {
     const { runPafc } = await import("./cli/pafc.js");
-    process.exitCode = await runPafc(argv, { stdout: process.stdout, stderr: process.stderr, env: process.env });
+    process.exitCode = await runPafc(argv, process);
   } else {
     process.stdout.write("Run dist/pafd or dist/pafc; they call this file.\n");
     process.exitCode = 1;

@@ -17,6 +17,16 @@ export type Command =
   | { readonly name: "clients" }
   | { readonly name: "unpublish"; readonly serviceId: bigint }
   | { readonly name: "ping"; readonly count: number; readonly intervalSeconds: number }
+  | { readonly name: "top"; readonly intervalSeconds: number }
+  | {
+      readonly name: "bench";
+      /** How many there are while operations are timed. */
+      readonly services: number;
+      readonly subscriptions: number;
+      /** Clients that load the server at the same time; 0: none. */
+      readonly clients: number;
+      readonly seconds: number;
+    }
   | {
       readonly name: "publish";
       /** Absent: one is made up. */
@@ -39,7 +49,17 @@ export interface Invocation {
   readonly command: Command;
 }
 
-export const COMMANDS = ["services", "subscriptions", "clients", "publish", "unpublish", "subscribe", "ping"] as const;
+export const COMMANDS = [
+  "services",
+  "subscriptions",
+  "clients",
+  "publish",
+  "unpublish",
+  "subscribe",
+  "ping",
+  "top",
+  "bench",
+] as const;
 type CommandName = (typeof COMMANDS)[number];
 
 interface Option {
@@ -68,6 +88,8 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
   unpublish: ANYWHERE,
   subscribe: ANYWHERE,
   ping: { ...ANYWHERE, count: { short: "c", argument: true }, interval: { short: "i", argument: true } },
+  top: { ...ANYWHERE, interval: { argument: true } },
+  bench: { ...ANYWHERE, clients: { argument: true }, seconds: { argument: true } },
   publish: {
     ...ANYWHERE,
     id: { argument: true },
@@ -80,6 +102,9 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
 const DEFAULT_TIMEOUT = "10";
 /** Just under what a native timer can wait, 2^31 ms. */
 const LONGEST_SECONDS = 2_000_000;
+/** Services and subscriptions, and clients, of one benchmark: what a process can hold. */
+const MOST_IN_BENCH = 1_000_000n;
+const MOST_CLIENTS = 10_000n;
 
 /** `argv` without node and script. Throws a `UsageError`. */
 export function parseCommandLine(
@@ -196,6 +221,24 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
         name,
         count: Number(parseInteger("-c", values.get("count") ?? "1", 1n, 1_000_000_000n)),
         intervalSeconds: parseSeconds("-i", values.get("interval") ?? "1", LONGEST_SECONDS),
+      };
+    case "top":
+      atMost(0, name, words);
+      return { name, intervalSeconds: parseSeconds("--interval", values.get("interval") ?? "2", LONGEST_SECONDS) };
+    case "bench":
+      atMost(2, name, words);
+      if (words.length === 1) {
+        throw new UsageError(["bench takes both SERVICES and SUBSCRIPTIONS, or none (1000 of each)."]);
+      }
+      if (values.has("seconds") && !values.has("clients")) {
+        throw new UsageError(["--seconds says how long --clients load the server; give --clients too."]);
+      }
+      return {
+        name,
+        services: Number(parseInteger("SERVICES", words[0] ?? "1000", 0n, MOST_IN_BENCH)),
+        subscriptions: Number(parseInteger("SUBSCRIPTIONS", words[1] ?? "1000", 0n, MOST_IN_BENCH)),
+        clients: Number(parseInteger("--clients", values.get("clients") ?? "0", 0n, MOST_CLIENTS)),
+        seconds: parseSeconds("--seconds", values.get("seconds") ?? "10", LONGEST_SECONDS),
       };
     case "publish": {
       const id = values.get("id");

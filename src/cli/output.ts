@@ -2,9 +2,14 @@
 
 import type { Writable } from "node:stream";
 
+/** `columns` and `rows` only of a terminal. */
+export type TerminalOutput = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+
 /** The world of one run. */
 export interface PafcIo {
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  /** For what is typed; a command that needs it says so. */
+  readonly stdin?: NodeJS.ReadStream;
+  readonly stdout: TerminalOutput;
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends commands that run until interrupted. Default: SIGINT, SIGTERM and SIGHUP. */

@@ -3,12 +3,13 @@
 import { MAX_VERSION, MIN_VERSION, Session } from "../client/session.js";
 import type { Clock } from "../core/clock.js";
 import { type Invocation, parseCommandLine } from "./command-line.js";
-import { runCommand } from "./commands.js";
+import { type CommandContext, runCommand } from "./commands.js";
 import { Deadline } from "./deadline.js";
 import { failureLines } from "./failures.js";
 import { HELP } from "./help.js";
 import { randomId } from "./ids.js";
 import { Output, type PafcIo } from "./output.js";
+import { terminalFor } from "./top/top.js";
 
 export type { PafcIo } from "./output.js";
 
@@ -51,20 +52,24 @@ function versionText(): string {
 }
 
 async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<void> {
-  const { address, timeoutSeconds, versions } = invocation;
+  const { address, timeoutSeconds, versions, command } = invocation;
+  if (command.name === "top") terminalFor(io); // before anything is opened
+  const connect: CommandContext["connect"] = (signal, options) =>
+    Session.connect(address, {
+      clientId: invocation.clientId ?? randomId(),
+      minVersion: versions.min,
+      maxVersion: versions.max,
+      signal,
+      connectTimeoutMs: Math.max(CONNECT_TIMEOUT_MS, timeoutSeconds * 500),
+      ...options,
+    });
   const deadline = new Deadline(timeoutSeconds, address);
   const interrupts = new Interrupts(io.interrupt);
   let session: Session | undefined;
   try {
-    session = await Session.connect(address, {
-      clientId: invocation.clientId ?? randomId(),
-      minVersion: versions.min,
-      maxVersion: versions.max,
-      signal: deadline.signal,
-      connectTimeoutMs: Math.max(CONNECT_TIMEOUT_MS, timeoutSeconds * 500),
-    });
+    session = await connect(deadline.signal);
     const interrupted = () => interrupts.first();
-    await runCommand(invocation.command, { session, invocation, output, clock: CLOCK, deadline, interrupted });
+    await runCommand(command, { session, invocation, output, io, connect, clock: CLOCK, deadline, interrupted });
   } finally {
     deadline.cancel();
     interrupts.ignore();
