@@ -127,6 +127,9 @@ export function parseCommandLine(
   const after = splitWords(argv.slice(at + 1), OF_COMMAND[name], BEFORE_COMMAND);
   if (after.values.has("help")) return { kind: "help" };
   const values = new Map([...before.values, ...after.values]);
+  if (name === "top" && values.has("json")) {
+    throw new UsageError(["top draws on a terminal; JSON comes from services, subscriptions, clients and subscribe."]);
+  }
   const clientId = before.values.get("client-id");
   return {
     kind: "run",

@@ -21,7 +21,8 @@ const STYLES = { bold: "1", green: "32", yellow: "33", red: "31" } as const;
 export class Output {
   /** Settles when standard output takes nothing more: its reader has left (`| head`), or there is a `failure`. */
   readonly ended: Promise<void>;
-  private readonly coloured: boolean;
+  /** Standard output is a terminal whose user has not asked for plain text. */
+  readonly coloured: boolean;
   /** Why standard output failed; absent if it did not, or its reader left. */
   failure: Error | undefined;
   private settleEnded!: () => void;

@@ -77,6 +77,9 @@ async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<
   }
 }
 
+/** Signals this soon after the first one are the same wish: timeout(1) signals the process and then its group. */
+const SAME_WISH_MS = 500;
+
 /** The user's wish to end. The first is heeded in order; a second one ends the process as it would without us. */
 class Interrupts {
   private stop: () => void = () => {};
@@ -87,11 +90,13 @@ class Interrupts {
   first(): Promise<void> {
     const { signal } = this;
     return new Promise((resolve) => {
+      let later: NodeJS.Timeout | undefined;
       const heard = () => {
-        this.stop();
+        later ??= setTimeout(() => this.stop(), SAME_WISH_MS).unref();
         resolve();
       };
       this.stop = () => {
+        clearTimeout(later);
         signal?.removeEventListener("abort", heard);
         for (const name of SIGNALS) process.off(name, heard);
       };

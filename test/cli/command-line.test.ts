@@ -50,6 +50,7 @@ const WRONG: readonly (readonly [string, ...string[]])[] = [
     "--generation must be an integer from 0 to 9223372036854775807, not '9223372036854775808'.",
   ],
   ["ux:a top x", "Too many arguments: top takes none, but got 'x' too (quote what has blanks or parentheses)."],
+  ["--json ux:a top", "top draws on a terminal; JSON comes from services, subscriptions, clients and subscribe."],
   ["ux:a top --interval 0", "--interval must be a number of seconds above 0, at most 2000000, not '0'."],
   ["ux:a bench 5", "bench takes both SERVICES and SUBSCRIPTIONS, or none (1000 of each)."],
   ["ux:a bench 5 x", "SUBSCRIPTIONS must be an integer from 0 to 1000000, not 'x'."],

@@ -32,7 +32,11 @@ export class Screen {
   private shown: readonly Line[] = [];
   private isOpen = false;
 
-  constructor(private readonly terminal: TerminalOutput) {}
+  constructor(
+    private readonly terminal: TerminalOutput,
+    /** False: no line is bold or reversed (NO_COLOR). */
+    private readonly styled: boolean,
+  ) {}
 
   get size(): Size {
     const { columns, rows } = this.terminal;
@@ -52,8 +56,9 @@ export class Screen {
     if (this.isOpen) this.terminal.write(`${ESC}2J`);
   }
 
-  show(lines: readonly Line[]): void {
+  show(picture: readonly Line[]): void {
     if (!this.isOpen) return;
+    const lines = this.styled ? picture : picture.map(({ text }) => ({ text, style: "plain" as const }));
     const changes = difference(this.shown, lines);
     this.shown = lines;
     if (changes !== "") this.terminal.write(changes);

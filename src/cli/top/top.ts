@@ -70,11 +70,11 @@ class TopView {
     input: TerminalInput,
     intervalMs: number,
   ) {
-    const { clock, invocation, connect, io } = context;
+    const { clock, invocation, connect, io, output } = context;
     this.left = new Promise((resolve) => {
       this.leave = resolve;
     });
-    this.screen = new Screen(io.stdout);
+    this.screen = new Screen(io.stdout, output.coloured);
     this.keyboard = new Keyboard(
       input,
       (key, text) => this.onKey(key, text),
@@ -125,7 +125,7 @@ class TopView {
     this.paintWithin(0);
   };
 
-  /** After a stop (`kill -STOP`) the shell has had the terminal. */
+  /** After a stop the shell has had the terminal. */
   private readonly resume = () => {
     this.screen.close();
     this.keyboard.close();
@@ -133,6 +133,14 @@ class TopView {
     this.screen.open();
     this.redraw();
   };
+
+  /** What Ctrl-Z does on a terminal that reads lines: the shell gets it, until `fg`. */
+  private suspend(): void {
+    this.screen.close();
+    this.keyboard.close();
+    process.kill(0, "SIGTSTP");
+    setImmediate(this.resume); // SIGCONT does not come where nobody could continue us: then nothing was stopped either
+  }
 
   /** A picture `gapMs` after the last one, or now if that has passed. */
   private paintWithin(gapMs: number): void {
@@ -177,6 +185,7 @@ class TopView {
 
   private onKey(key: Key, text: string): void {
     if (key.ctrl && key.name === "c") this.leave();
+    else if (key.ctrl && key.name === "z") this.suspend();
     else if (key.ctrl && key.name === "l") this.screen.invalidate();
     else if (this.mode === "filter") this.onFilterKey(key, text);
     else if (this.mode === "help") this.mode = "table";

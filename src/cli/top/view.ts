@@ -44,7 +44,7 @@ const HELP = [
   "  /                  show only rows that have a text; Esc shows all again",
   "  s                  sort by the next column (marked *); r reverses",
   "  Ctrl-L             draw the screen again",
-  "  q, Ctrl-C          leave",
+  "  q, Ctrl-C, Ctrl-Z  leave; stop until the shell's fg",
   "",
   "  Orphan: seconds until the service disappears, by the clock of this machine.",
   "  Services are current; the other lists are as old as --interval at most.",

@@ -37,13 +37,9 @@ test.after.each(async () => {
 });
 
 /** Runs top behind a line of output that must still be there when it has gone. */
-function top(
-  size: { columns: number; rows: number } = { columns: 80, rows: 24 },
-  ...options: string[]
-): PseudoTerminal {
+function top({ script = 'exec "$@"', options = [] as string[], columns = 80, rows = 24, env = {} } = {}): void {
   const words = [PAFC, "-i", "7", address, "top", "--interval", "0.2", ...options];
-  terminal = new PseudoTerminal(["sh", "-c", 'echo before; exec "$@"', "sh", ...words], size);
-  return terminal;
+  terminal = new PseudoTerminal(["sh", "-c", `echo before; ${script}`, "sh", ...words], { columns, rows, env });
 }
 
 const publish = (id: bigint, of: Parameters<typeof properties>[0], generation = 0n, ttlSeconds = 30n) =>
@@ -180,7 +176,7 @@ test("SIGTERM, SIGHUP and SIGINT give the terminal back", async () => {
   }
 });
 
-test("a server that dies and comes back; another program of the same name is refused until then", async () => {
+test("a server that dies and comes back", async () => {
   await publish(1n, { name: "old" });
   top();
   await terminal.shows((seen) => seen[5].includes("'old'"), "the service");
@@ -203,7 +199,7 @@ test("a server that dies and comes back; another program of the same name is ref
 });
 
 test("a server that is stopped counts as lost after --timeout", async () => {
-  top({ columns: 120, rows: 24 }, "--timeout", "0.5");
+  top({ columns: 120, options: ["--timeout", "0.5"] });
   await terminal.shows((seen) => seen[23] === FOOT, "the picture");
   pafd.child.kill("SIGSTOP");
   const lost = await terminal.shows((seen) => seen[23].startsWith("connection lost, retrying"), "the loss");
@@ -211,6 +207,28 @@ test("a server that is stopped counts as lost after --timeout", async () => {
   pafd.child.kill("SIGCONT");
   await terminal.shows((seen) => seen[23] === FOOT, "the connection again");
   terminal.type(CTRL_C);
+  await givenBack();
+});
+
+test("Ctrl-Z gives the terminal to the shell until fg", async () => {
+  top({ script: 'set -m; "$@"; echo stopped; read line; echo "read $line"; fg' });
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture");
+  terminal.type("\x1a");
+  await terminal.shows((seen) => seen[1] === "stopped", "the shell");
+  assert.equal([terminal.screen.isAlternate, terminal.screen.isCursorVisible], [false, true]);
+  terminal.type("hello\r"); // echoed, and a line because of the carriage return: the terminal is as it was
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture again");
+  terminal.type("q");
+  assert.is(await terminal.ends(), 0);
+  assert.equal(terminal.screen.lines.slice(0, 4), ["before", "stopped", "hello", "read hello"]);
+  await givenBack();
+});
+
+test("with NO_COLOR nothing is bold or reversed", async () => {
+  top({ env: { NO_COLOR: "1" } });
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture");
+  assert.equal([...new Set(terminal.screen.styles)], [""]);
+  terminal.type("q");
   await givenBack();
 });
 
