@@ -6,12 +6,13 @@ import { TerminalEmulator } from "./terminal-emulator.js";
 import { Watch } from "./transport-peers.js";
 
 /**
- * Lines of JSON in: {"write": text}, {"resize": [columns, rows]}, {"signal": n}. Out: {"out": text},
+ * Lines of JSON in: {"write": text}, {"resize": [columns, rows]}, {"signal": n}, {"hangup": true}. Out: {"out": text},
  * {"exit": status, "restored": whether the terminal's settings are as before}. Texts are Latin-1, one character per byte.
  * The end of the input kills the program.
  */
 const BRIDGE = `
-import sys, os, json, termios, struct, fcntl, threading, signal
+import sys, os, json, termios, struct, fcntl, threading, signal, select
+hangup = threading.Event()
 columns, rows = int(sys.argv[1]), int(sys.argv[2])
 master, slave = os.openpty()
 def size(c, r): fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", r, c, 0, 0))
@@ -31,15 +32,18 @@ def listen():
         if "write" in order: os.write(master, order["write"].encode("latin-1"))
         if "resize" in order: size(*order["resize"])
         if "signal" in order: os.kill(child, order["signal"])
+        if "hangup" in order: hangup.set()
     os.kill(child, signal.SIGKILL)
 threading.Thread(target=listen, daemon=True).start()
 def show():
-    while True:
-        try: data = os.read(master, 65536)
-        except OSError: return
-        say(out=data.decode("latin-1"))
+    while not hangup.is_set():
+        if select.select([master], [], [], 0.05)[0]: say(out=os.read(master, 65536).decode("latin-1"))
+    os.close(master)
 threading.Thread(target=show, daemon=True).start()
 _, status = os.waitpid(child, 0)
+if hangup.is_set():
+    say(exit=os.waitstatus_to_exitcode(status), hungup=True)
+    threading.Event().wait(20)
 after = termios.tcgetattr(slave)
 # What the program wrote last may still be in the terminal: written behind it, a mark comes out behind it.
 os.write(slave, b"\\0")
@@ -75,7 +79,7 @@ export class PseudoTerminal extends Watch {
     });
     this.bridge.stdin.on("error", () => {}); // the program has ended
     let rest = "";
-    let ended: { exit: number; restored: boolean } | undefined;
+    let ended: { exit: number; restored?: boolean; hungup?: boolean } | undefined;
     const decoder = new TextDecoder();
     this.bridge.stdout.setEncoding("utf8").on("data", (data: string) => {
       const lines = (rest + data).split("\n");
@@ -85,9 +89,9 @@ export class PseudoTerminal extends Watch {
         if (said.exit !== undefined) ended = said;
         else this.shown(decoder.decode(Buffer.from(said.out, "latin1"), { stream: true }));
       }
-      if (ended && this.output.endsWith(MARK)) {
+      if (ended && (ended.hungup || this.output.endsWith(MARK))) {
         this.exit = ended.exit;
-        this.isRestored = ended.restored;
+        this.isRestored = ended.restored === true;
         this.bridge.kill("SIGKILL");
       }
       this.happened();
@@ -106,6 +110,11 @@ export class PseudoTerminal extends Watch {
 
   signal(number: number): void {
     this.order({ signal: number });
+  }
+
+  /** The terminal goes: as when a window is closed, or ssh loses its connection. */
+  hangUp(): void {
+    this.order({ hangup: true });
   }
 
   /** Waits for a picture that satisfies `holds`. */

@@ -42,18 +42,24 @@ export async function bench(command: BenchCommand, context: CommandContext): Pro
   }
 
   async function measureLoad(): Promise<LoadResult | undefined> {
-    const { clients, seconds } = command;
+    const { clients, seconds, services, subscriptions } = command;
     if (clients === 0) return undefined;
     const outbox = new Outbox();
     const connect = () => context.connect(signal, { clientId: randomId(), outbox });
     await load.connect(clients, connect, (done) => advance("connecting clients")(done, clients));
-    return load.run(seconds, (elapsed) => advance(`load of ${clients} clients`)(elapsed, seconds));
+    // Matches would all come to the session that owns the subscriptions, and it could not read as fast as all the others write.
+    const firstService = Math.max(services, subscriptions);
+    return load.run(seconds, firstService, (elapsed) => advance(`load of ${clients} clients`)(elapsed, seconds));
   }
 
   let working: Promise<unknown> = Promise.resolve();
+  const lost = session.closed.then((error) => {
+    throw error ?? INTERRUPTED;
+  });
+  lost.catch(() => {}); // it may come when nobody waits any more
   const inTime = <T>(work: Promise<T>): Promise<T> => {
     working = work;
-    return deadline.bound(work);
+    return Promise.race([deadline.bound(work), lost]);
   };
   try {
     const operations = await inTime(measure());

@@ -61,7 +61,8 @@ export class Load {
     await Promise.all(Array.from({ length: Math.min(CONNECTING, count) }, one));
   }
 
-  async run(seconds: number, answered: (elapsedSeconds: number) => void): Promise<LoadResult> {
+  /** `firstService`: the number from which on services are in nobody's filter. */
+  async run(seconds: number, firstService: number, answered: (elapsedSeconds: number) => void): Promise<LoadResult> {
     const beganMs = this.clock.monotonicMs();
     const elapsed = () => (this.clock.monotonicMs() - beganMs) / 1000;
     let isOver = false;
@@ -70,8 +71,8 @@ export class Load {
       try {
         while (!isOver && !this.signal.aborted && elapsed() < seconds) {
           const id = randomId();
-          await this.time("publish", population.publish(id, i));
-          await this.time("modify", population.publish(id, i + 1, 1n));
+          await this.time("publish", population.publish(id, firstService + i));
+          await this.time("modify", population.publish(id, firstService + i + 1, 1n));
           await this.time("ping", session.ping());
           await this.time("unpublish", population.unpublish(id));
           answered(elapsed());

@@ -162,6 +162,21 @@ test("a server that stops answering, and one that goes, are errors", async () =>
   leaving.close();
 });
 
+test("a server that drops the session with the services while clients load it is an error", async () => {
+  let publishes = 0;
+  const server = await fakeServer((request, connection) => {
+    const { "ta-cmd": command } = request;
+    if (command === "hello") return [HELLO_COMPLETE];
+    if (command === "publish" && ++publishes === 100) server.accepted[0].connection.close();
+    const type = command === "track" || command === "subscribe" ? "accept" : "complete";
+    const answers: object[] = [{ "ta-cmd": command, "ta-id": request["ta-id"], "msg-type": type }];
+    return connection.closes > 0 ? [] : answers;
+  });
+  const { code, stdout } = await pafc(server.address, "bench", "1", "0", "--clients", "2", "--seconds", "1000");
+  assert.equal([code, stdout], [1, "Server closed connection\n"]);
+  server.close();
+});
+
 test("on a terminal, standard error shows how far it is, and is clean afterwards", async () => {
   const run = new Run([live.ux, "bench", "10", "10"], { isTTY: true });
   run.stderr.isTTY = true;

@@ -224,6 +224,13 @@ test("Ctrl-Z gives the terminal to the shell until fg", async () => {
   await givenBack();
 });
 
+test("a terminal that hangs up ends it as it ends others, and not by an abort", async () => {
+  top();
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture");
+  terminal.hangUp();
+  assert.is(await terminal.ends(), -constants.signals.SIGHUP);
+});
+
 test("with NO_COLOR nothing is bold or reversed", async () => {
   top({ env: { NO_COLOR: "1" } });
   await terminal.shows((seen) => seen[23] === FOOT, "the picture");
