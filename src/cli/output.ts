@@ -1,14 +1,17 @@
 /** Where pafc writes: lines or JSON to standard output, in colour only on a terminal, and quiet once nobody reads. */
 
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
+
+/** Standard input; a terminal has the method. */
+export type TerminalInput = Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
 
 /** `columns` and `rows` only of a terminal. */
 export type TerminalOutput = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** The world of one run. */
 export interface PafcIo {
-  /** For what is typed; a command that needs it says so. */
-  readonly stdin?: NodeJS.ReadStream;
+  /** Looked at only when something is to be typed: that alone would open standard input. */
+  readonly stdin?: TerminalInput;
   readonly stdout: TerminalOutput;
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;

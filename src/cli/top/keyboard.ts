@@ -1,8 +1,7 @@
 /** Keys of a terminal as they are pressed, without echo; Ctrl-C is a key like the others. */
 
 import { emitKeypressEvents, type Key } from "node:readline";
-
-export type TerminalInput = NodeJS.ReadStream;
+import type { TerminalInput } from "../output.js";
 
 export class Keyboard {
   private isOpen = false;
@@ -22,8 +21,9 @@ export class Keyboard {
     emitKeypressEvents(input);
     input.on("keypress", this.onKeypress);
     input.on("end", this.onEnd);
+    input.off("error", this.onEnd); // of the time before
     input.on("error", this.onEnd);
-    input.setRawMode(true);
+    input.setRawMode?.(true);
     input.resume();
   }
 
@@ -34,9 +34,7 @@ export class Keyboard {
     const { input } = this;
     input.off("keypress", this.onKeypress);
     input.off("end", this.onEnd);
-    try {
-      input.setRawMode(false); // fails if the terminal has gone
-    } catch {}
+    input.setRawMode?.(false); // an error, if the terminal has gone, is an event: the handler for it stays
     input.pause();
   }
 }

@@ -3,10 +3,10 @@
 import type { Key } from "node:readline";
 import type { Command } from "../command-line.js";
 import type { CommandContext } from "../commands.js";
-import type { PafcIo } from "../output.js";
+import type { PafcIo, TerminalInput } from "../output.js";
 import { UsageError } from "../usage-error.js";
 import { DomainWatch } from "./domain-watch.js";
-import { Keyboard, type TerminalInput } from "./keyboard.js";
+import { Keyboard } from "./keyboard.js";
 import { makePanes, PANE_NAMES, type Panes } from "./panes.js";
 import { Screen } from "./screen.js";
 import { type Picture, render } from "./view.js";
