@@ -31,6 +31,8 @@ await build({
   outbase: join(ROOT, "test"),
   bundle: true,
   packages: "external",
+  // An ES module, which Node.js 18 can not require: it is bundled.
+  alias: { "get-east-asian-width": join(ROOT, "node_modules/get-east-asian-width/index.js") },
   platform: "node",
   target: "node18",
   format: "cjs",

@@ -1,5 +1,7 @@
 /** The bundle's entry: runs the command that the launcher names. */
 
+import { fstatSync, writeSync } from "node:fs";
+
 declare const PATHFINDER_EDGE_VERSION: string;
 
 const [command, ...argv] = process.argv.slice(2);
@@ -13,6 +15,24 @@ async function closeInspector(): Promise<void> {
   if (asked) return;
   const inspector = await import("node:inspector");
   if (inspector.url() !== undefined) inspector.close();
+}
+
+// On a terminal that has hung up, Node.js ends with an abort, and a core file where the system keeps them (its
+// ResetStdio): it takes the failure to restore the terminal for a bug. Such a process ends as others do, by SIGHUP.
+process.on("exit", () => {
+  if (!hungUp(0) && !hungUp(1) && !hungUp(2)) return;
+  process.removeAllListeners("SIGHUP");
+  process.kill(process.pid, "SIGHUP");
+});
+
+/** Of a terminal that has hung up the kernel takes nothing, not even nothing. */
+function hungUp(descriptor: number): boolean {
+  try {
+    if (fstatSync(descriptor).isCharacterDevice()) writeSync(descriptor, "");
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EIO";
+  }
 }
 
 /** Each command's code is loaded only when it is the one to run. */

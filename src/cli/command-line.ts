@@ -17,6 +17,16 @@ export type Command =
   | { readonly name: "clients" }
   | { readonly name: "unpublish"; readonly serviceId: bigint }
   | { readonly name: "ping"; readonly count: number; readonly intervalSeconds: number }
+  | { readonly name: "top"; readonly intervalSeconds: number }
+  | {
+      readonly name: "bench";
+      /** How many there are while operations are timed. */
+      readonly services: number;
+      readonly subscriptions: number;
+      /** Clients that load the server at the same time; 0: none. */
+      readonly clients: number;
+      readonly seconds: number;
+    }
   | {
       readonly name: "publish";
       /** Absent: one is made up. */
@@ -51,7 +61,17 @@ export type Question =
   | { readonly kind: "list-domains" }
   | { readonly kind: "addresses"; readonly domain: string };
 
-export const COMMANDS = ["services", "subscriptions", "clients", "publish", "unpublish", "subscribe", "ping"] as const;
+export const COMMANDS = [
+  "services",
+  "subscriptions",
+  "clients",
+  "publish",
+  "unpublish",
+  "subscribe",
+  "ping",
+  "top",
+  "bench",
+] as const;
 type CommandName = (typeof COMMANDS)[number];
 
 interface Option {
@@ -78,6 +98,8 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
   unpublish: ANYWHERE,
   subscribe: ANYWHERE,
   ping: { ...ANYWHERE, count: { short: "c", argument: true }, interval: { short: "i", argument: true } },
+  top: { ...ANYWHERE, interval: { argument: true } },
+  bench: { ...ANYWHERE, clients: { argument: true }, seconds: { argument: true } },
   publish: {
     ...ANYWHERE,
     id: { argument: true },
@@ -90,6 +112,9 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
 const DEFAULT_TIMEOUT = "10";
 /** Just under what a native timer can wait, 2^31 ms. */
 const LONGEST_SECONDS = 2_000_000;
+/** Services and subscriptions, and clients, of one benchmark: what a process can hold. */
+const MOST_IN_BENCH = 1_000_000n;
+const MOST_CLIENTS = 10_000n;
 
 /** `argv` without node and script. Throws a `UsageError`. */
 export function parseCommandLine(argv: readonly string[]): Invocation | Question {
@@ -112,6 +137,9 @@ export function parseCommandLine(argv: readonly string[]): Invocation | Question
   const clientId = values.get("client-id");
   const index = values.get("server-index");
   const protocol = values.get("protocol");
+  if (name === "top" && json) {
+    throw new UsageError(["top draws on a terminal; JSON comes from services, subscriptions, clients and subscribe."]);
+  }
   return {
     kind: "run",
     server,
@@ -225,6 +253,24 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
         name,
         count: Number(parseInteger("-c", values.get("count") ?? "1", 1n, 1_000_000_000n)),
         intervalSeconds: parseSeconds("-i", values.get("interval") ?? "1", LONGEST_SECONDS),
+      };
+    case "top":
+      atMost(0, name, words);
+      return { name, intervalSeconds: parseSeconds("--interval", values.get("interval") ?? "2", LONGEST_SECONDS) };
+    case "bench":
+      atMost(2, name, words);
+      if (words.length === 1) {
+        throw new UsageError(["bench takes both SERVICES and SUBSCRIPTIONS, or none (1000 of each)."]);
+      }
+      if (values.has("seconds") && !values.has("clients")) {
+        throw new UsageError(["--seconds says how long --clients load the server; give --clients too."]);
+      }
+      return {
+        name,
+        services: Number(parseInteger("SERVICES", words[0] ?? "1000", 0n, MOST_IN_BENCH)),
+        subscriptions: Number(parseInteger("SUBSCRIPTIONS", words[1] ?? "1000", 0n, MOST_IN_BENCH)),
+        clients: Number(parseInteger("--clients", values.get("clients") ?? "0", 0n, MOST_CLIENTS)),
+        seconds: parseSeconds("--seconds", values.get("seconds") ?? "10", LONGEST_SECONDS),
       };
     case "publish": {
       const id = values.get("id");

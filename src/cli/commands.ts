@@ -1,14 +1,16 @@
 /** The commands of pafc, each over a session that is connected: what is asked, and what is printed. */
 
-import { RequestError, type Session } from "../client/session.js";
+import { RequestError, type Session, type SessionOptions } from "../client/session.js";
 import type { Clock } from "../core/clock.js";
+import { bench } from "./bench/bench.js";
 import type { Command, Invocation } from "./command-line.js";
 import { Deadline } from "./deadline.js";
 import { hex, randomId } from "./ids.js";
 import { clientJson, matchJson, serviceJson, subscriptionJson, toJson } from "./json.js";
-import type { Output } from "./output.js";
+import type { Output, PafcIo } from "./output.js";
 import { ping } from "./ping.js";
 import { clientRow, clientsHeader, matchLine, SUBSCRIPTIONS_HEADER, servicesTable, subscriptionRow } from "./tables.js";
+import { top } from "./top/top.js";
 
 export interface CommandContext {
   readonly session: Session;
@@ -16,6 +18,9 @@ export interface CommandContext {
   readonly address: string;
   readonly invocation: Invocation;
   readonly output: Output;
+  readonly io: PafcIo;
+  /** Another session with the same server; the signal ends the attempt. Its owner closes it. */
+  readonly connect: (signal: AbortSignal, options?: Partial<SessionOptions>) => Promise<Session>;
   readonly clock: Clock;
   /** Runs since before the session was made. */
   readonly deadline: Deadline;
@@ -42,6 +47,10 @@ export function runCommand(command: Command, context: CommandContext): Promise<v
       return subscribe(command, context);
     case "ping":
       return ping(command, context);
+    case "top":
+      return top(command, context);
+    case "bench":
+      return bench(command, context);
   }
 }
 

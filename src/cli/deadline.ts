@@ -32,6 +32,11 @@ export class Deadline {
     this.controller.abort(error);
   }
 
+  /** An answer has come: the wait begins anew. */
+  prolong(): void {
+    this.timer.refresh();
+  }
+
   cancel(): void {
     clearTimeout(this.timer);
   }

@@ -31,6 +31,17 @@ Commands:
     -c, --count COUNT    How often; prints a summary (default: 1)
     -i, --interval SECONDS
                          Pause between two pings (default: 1)
+  top [--interval SECONDS]
+                         Full-screen live view of services, subscriptions and
+                         clients; ? tells its keys
+    --interval SECONDS   Between two looks at lists and latency (default: 2)
+  bench [SERVICES SUBSCRIPTIONS] [--clients N] [--seconds S]
+                         Time operations while there are so many services and
+                         subscriptions (default: 1000 of each). WARNING: this
+                         loads the server and shows its services to all of its
+                         clients; mind what you run it against
+    --clients N          Then load it with N clients at once (default: 0)
+    --seconds S          For so long (default: 10)
 
 Options before the command:
   -i, --client-id HEX    Client id (default: random)
@@ -58,6 +69,7 @@ Examples:
   pafc tcp:localhost:4711 publish --leave name=job done=1
   pafc --json ux:pathfinder services | jq -r '.[].id'
   pafc ux:pathfinder ping -c 10 -i 0.2
+  pafc ux:pathfinder bench 10000 1000 --clients 50 --seconds 30
 
 Exit code: 0 if all went well, also after an interrupt; 1 after an error, which
 is printed on standard output. Interactive: 143 if the server has gone or after

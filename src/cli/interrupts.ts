@@ -9,6 +9,9 @@ export type Interrupt = (typeof SIGNALS)[number];
 /** The exit code of a process that a shell reports as ended by this signal: 130, 143 or 129. */
 export const interruptedCode = (interrupt: Interrupt): number => 128 + constants.signals[interrupt];
 
+/** Signals this soon after the first one are the same wish: timeout(1) signals the process and then its group. */
+const SAME_WISH_MS = 500;
+
 /** The first interrupt is heeded in order; a second one ends the process as it would without us. */
 export class Interrupts {
   private stop: () => void = () => {};
@@ -19,11 +22,13 @@ export class Interrupts {
   first(): Promise<Interrupt> {
     const { signal } = this;
     return new Promise((resolve) => {
+      let later: NodeJS.Timeout | undefined;
       const heard = (interrupt: unknown) => {
-        this.stop();
+        later ??= setTimeout(() => this.stop(), SAME_WISH_MS).unref();
         resolve(SIGNALS.find((name) => name === interrupt) ?? "SIGINT");
       };
       this.stop = () => {
+        clearTimeout(later);
         signal?.removeEventListener("abort", heard);
         for (const name of SIGNALS) process.off(name, heard);
       };

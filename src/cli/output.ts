@@ -5,11 +5,14 @@ import type { Readable, Writable } from "node:stream";
 /** Standard input; a terminal has the method. */
 export type TerminalInput = Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
 
+/** `columns` and `rows` only of a terminal. */
+export type TerminalOutput = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+
 /** The world of one run. */
 export interface PafcIo {
   /** Looked at only when something is to be typed: that alone would open standard input. */
   readonly stdin: TerminalInput;
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdout: TerminalOutput;
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends commands that run until interrupted. Default: SIGINT, SIGTERM and SIGHUP. */
@@ -21,7 +24,8 @@ const STYLES = { bold: "1", green: "32", yellow: "33", red: "31" } as const;
 export class Output {
   /** Settles when standard output takes nothing more: its reader has left (`| head`), or there is a `failure`. */
   readonly ended: Promise<void>;
-  private readonly coloured: boolean;
+  /** Standard output is a terminal whose user has not asked for plain text. */
+  readonly coloured: boolean;
   /** Why standard output failed; absent if it did not, or its reader left. */
   failure: Error | undefined;
   private settleEnded!: () => void;

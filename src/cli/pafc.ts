@@ -3,7 +3,7 @@
 import { MAX_VERSION, MIN_VERSION, Session } from "../client/session.js";
 import type { Clock } from "../core/clock.js";
 import { type Invocation, parseCommandLine } from "./command-line.js";
-import { runCommand } from "./commands.js";
+import { type CommandContext, runCommand } from "./commands.js";
 import { Deadline } from "./deadline.js";
 import { printAddresses, printDomains } from "./domains.js";
 import { failureLines } from "./failures.js";
@@ -13,6 +13,7 @@ import { Interrupts } from "./interrupts.js";
 import { Output, type PafcIo } from "./output.js";
 import { interact } from "./prompt/interact.js";
 import { chooseServer } from "./server-choice.js";
+import { terminalFor } from "./top/top.js";
 import { UsageError } from "./usage-error.js";
 
 export type { PafcIo } from "./output.js";
@@ -59,26 +60,30 @@ function versionText(): string {
 /** Resolves to the exit code. */
 async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<number> {
   const { timeoutSeconds, command } = invocation;
+  if (command?.name === "top") terminalFor(io); // before anything is opened
   const { address, tls, versions, note } = await chooseServer(invocation, io.env);
   const clientId = invocation.clientId ?? randomId();
+  const connect: CommandContext["connect"] = (signal, options) =>
+    Session.connect(address, {
+      clientId: invocation.clientId ?? randomId(),
+      minVersion: versions.min,
+      maxVersion: versions.max,
+      signal,
+      connectTimeoutMs: Math.max(CONNECT_TIMEOUT_MS, timeoutSeconds * 500),
+      ...(tls ? { tls } : {}),
+      ...options,
+    });
   const deadline = new Deadline(timeoutSeconds, address);
   const interrupts = new Interrupts(io.interrupt);
   let session: Session | undefined;
   try {
-    session = await Session.connect(address, {
-      clientId,
-      minVersion: versions.min,
-      maxVersion: versions.max,
-      signal: deadline.signal,
-      connectTimeoutMs: Math.max(CONNECT_TIMEOUT_MS, timeoutSeconds * 500),
-      ...(tls ? { tls } : {}),
-    }).catch((error: unknown) => {
+    session = await connect(deadline.signal, { clientId }).catch((error: unknown) => {
       throw note === undefined ? error : new UsageError([...(failureLines(error) ?? [String(error)]), note]);
     });
     const interrupted = () => interrupts.first();
     const clock = CLOCK;
     if (command) {
-      await runCommand(command, { session, address, invocation, output, clock, deadline, interrupted });
+      await runCommand(command, { session, address, invocation, output, io, connect, clock, deadline, interrupted });
       return 0;
     }
     deadline.cancel();

@@ -6,7 +6,8 @@ import type { CommandContext } from "./commands.js";
 import { Deadline } from "./deadline.js";
 import { toJson } from "./json.js";
 
-const INTERRUPTED = new Error("interrupted");
+/** With which a command that was interrupted gives up waiting. */
+export const INTERRUPTED = new Error("interrupted");
 
 export async function ping(command: Extract<Command, { name: "ping" }>, context: CommandContext): Promise<void> {
   if (command.count === 1) await pingOnce(context, context.deadline);
@@ -68,4 +69,4 @@ async function pingRepeatedly(count: number, intervalMs: number, context: Comman
 }
 
 /** Rounded to three decimals: the clock has no more to say. */
-const microseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
+export const microseconds = (ms: number): number => Math.round(ms * 1000) / 1000;

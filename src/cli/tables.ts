@@ -93,6 +93,11 @@ export function matchLine(
 }
 
 /** Until an orphan runs out, by this machine's clock; never below 0, though the server's clock may differ. */
-function secondsLeft(service: ServiceState, orphanSince: number, nowUnixSeconds: number): string {
-  return Math.max(0, orphanSince + Number(service.ttlSeconds) - nowUnixSeconds).toFixed(1);
+export function secondsLeft(
+  { ttlSeconds }: ServiceState,
+  orphanSince: number,
+  nowUnixSeconds: number,
+  decimals = 1,
+): string {
+  return Math.max(0, orphanSince + Number(ttlSeconds) - nowUnixSeconds).toFixed(decimals);
 }

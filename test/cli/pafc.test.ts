@@ -79,6 +79,14 @@ test("10,000 services are printed completely", async () => {
   assert.is(JSON.parse(await output("--json", live.ux, "services")).length, 10_000);
 });
 
+test("top without a terminal says what to use instead", async () => {
+  await fails(
+    [live.ux, "top"],
+    "top needs a terminal for standard input and output (and TERM not 'dumb').",
+    "For scripts: pafc --json ADDR services|subscriptions|clients, or pafc --json ADDR subscribe.",
+  );
+});
+
 test("subscriptions", async () => {
   await owner.subscribe(0x5100b16f763ff763n, "(n>007)", () => {});
   await owner.subscribe(1n, undefined, () => {});

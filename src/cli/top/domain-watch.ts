@@ -1,0 +1,179 @@
+/**
+ * What `top` knows of a domain: services by a subscription, the other lists by asking, as long as they are in sight. Goes
+ * on over lost connections.
+ */
+
+import { type ClientState, type Session, SessionClosedError, type SubscriptionState } from "../../client/session.js";
+import type { Clock, Random } from "../../core/clock.js";
+import type { Match } from "../../core/directory-access.js";
+import { Deadline } from "../deadline.js";
+import { failureLines } from "../failures.js";
+import { randomId } from "../ids.js";
+import type { PaneName } from "./panes.js";
+import { Rates } from "./rates.js";
+import { Services } from "./services.js";
+
+/** Pauses before connecting again: doubled each time from the first to the longest, and up to a quarter shorter. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 8_000;
+
+export interface DomainWatchOptions {
+  /** A new session; rejects when the signal says so. */
+  readonly connect: (signal: AbortSignal) => Promise<Session>;
+  readonly address: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly intervalMs: number;
+  /** Longest wait for an answer; after that the connection counts as lost. */
+  readonly timeoutSeconds: number;
+  /** Something that may be in sight has changed. */
+  readonly onChange: () => void;
+}
+
+export class DomainWatch {
+  readonly services = new Services();
+  readonly rates = new Rates();
+  subscriptions: readonly SubscriptionState[] | undefined;
+  clients: readonly ClientState[] | undefined;
+  /** Rises whenever `subscriptions` or `clients` do. */
+  listsVersion = 0;
+  latencyMs: number | undefined;
+  /** Absent while there is no connection. */
+  protocolVersion: number | undefined;
+  /** Why there is no connection. */
+  reason = "";
+  /** When the next attempt is made, on the monotonic clock. */
+  retryAtMs = 0;
+  private pane: PaneName = "services";
+  private ended = false;
+  /** Ends the present pause. */
+  private wake: () => void = () => {};
+  private session: Session | undefined;
+  private deadline: Deadline | undefined;
+
+  constructor(private readonly options: DomainWatchOptions) {}
+
+  /** From now on the list of this pane is asked for. */
+  look(pane: PaneName): void {
+    this.pane = pane;
+    if (this.session) this.wake();
+  }
+
+  /** Begins with a session that is connected; resolves after `end`. Rejects only with what is no failure of the server. */
+  async run(first: Session): Promise<void> {
+    let failures = 0;
+    let session: Session | undefined = first;
+    while (!this.ended) {
+      try {
+        session ??= await this.connect();
+        this.session = session;
+        await this.begin(session);
+        failures = 0;
+        await this.keepAsking(session);
+      } catch (error) {
+        const reason = failureLines(error)?.at(-1); // the line that says most
+        if (reason === undefined) throw error;
+        this.reason = reason;
+      } finally {
+        session?.close();
+        session = undefined;
+        this.session = undefined;
+        this.protocolVersion = undefined;
+        this.latencyMs = undefined;
+      }
+      if (this.ended) return;
+      const pauseMs = pauseAfter(failures++, this.options.random);
+      this.retryAtMs = this.options.clock.monotonicMs() + pauseMs;
+      this.options.onChange();
+      await this.pause(pauseMs);
+    }
+  }
+
+  /** Leaves. */
+  end(): void {
+    this.ended = true;
+    this.deadline?.giveUp(new SessionClosedError("left"));
+    this.session?.close();
+    this.wake();
+  }
+
+  private connect(): Promise<Session> {
+    return this.inTime((signal) => this.options.connect(signal));
+  }
+
+  private async begin(session: Session): Promise<void> {
+    this.protocolVersion = session.protocolVersion;
+    this.services.beginSync();
+    await this.inTime(() => session.track());
+    await this.inTime(() => session.subscribe(randomId(), undefined, (match) => this.onMatch(match)));
+    // The services that are there come before the answer to whatever is asked next.
+    await this.ping(session);
+    this.services.endSync();
+    this.options.onChange();
+  }
+
+  private async keepAsking(session: Session): Promise<void> {
+    void session.closed.then(() => this.wake());
+    while (!session.ended) {
+      const { pane } = this;
+      await this.askFor(pane, session);
+      await this.ping(session);
+      this.options.onChange();
+      if (!session.ended) await this.pause(this.options.intervalMs, () => this.pane === pane);
+    }
+    throw session.ended;
+  }
+
+  private async askFor(pane: PaneName, session: Session): Promise<void> {
+    if (pane === "services") return;
+    if (pane === "subscriptions") this.subscriptions = await this.inTime(() => session.subscriptions());
+    else this.clients = await this.inTime(() => session.clients());
+    this.listsVersion++;
+  }
+
+  private async ping(session: Session): Promise<void> {
+    const { clock } = this.options;
+    const beganMs = clock.monotonicMs();
+    await this.inTime(() => session.ping());
+    this.latencyMs = clock.monotonicMs() - beganMs;
+  }
+
+  private onMatch(match: Match): void {
+    this.services.apply(match);
+    if (!this.services.isSyncing) this.rates.count(match.type, this.options.clock.monotonicMs());
+    this.options.onChange();
+  }
+
+  private async inTime<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const deadline = new Deadline(this.options.timeoutSeconds, this.options.address);
+    this.deadline = deadline;
+    try {
+      return await deadline.bound(ask(deadline.signal));
+    } finally {
+      deadline.cancel();
+      this.deadline = undefined;
+    }
+  }
+
+  /** Until `wake`, at most `ms`; not at all if `holds` says that there is no reason to wait any more. */
+  private pause(ms: number, holds: () => boolean = () => true): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.ended || !holds()) {
+        resolve();
+        return;
+      }
+      const done = () => {
+        clearTimeout(timer);
+        this.wake = () => {};
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.wake = done;
+    });
+  }
+}
+
+/** `failures`: how many attempts have failed in a row before. */
+export function pauseAfter(failures: number, random: Random): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (1 - random() / 4);
+}
