@@ -16,6 +16,7 @@ import { COMMANDS, FIELDS, MATCH_TYPES, MESSAGE_TYPES, TRACK_TYPES } from "../..
 import { writeProperties } from "../../src/wire/json-writer.js";
 import { ProtocolError } from "../../src/wire/protocol-error.js";
 import { type Message, Scanner } from "../../src/wire/scanner.js";
+import { domainFileTarget } from "./domain-file.js";
 import { evaluateNaively } from "./filter-reference.js";
 import { keyIdTarget } from "./key-id.js";
 import { mutate, recordedMessages } from "./mutate.js";
@@ -343,6 +344,7 @@ export const TARGETS = {
   frames: framesTarget,
   "key-id": keyIdTarget,
   domain: domainTarget,
+  "domain-file": domainFileTarget,
 } as const;
 export type TargetName = keyof typeof TARGETS;
 

@@ -86,11 +86,23 @@ export interface SessionOptions {
   /** For `tls` and `utls` addresses. */
   readonly tls?: TlsFiles;
   readonly outbox?: Outbox;
+  /** How the addresses of a name are tried. */
+  readonly algorithm?: "single" | "sequential" | "happy_eyeballs";
+  /** XCM address to connect from. */
+  readonly localAddress?: string;
+  /** Linux network namespace, a name below /run/netns, to connect from. */
+  readonly networkNamespace?: string;
+  /** The connection stands; the hello is on its way. */
+  readonly onConnected?: () => void;
+  /** Called for every message of the server, before it is looked at; also for those of the handshake. */
+  readonly onHeard?: () => void;
 }
 
 /** A transaction that waits for messages of the server. */
 interface Transaction {
   readonly command: number;
+  /** The server has said `accept`; only in transactions with notifications, before the first of which it must come. */
+  accepted?: boolean;
   onAccept?(): void;
   onNotify?(message: Message): void;
   onComplete(message: Message): void;
@@ -109,14 +121,18 @@ export class Session {
   private readonly builder = new RecordBuilder(new PairHash(0, 0));
   private readonly scanner = new Scanner({ builder: this.builder, ignoreUnknownMembers: true });
   private readonly outbox: Outbox;
+  private readonly onHeard: (() => void) | undefined;
   private connection!: Connection;
   private nextTaId = 0n;
   private version = MAX_VERSION;
   private endedBy: Error | undefined;
+  private trackTaId: bigint | undefined;
+  private onReply: (() => void) | undefined;
   private settleClosed!: (error: Error | undefined) => void;
 
   private constructor(options: SessionOptions) {
     this.outbox = options.outbox ?? new Outbox();
+    this.onHeard = options.onHeard;
     this.closed = new Promise((resolve) => {
       this.settleClosed = resolve;
     });
@@ -139,6 +155,9 @@ export class Session {
       ...(signal ? { signal } : {}),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
       ...(options.tls ? { tls: options.tls } : {}),
+      ...(options.algorithm ? { algorithm: options.algorithm } : {}),
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+      ...(options.networkNamespace === undefined ? {} : { networkNamespace: options.networkNamespace }),
     });
     session.connection = await connecting.catch((error: unknown) => {
       throw signal?.aborted ? signal.reason : error;
@@ -147,6 +166,7 @@ export class Session {
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       signal?.throwIfAborted(); // it may have come between the connection and the listener
+      options.onConnected?.();
       await session.request(
         HELLO,
         {
@@ -219,9 +239,15 @@ export class Session {
 
   /**
    * Subscribes; resolves when the server has accepted. Matches come until the session ends or `unsubscribe` has been
-   * answered; the first ones may come before this resolves.
+   * answered; the first ones may come before this resolves. What `onMatch` throws ends the session. `onEnd` is called
+   * when the server has ended the subscription, as it does when asked to unsubscribe (before or after its answer).
    */
-  subscribe(subscriptionId: bigint, filter: string | undefined, onMatch: (match: Match) => void): Promise<void> {
+  subscribe(
+    subscriptionId: bigint,
+    filter: string | undefined,
+    onMatch: (match: Match) => void,
+    onEnd?: () => void,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       this.start(
         SUBSCRIBE,
@@ -230,7 +256,7 @@ export class Session {
           command: SUBSCRIBE,
           onAccept: resolve,
           onNotify: (message) => onMatch(this.match(message)),
-          onComplete() {},
+          onComplete: () => onEnd?.(),
           onFail: reject,
         },
       );
@@ -253,15 +279,34 @@ export class Session {
         {},
         {
           command: TRACK,
-          onAccept: resolve,
-          onNotify: (message) => {
-            if (message.trackType !== TRACK_QUERY) return;
-            this.send(encodeMessage(TRACK, taId, "inform", { "track-type": "reply" }));
+          onAccept: () => {
+            this.trackTaId = taId;
+            resolve();
           },
-          onComplete() {},
+          onNotify: (message) => {
+            if (message.trackType === TRACK_QUERY) this.inform(taId, "reply");
+            else this.replied();
+          },
+          onComplete() {
+            throw new ProtocolError("track: the server ended it");
+          },
           onFail: reject,
         },
       );
+    });
+  }
+
+  /**
+   * Asks the server for a sign of life; resolves with its reply. Only after `track` was accepted, and again only after
+   * the reply. Never settles if the session ends before.
+   */
+  trackQuery(): Promise<void> {
+    if (this.trackTaId === undefined || this.onReply) {
+      return Promise.reject(new Error(this.onReply ? "a query is under way" : "track was not accepted"));
+    }
+    this.inform(this.trackTaId, "query");
+    return new Promise((resolve) => {
+      this.onReply = resolve;
     });
   }
 
@@ -321,6 +366,17 @@ export class Session {
     return taId;
   }
 
+  private inform(taId: bigint, trackType: "query" | "reply"): void {
+    if (!this.endedBy) this.send(encodeMessage(TRACK, taId, "inform", { "track-type": trackType }));
+  }
+
+  private replied(): void {
+    const { onReply } = this;
+    if (!onReply) throw new ProtocolError("track: a reply that was not asked for");
+    this.onReply = undefined;
+    onReply();
+  }
+
   private send(message: Uint8Array): void {
     const at = this.outbox.begin(message.length);
     this.outbox.bytes.set(message, at);
@@ -329,6 +385,7 @@ export class Session {
 
   private onMessage(bytes: Uint8Array, start: number, end: number): void {
     try {
+      this.onHeard?.();
       this.dispatch(this.scanner.scan(bytes, start, end, MAX_VERSION));
     } catch (error) {
       this.end(error as Error);
@@ -345,16 +402,23 @@ export class Session {
     }
     switch (message.type) {
       case ACCEPT:
+        if (transaction.accepted) throw this.outOfOrder("a second accept", message, taId);
+        transaction.accepted = true;
         transaction.onAccept?.();
         break;
       case NOTIFY:
+        if (!transaction.accepted) throw this.outOfOrder("notify before accept", message, taId);
         transaction.onNotify?.(message);
         break;
       case COMPLETE:
+        if (transaction.onNotify && !transaction.accepted) {
+          throw this.outOfOrder("complete before accept", message, taId);
+        }
         transaction.onComplete(message); // first: if it throws, the transaction fails with the others
         this.transactions.delete(taId);
         break;
       case FAIL: {
+        if (transaction.accepted && transaction.onAccept) throw this.outOfOrder("fail after accept", message, taId);
         this.transactions.delete(taId);
         const reason = message.has(F.failReason) ? (message.text(F.failReason) as FailReason) : undefined;
         transaction.onFail(new RequestError(COMMANDS[message.command].name, reason));
@@ -363,6 +427,10 @@ export class Session {
       default:
         throw new ProtocolError(`a server sends no request and no inform (transaction ${taId})`);
     }
+  }
+
+  private outOfOrder(what: string, message: Message, taId: bigint): ProtocolError {
+    return new ProtocolError(`${COMMANDS[message.command].name}: ${what} (transaction ${taId})`);
   }
 
   private onClose(error: TransportError | undefined): void {

@@ -1,0 +1,34 @@
+/** What a link needs of a session, so that it can be tested without a server. `Session` is one. */
+
+import type { Match, Service } from "../core/directory-access.js";
+import type { ServerConfig } from "./server-config.js";
+
+export interface LinkSession {
+  readonly protocolVersion: number;
+  /** Settles when the session has ended, with the reason. */
+  readonly closed: Promise<Error | undefined>;
+  publish(service: Service): Promise<void>;
+  unpublish(serviceId: bigint): Promise<void>;
+  subscribe(
+    subscriptionId: bigint,
+    filter: string | undefined,
+    onMatch: (match: Match) => void,
+    onEnd: () => void,
+  ): Promise<void>;
+  unsubscribe(subscriptionId: bigint): Promise<void>;
+  track(): Promise<void>;
+  trackQuery(): Promise<void>;
+  close(): void;
+}
+
+export interface ConnectSessionOptions {
+  readonly clientId: bigint;
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  readonly signal: AbortSignal;
+  readonly onConnected: () => void;
+  readonly onHeard: () => void;
+}
+
+/** Connects and says hello; rejects if either fails or the signal is aborted. */
+export type ConnectSession = (config: ServerConfig, options: ConnectSessionOptions) => Promise<LinkSession>;
