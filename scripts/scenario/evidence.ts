@@ -8,6 +8,8 @@ export class Evidence {
   /** By service id. */
   readonly lives = new Map<string, Life>();
   readonly broken: string[] = [];
+  /** What the clients say of their links; tells nothing to the oracle, but something to whoever reads a story. */
+  readonly links: Extract<FromWorker, { readonly kind: "link" }>[] = [];
   matches = 0;
   private readonly epochs = new Map<string, Subscription>();
 
@@ -18,8 +20,14 @@ export class Evidence {
   take(host: string, message: FromWorker): void {
     switch (message.kind) {
       case "published": {
-        const { key, serviceId, version, ttlSeconds, at } = message;
-        this.lives.set(serviceId, { key, serviceId, host, versions: [{ version, ttlSeconds, at }] });
+        const { key, serviceId, producer, version, ttlSeconds, at } = message;
+        this.lives.set(serviceId, {
+          key,
+          serviceId,
+          producer: `p${producer}`,
+          host,
+          versions: [{ version, ttlSeconds, at }],
+        });
         break;
       }
       case "changed": {
@@ -46,6 +54,9 @@ export class Evidence {
       case "told":
         this.matches++;
         this.epochs.get(`${message.consumer}.${message.epoch}`)!.told.push(message.told);
+        break;
+      case "link":
+        this.links.push(message);
         break;
       case "broken":
         this.broken.push(`${host}: ${message.text}`);

@@ -11,6 +11,7 @@ export interface Version {
 export interface Life {
   readonly key: string;
   readonly serviceId: string;
+  readonly producer: string;
   /** Of the producer. */
   readonly host: string;
   readonly versions: Version[];

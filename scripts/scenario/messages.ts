@@ -40,5 +40,12 @@ export type FromWorker =
       readonly at: number;
     }
   | { readonly kind: "told"; readonly consumer: number; readonly epoch: number; readonly told: Told }
+  | {
+      readonly kind: "link";
+      readonly who: string;
+      readonly address: string;
+      readonly state: string;
+      readonly at: number;
+    }
   | { readonly kind: "broken"; readonly text: string }
   | { readonly kind: "left"; readonly loopDelayMs: number; readonly closeMs: number };

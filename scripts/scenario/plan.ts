@@ -90,7 +90,15 @@ function* faults({ durationMs, servers, hosts, network }: PlanOptions, random: S
   }
 }
 
-function* orders({ durationMs, producers, consumers }: PlanOptions, random: SeededRandom): Generator<Step> {
+function* orders(
+  { durationMs, producers, consumers }: PlanOptions,
+  random: SeededRandom,
+  disturbing: readonly Step[],
+): Generator<Step> {
+  // Who attaches while the domain file is no domain file has no servers until it is one again.
+  const spoilt = disturbing.filter((step) => "fault" in step && step.fault.kind === "spoil");
+  const mayAttach = (now: number) =>
+    spoilt.every((step) => now < step.atMs - 500 || ("lastsMs" in step && now > step.atMs + step.lastsMs + 500));
   const alive: string[][] = [];
   const serials: number[] = [];
   for (let producer = 0; producer < producers; producer++) {
@@ -111,7 +119,7 @@ function* orders({ durationMs, producers, consumers }: PlanOptions, random: Seed
     const dice = random.below(100);
     if (dice < 3) {
       yield { atMs, order: { kind: "resubscribe", consumer: random.below(consumers) } };
-    } else if (dice < 6) {
+    } else if (dice < 6 && mayAttach(atMs)) {
       mine.length = 0;
       yield { atMs, order: { kind: dice < 4 ? "close" : "abandon", producer } };
     } else if (mine.length === 0 || (dice < 20 && mine.length < MOST_SERVICES)) {

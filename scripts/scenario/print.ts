@@ -32,8 +32,12 @@ export function printStories({ violations, evidence, troubles, beganAt }: Scenar
     }
     for (const { server, host, what, from, to } of troubles.all) {
       if (host && host !== life?.host && host !== subscription.host) continue;
-      const who = `server ${server}${host ? ` towards ${host}` : ""}`;
+      const who = server < 0 ? "" : `server ${server}${host ? ` towards ${host}` : ""}`;
       lines.push({ at: from, text: `    ${who}: ${what}` }, { at: to, text: `    ${who}: ${what} is over` });
+    }
+    for (const { who, address, state, at } of evidence.links) {
+      if (who !== life?.producer && who !== consumer.replace(/\..*/, "")) continue;
+      lines.push({ at, text: `      ${who} to ${address}: ${state}` });
     }
     const story = lines
       .filter((one) => one.at > at - BEFORE_MS && one.at < at + BEFORE_MS)

@@ -46,6 +46,8 @@ export interface ScenarioReport {
 
 const HOSTS = ["east", "west"] as const;
 const PORT = 4711;
+/** Takes its turns as the servers do. */
+const FILE = -1;
 /** A worker that has closed everything ends by itself; it gets this long. */
 const END_LIMIT_MS = 10_000;
 
@@ -71,6 +73,7 @@ class Scenario {
   private readonly servers: Server[] = [];
   private readonly workers: Worker[] = [];
   private readonly hosts = new Map<string, Host>();
+  private readonly turns = new Map<number, Promise<void>>();
   private readonly flapping: SeededRandom;
   private network: Network | undefined;
   private file!: DomainFile;
@@ -182,10 +185,21 @@ class Scenario {
         this.options.progress(
           `${seconds(step.atMs)}: ${describe(step.fault)} for ${seconds(step.lastsMs)} (${this.evidence.matches} matches so far)`,
         );
-        faults.push(this.commit(step.fault, step.lastsMs));
+        faults.push(this.inTurn(step.fault, step.lastsMs));
       }
     }
     await Promise.all(faults);
+  }
+
+  /** What is done to a server follows what was done to it before: a process takes a while to be there again. */
+  private async inTurn(fault: Fault, lastsMs: number): Promise<void> {
+    const turn = "server" in fault ? fault.server : FILE;
+    const done = (this.turns.get(turn) ?? Promise.resolve()).then(() => this.commit(fault, lastsMs));
+    const settled = done.catch((error: Error) => {
+      this.failures.push(`${describe(fault)}: ${error.stack}`);
+    });
+    this.turns.set(turn, settled);
+    await settled;
   }
 
   private give(order: Order): void {
@@ -196,7 +210,10 @@ class Scenario {
   /** Resolves when the fault has been undone. */
   private async commit(fault: Fault, lastsMs: number): Promise<void> {
     if (fault.kind === "spoil") {
+      // Of no server: nothing may come of it.
+      const trouble = this.troubles.begin(FILE, "the domain file is spoilt", now());
       await this.file.spoil(lastsMs);
+      trouble.over(now());
       return;
     }
     const server = this.servers[fault.server]!;

@@ -4,6 +4,7 @@ import { complement, type Interval, union } from "./intervals.js";
 import { RECOVERY } from "./times.js";
 
 export interface Trouble {
+  /** Negative if it is none of a server. */
   readonly server: number;
   /** The only host that is concerned; absent if all are. */
   readonly host?: string;

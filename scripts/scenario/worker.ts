@@ -16,7 +16,22 @@ interface Own {
   ttlSeconds: number;
 }
 
+/** How often links are looked at. */
+const LINKS_EVERY_MS = 50;
+
+/** Reports what has become of the links of a domain since the last call. */
+function lookAt(who: string, domain: Domain, known: Map<string, string>): void {
+  const is = new Map(domain.links.map(({ address, state, lastError }) => [address, `${state} (${lastError})`]));
+  const at = now();
+  for (const address of new Set([...known.keys(), ...is.keys()])) {
+    const state = is.get(address) ?? "none";
+    if (known.get(address) !== state) tell({ kind: "link", who, address, state, at });
+    known.set(address, state);
+  }
+}
+
 class Producer {
+  private readonly links = new Map<string, string>();
   private attached: Domain;
   private readonly services = new Map<string, Own>();
 
@@ -79,6 +94,10 @@ class Producer {
     await left;
   }
 
+  look(): void {
+    lookAt(`p${this.producer}`, this.attached, this.links);
+  }
+
   private changed({ service, version, ttlSeconds }: Own, at: number): void {
     tell({ kind: "changed", serviceId: String(service.id), version, ttlSeconds, at });
   }
@@ -90,6 +109,7 @@ class Producer {
 }
 
 class Consumer {
+  private readonly links = new Map<string, string>();
   private readonly attached: Domain;
   private subscription: DomainSubscription | undefined;
   private epoch = -1;
@@ -120,6 +140,10 @@ class Consumer {
     });
   }
 
+  look(): void {
+    lookAt(`c${this.consumer}`, this.attached, this.links);
+  }
+
   leave(): Promise<void> {
     return this.attached.close();
   }
@@ -130,6 +154,9 @@ export function work(): void {
   const producers = new Map<number, Producer>();
   const consumers = new Map<number, Consumer>();
   const delay = monitorEventLoopDelay({ resolution: 10 });
+  const looking = setInterval(() => {
+    for (const one of [...producers.values(), ...consumers.values()]) one.look();
+  }, LINKS_EVERY_MS);
   const broken = (error: unknown) =>
     tell({ kind: "broken", text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   process.on("uncaughtException", broken);
@@ -155,6 +182,7 @@ export function work(): void {
     setTimeout(async () => {
       await Promise.all([...consumers.values()].map((consumer) => consumer.leave()));
       delay.disable();
+      clearInterval(looking);
       tell({ kind: "left", loopDelayMs: delay.max / 1e6, closeMs: now() - began - WATCH_THE_END_MS });
       process.disconnect();
     }, WATCH_THE_END_MS);

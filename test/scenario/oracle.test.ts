@@ -51,6 +51,7 @@ function evidenceOf({
   const life: Life = {
     key: KEY,
     serviceId: "7",
+    producer: "p1",
     host: "west",
     versions: versions.map(([at, version, ttlSeconds = TTL]) => ({ at, version, ttlSeconds })),
     ...(end ? { end } : {}),
