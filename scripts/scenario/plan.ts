@@ -55,10 +55,8 @@ export const ttlOf = (random: SeededRandom): number =>
 /** The steps in the order of time. Every fault is over before `durationMs`. */
 export function planOf(options: PlanOptions): Step[] {
   // Of their own, so that the faults do not change when there are more producers.
-  const steps = [
-    ...faults(options, new SeededRandom(options.seed)),
-    ...orders(options, new SeededRandom(~options.seed)),
-  ];
+  const disturbing = [...faults(options, new SeededRandom(options.seed))];
+  const steps = [...disturbing, ...orders(options, new SeededRandom(~options.seed), disturbing)];
   return steps.sort((a, b) => a.atMs - b.atMs);
 }
 
