@@ -1,5 +1,7 @@
 /** Calls the application back: later than what caused it, in order, and never mind what a callback throws. */
 
+import { withoutHarm } from "./harmless.js";
+
 interface Entry<T> {
   readonly value: T;
   readonly deliver: (value: T) => void;
@@ -18,13 +20,7 @@ export class Delivery<T = unknown> {
     const entries = this.waiting;
     this.waiting = [];
     for (const { value, deliver } of entries) {
-      try {
-        deliver(value);
-      } catch (error) {
-        process.nextTick(() => {
-          throw error;
-        });
-      }
+      withoutHarm(() => deliver(value));
     }
   }
 }

@@ -9,6 +9,7 @@ import { AttachedDomain, type Domain, type DomainSettings } from "./domain.js";
 import { readDomain } from "./domain-directory.js";
 import { type Environment, readEnvironment } from "./environment.js";
 import { eventLoop } from "./event-loop.js";
+import { harmless } from "./harmless.js";
 import type { ConnectSession } from "./link-session.js";
 import type { ServerConfig } from "./server-config.js";
 import { Session } from "./session.js";
@@ -52,7 +53,7 @@ export function attach(
 ): Domain {
   const { clientId = randomId(), signal, env = process.env } = options;
   const name = typeof domain === "string" ? domain : undefined;
-  const log = options.log ?? (readEnvironment(env).debug ? traceLog(clientId, name) : SILENT);
+  const log = harmless(options.log ?? (readEnvironment(env).debug ? traceLog(clientId, name) : SILENT));
   const { clock, timers, outbox } = eventLoop();
   const connect: ConnectSession = ({ address, localAddress, networkNamespace, tls }, of) =>
     Session.connect(address, {
