@@ -1,6 +1,7 @@
 /**
  * What happens when in a scenario, drawn from a seed: the same seed gives the same plan. Phases alternate in which one
- * server is spared (so that the strict rules of the oracle apply) and in which everything may happen to all.
+ * server is spared (so that the strict rules of the oracle apply) and in which everything may happen to all; these begin
+ * with a blackout of all servers, for less or more than the TTLs.
  */
 
 import { SeededRandom } from "../fuzz/random.js";
@@ -15,7 +16,8 @@ export type Fault =
 
 export type Order =
   | { readonly kind: "publish"; readonly producer: number; readonly key: string; readonly ttlSeconds: number }
-  | { readonly kind: "modify" | "unpublish"; readonly producer: number; readonly key: string }
+  | { readonly kind: "unpublish"; readonly producer: number; readonly key: string }
+  | { readonly kind: "modify"; readonly producer: number; readonly key: string; readonly times: number }
   | { readonly kind: "ttl"; readonly producer: number; readonly key: string; readonly ttlSeconds: number }
   /** All services of the producer end with it; then it attaches anew. */
   | { readonly kind: "close" | "abandon"; readonly producer: number }
@@ -40,8 +42,14 @@ export interface PlanOptions {
 /** Between the orders, on average, of all producers together. */
 const ORDER_EVERY_MS = 100;
 const FAULT_EVERY_MS = { min: 200, max: 1800 };
-const PHASE_MS = { min: 14_000, max: 24_000 };
+const SPARED_MS = { min: 10_000, max: 22_000 };
+const STORM_MS = { min: 8000, max: 16_000 };
+const BLACKOUT_MS = { min: 1500, max: 8000 };
+const BLACKOUT_KINDS = ["kill", "terminate", "freeze"] as const;
+/** Times that a service may be changed at once: servers are told only the last of what comes too fast. */
+const MOST_CHANGES = 4;
 const ALONE_KINDS = ["kill", "terminate", "freeze", "remove"] as const;
+const CUT = ["cut"] as const;
 const NETWORK_KINDS = ["cut", "cut", "lossy", "flap", "deafen", "deafen"] as const;
 
 export const INITIAL_SERVICES = 2;
@@ -64,11 +72,24 @@ function* faults({ durationMs, servers, hosts, network }: PlanOptions, random: S
   const free = Array.from({ length: servers }, () => 0);
   let fileFree = 0;
   let spared: number | undefined = random.below(servers);
-  let phaseEnds = between(random, PHASE_MS);
+  let phaseEnds = Math.min(between(random, SPARED_MS), durationMs / 2);
   for (let atMs = 500; atMs < durationMs; atMs += between(random, FAULT_EVERY_MS)) {
     if (atMs > phaseEnds) {
-      phaseEnds = atMs + between(random, PHASE_MS);
-      spared = spared === undefined ? random.below(servers) : undefined;
+      const storm: boolean = spared !== undefined;
+      spared = storm ? undefined : random.below(servers);
+      phaseEnds = atMs + between(random, storm ? STORM_MS : SPARED_MS);
+      if (storm) {
+        const kind = random.pick<Exclude<Fault["kind"], "spoil" | "deafen">>([
+          ...BLACKOUT_KINDS,
+          ...(network ? CUT : []),
+        ]);
+        const begins = Math.max(atMs, ...free);
+        const lastsMs = Math.min(between(random, BLACKOUT_MS), durationMs - begins - 1);
+        for (let server = 0; server < servers; server++) {
+          free[server] = begins + lastsMs;
+          yield { atMs: begins, lastsMs, fault: { kind, server } };
+        }
+      }
     }
     const lastsMs = Math.min(random.below(3) === 0 ? random.below(9000) : random.below(2500), durationMs - atMs - 1);
     if (random.below(15) === 0) {
@@ -76,15 +97,13 @@ function* faults({ durationMs, servers, hosts, network }: PlanOptions, random: S
       fileFree = Math.max(fileFree, atMs + lastsMs);
       continue;
     }
-    const everybody = spared === undefined && random.below(4) === 0;
     const able = free.flatMap((until, server) => (server === spared || until > atMs ? [] : [server]));
-    const victims = everybody ? able : able.slice(random.below(able.length)).slice(0, 1);
+    if (able.length === 0) continue;
+    const server = random.pick(able);
     const kind = random.pick<Exclude<Fault["kind"], "spoil">>([...ALONE_KINDS, ...(network ? NETWORK_KINDS : [])]);
     const host = random.pick(hosts);
-    for (const server of victims) {
-      free[server] = atMs + lastsMs;
-      yield { atMs, lastsMs, fault: kind === "deafen" ? { kind, server, host } : { kind, server } };
-    }
+    free[server] = atMs + lastsMs;
+    yield { atMs, lastsMs, fault: kind === "deafen" ? { kind, server, host } : { kind, server } };
   }
 }
 
@@ -128,7 +147,10 @@ function* orders(
     } else if (dice < 40) {
       yield { atMs, order: { kind: "ttl", producer, key: random.pick(mine), ttlSeconds: ttlOf(random) } };
     } else {
-      yield { atMs, order: { kind: "modify", producer, key: random.pick(mine) } };
+      yield {
+        atMs,
+        order: { kind: "modify", producer, key: random.pick(mine), times: 1 + random.below(MOST_CHANGES) },
+      };
     }
   }
 }

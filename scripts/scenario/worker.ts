@@ -169,7 +169,7 @@ export function work(): void {
     }
     const producer = producers.get(order.producer)!;
     if (order.kind === "publish") producer.publish(order.key, order.ttlSeconds);
-    else if (order.kind === "modify") producer.modify(order.key);
+    else if (order.kind === "modify") for (let i = 0; i < order.times; i++) producer.modify(order.key);
     else if (order.kind === "ttl") producer.setTtl(order.key, order.ttlSeconds);
     else if (order.kind === "unpublish") producer.unpublish(order.key);
     else void producer.renew(order.kind).catch(broken);

@@ -1,6 +1,6 @@
 /**
  * Short scenarios (`npm run scenario`), with a seed that is always the same and with one that never is: three servers in
- * trouble for ten seconds, 20 producers, 20 consumers, and the oracle.
+ * trouble for 14 seconds, 20 producers, 20 consumers, and the oracle.
  */
 
 import { spawnSync } from "node:child_process";
@@ -10,7 +10,7 @@ import * as assert from "uvu/assert";
 import { environment } from "../support/pafd.js";
 import { root } from "../support/root.js";
 
-const SECONDS = 10;
+const SECONDS = 14;
 const LIMIT_MS = 120_000;
 
 for (const seed of [3, Date.now() % 1_000_000_000]) {
