@@ -1,7 +1,7 @@
 /** The real clock, and the one native timer that wakes the process for the earliest of all deadlines. */
 
 import { performance } from "node:perf_hooks";
-import type { Clock, Timers } from "../core/clock.js";
+import type { Clock } from "../core/clock.js";
 import { TimerHeap } from "../core/timer-heap.js";
 import { Outbox } from "../transport/outbox.js";
 
@@ -48,7 +48,7 @@ export function eventLoopTimers(clock: Clock, outbox: Outbox): TimerHeap {
 /** What all domains of this process share, so that a domain costs no arena and no native timer of its own. */
 export interface EventLoop {
   readonly clock: Clock;
-  readonly timers: Timers;
+  readonly timers: TimerHeap;
   readonly outbox: Outbox;
 }
 

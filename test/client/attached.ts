@@ -65,3 +65,23 @@ export class RestartableServer {
     this.live = undefined;
   }
 }
+
+/** A log that can be waited for. */
+export class Journal extends Watch {
+  readonly lines: string[] = [];
+  readonly log: Logger = {
+    debug() {},
+    info: (text) => this.add(`info: ${text()}`),
+    warning: (text) => this.add(`warning: ${text()}`),
+    error: (text) => this.add(`error: ${text()}`),
+  };
+
+  private add(line: string): void {
+    this.lines.push(line);
+    this.happened();
+  }
+
+  says(pattern: RegExp): Promise<void> {
+    return this.until(() => this.lines.some((line) => pattern.test(line)), `${pattern} in the log`);
+  }
+}

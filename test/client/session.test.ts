@@ -202,6 +202,58 @@ test("track keeps an idle session that would be dropped without it", async () =>
   }
 });
 
+test("a query for a sign of life is answered; another only after it, and none without track", async () => {
+  const session = await open(1n, live.tcp);
+  assert.match(String(await failure(session.trackQuery())), /track was not accepted/);
+  await session.track();
+  const query = session.trackQuery();
+  assert.match(String(await failure(session.trackQuery())), /under way/);
+  await soon(query, "the reply");
+  await soon(session.trackQuery(), "the second reply");
+});
+
+for (const [what, answers] of [
+  ["a reply that nobody asked for", [{ "msg-type": "accept" }, { "msg-type": "notify", "track-type": "reply" }]],
+  ["the end of tracking", [{ "msg-type": "accept" }, { "msg-type": "complete" }]],
+  ["a refusal after the accept", [{ "msg-type": "accept" }, { "msg-type": "fail", "fail-reason": "track-exists" }]],
+  ["a second accept", [{ "msg-type": "accept" }, { "msg-type": "accept" }]],
+] as const) {
+  test(`track: ${what} ends the session`, async () => {
+    const server = await fakeServer((request) =>
+      request["ta-cmd"] === "hello" ? [HELLO_COMPLETE] : answers.map((answer) => ({ ...request, ...answer })),
+    );
+    const session = await open(1n, server.address);
+    await session.track();
+    assert.instance(await soon(session.closed, "the end"), ProtocolError);
+    server.close();
+  });
+}
+
+test("it is told of the connection, of every message, and of a subscription's end", async () => {
+  const heard: string[] = [];
+  const session = await soon(
+    Session.connect(live.ux, {
+      clientId: 1n,
+      onConnected: () => heard.push("connected"),
+      onHeard: () => heard.push("heard"),
+    }),
+    "hello",
+  );
+  sessions.push(session);
+  assert.equal(heard, ["connected", "heard"]);
+  let ends = 0;
+  await session.subscribe(
+    5n,
+    undefined,
+    () => {},
+    () => ends++,
+  );
+  assert.is(ends, 0);
+  await session.unsubscribe(5n);
+  await session.ping();
+  assert.equal([ends, heard.length], [1, 6]);
+});
+
 test("close: what is open rejects, later requests too, `closed` settles without an error; twice is harmless", async () => {
   const session = await open(1n);
   const pinging = failure(session.ping());
@@ -296,6 +348,8 @@ const GARBAGE: readonly (readonly [string, string])[] = [
   ["a transaction that is not open", '{"ta-cmd":"ping","ta-id":99,"msg-type":"complete"}'],
   ["a request", '{"ta-cmd":"ping","ta-id":1,"msg-type":"request"}'],
   ["an accept where there is none", '{"ta-cmd":"ping","ta-id":1,"msg-type":"accept"}'],
+  ["an answer before its accept", '{"ta-cmd":"subscriptions","ta-id":2,"msg-type":"complete"}'],
+  ["a notification before its accept", '{"ta-cmd":"track","ta-id":3,"msg-type":"notify","track-type":"query"}'],
   ["nested too deep", `{"x":${"[".repeat(60_000)}`],
   ["numbers out of range", '{"ta-cmd":"ping","ta-id":18446744073709551617,"msg-type":"complete"}'],
 ];
@@ -306,7 +360,10 @@ for (const [what, message] of GARBAGE) {
       send(connection, text.includes('"hello"') ? JSON.stringify(HELLO_COMPLETE) : message);
     });
     const session = await open(1n, server.address);
-    assert.instance(await failure(session.ping()), ProtocolError);
+    const listing = failure(session.ping());
+    const others = [failure(session.subscriptions()), failure(session.track())];
+    assert.instance(await listing, ProtocolError);
+    await Promise.all(others);
     assert.instance(await soon(session.closed, "the end"), ProtocolError);
     await server.accepted[0].ends();
     server.close();
