@@ -13,7 +13,10 @@ import { root } from "../support/root.js";
 const SECONDS = 14;
 const LIMIT_MS = 120_000;
 
-for (const seed of [3, Date.now() % 1_000_000_000]) {
+/** Seven kinds of faults, and all servers cut off for longer than some TTLs and shorter than others. */
+const GOOD_SEED = 278;
+
+for (const seed of [GOOD_SEED, Date.now() % 1_000_000_000]) {
   test(`the scenario of seed ${seed}`, () => {
     const args = ["--minutes", String(SECONDS / 60), "--seed", String(seed)];
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "scripts/scenario.mjs"), ...args], {
