@@ -1,5 +1,6 @@
 // Sockets and socket options that Node.js lacks: AF_UNIX SOCK_SEQPACKET in batches, TCP listeners that accept no more than
-// they are asked to, connected AF_UNIX datagram sockets, and any integer option of a descriptor. It knows no message and
+// they are asked to, connected AF_UNIX datagram sockets, sockets of another network namespace, and any integer option of a
+// descriptor. It knows no message and
 // no timer. Its one caller is src/transport/addon.ts, which describes this interface to TypeScript. Errors cross as -errno.
 
 #include "addon.h"
@@ -10,6 +11,7 @@
 
 #include <cerrno>
 
+#include "network_namespace.h"
 #include "seqpacket_socket.h"
 #include "stream_listener.h"
 #include "unix_connect.h"
@@ -89,6 +91,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["setOption"] = Napi::Function::New(env, SetOption, "setOption");
   exports["getOption"] = Napi::Function::New(env, GetOption, "getOption");
   exports["trimMemory"] = Napi::Function::New(env, TrimMemory, "trimMemory");
+  exports["socketIn"] = Napi::Function::New(env, SocketIn, "socketIn");
   exports["connectUnix"] = Napi::Function::New(env, ConnectUnix, "connectUnix");
   return exports;
 }

@@ -17,8 +17,7 @@ constexpr int kEndOfStream = 1;
 constexpr int kSendBuffer = 262'144;  // xcm-transports.md, 3.3
 constexpr int kWritable = -1;         // the event "may send again"; others are the number of messages received
 
-UniqueFd NewSocket() {
-  UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+UniqueFd NewSocket(UniqueFd fd = UniqueFd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0))) {
   if (!fd) return fd;
   const int on = 1;
   setsockopt(fd.Get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
@@ -53,10 +52,11 @@ Napi::Value SeqpacketSocket::Listen(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SeqpacketSocket::Connect(const Napi::CallbackInfo& info) {
+  UniqueFd made(info[1].IsNumber() ? info[1].As<Napi::Number>().Int32Value() : -1);
   sockaddr_un address;
   socklen_t length;
   if (!ReadUnixAddress(info[0], &address, &length)) return ErrnoValue(info.Env(), EINVAL);
-  UniqueFd fd = NewSocket();
+  UniqueFd fd = made ? NewSocket(std::move(made)) : NewSocket();
   if (!fd || connect(fd.Get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
     return ErrnoValue(info.Env(), errno);
   }

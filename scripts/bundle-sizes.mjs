@@ -1,4 +1,4 @@
-/** Prints what each runtime dependency adds to the bundle, with what it brings along: the table of the README. */
+/** Prints what each package that is bundled adds to the bundle, with what it brings along: the table of the README. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setUp } from "./build.mjs";
@@ -24,7 +24,9 @@ function closure(name, seen = new Set()) {
 }
 
 const shared = new Set();
-const rows = Object.keys(packages[""].dependencies).map((name) => [name, closure(name)]);
+const rows = Object.keys(packages[""].devDependencies)
+  .filter((name) => bytes.has(name))
+  .map((name) => [name, closure(name)]);
 for (const [name, needs] of rows) {
   let sum = 0;
   let also = 0;

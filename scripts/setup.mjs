@@ -8,6 +8,9 @@ import { fileURLToPath } from "node:url";
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 export const DIST = join(ROOT, "dist");
 
+/** Where the headers of the addon are below node_modules/; an installed package has them in dist/include/. */
+export const HEADERS = ["node-addon-api", "node-api-headers/include"];
+
 /** Says what is being done, on standard error, so that the output of a command that follows stays clean. */
 export const say = (text) => process.stderr.write(`setup: ${text}\n`);
 
@@ -84,7 +87,7 @@ export async function buildAddon({ out = join(DIST, "pathfinder-edge.node"), ext
     ...["-std=c++17", "-Os", "-fPIC", "-shared", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
     ...["-Wall", "-Wextra", "-Wno-cast-function-type", "-D_FILE_OFFSET_BITS=64"],
     ...["-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS", "-DNODE_GYP_MODULE_NAME=pathfinder_edge"],
-    ...["node-addon-api", "node-api-headers/include"].map((path) => `-I${join(ROOT, "node_modules", path)}`),
+    ...[...HEADERS.map((path) => join(ROOT, "node_modules", path)), join(DIST, "include")].map((path) => `-I${path}`),
     ...(process.env.PATHFINDER_EDGE_CXXFLAGS ?? "").split(" ").filter(Boolean),
     ...extraFlags,
   ];

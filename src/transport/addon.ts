@@ -9,6 +9,8 @@ export const WRITABLE_EVENT = -1;
 /** What `WatchedSocket.watch` is given. */
 export const WATCH_READABLE = 1;
 export const WATCH_WRITABLE = 2;
+/** What `socketIn` is given. */
+export const SOCKET_KIND = { seqpacket: 1, tcp4: 4, tcp6: 6 } as const;
 
 /** What all sockets of the addon have. Errors are negative errno numbers, wherever a number can be returned. */
 export interface WatchedSocket {
@@ -46,7 +48,8 @@ export interface Addon {
   readonly SeqpacketSocket: {
     /** `sunPath` is exactly what the kernel gets: `\0` and the name, or a path padded with NULs. */
     listen(sunPath: Uint8Array, backlog: number): NativeSocket | number;
-    connect(sunPath: Uint8Array): NativeSocket | number;
+    /** `fd` is from `socketIn`, and the SeqpacketSocket's from then on; also if it fails. */
+    connect(sunPath: Uint8Array, fd?: number): NativeSocket | number;
   };
   readonly StreamListener: {
     /** `ip` without brackets and zone; port 0 for one that the kernel chooses; the IP packets are marked `trafficClass`. */
@@ -67,6 +70,11 @@ export interface Addon {
   /** Gives memory that malloc() keeps back to the system; only glibc can. Takes about a millisecond per 10 MB. */
   trimMemory(): void;
   /**
+   * A non-blocking socket of another network namespace (`SOCKET_KIND`): a descriptor that the caller closes, or a negative
+   * errno. Takes about 0.1 ms.
+   */
+  socketIn(namespaceFile: string, kind: number): number;
+  /**
    * A UNIX socket (stream or datagram) connected to `sunPath` that does not block: a descriptor for `fs.writeSync`, which
    * the caller closes with `fs.closeSync`, or a negative errno.
    */
@@ -84,7 +92,7 @@ function load(): void {
     const reason = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
     failure =
       `the addon ${path}, which could not be loaded (${reason}); ` +
-      "build it with `npm run build` or name another file in PATHFINDER_EDGE_ADDON";
+      "build it with `npm run build`, for an installed package with `npx pathfinder-edge-addon`, or name another file in PATHFINDER_EDGE_ADDON";
   }
 }
 

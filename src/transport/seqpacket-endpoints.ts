@@ -5,6 +5,8 @@ import { ACCEPTS_PER_TURN, AcceptLoop, BACKLOG } from "./accept-loop.js";
 import { type Addon, type NativeSocket, requireAddon } from "./addon.js";
 import { formatAddress, type UnixAddress } from "./address.js";
 import { fromCode, fromErrno } from "./errors.js";
+import { socketIn } from "./network-namespace.js";
+import { pause } from "./pause.js";
 import { SeqpacketConnection, sunPath } from "./seqpacket.js";
 import {
   type Connection,
@@ -124,6 +126,16 @@ class SeqpacketListener implements Listener {
   }
 }
 
+function connectSocket(
+  addon: Addon,
+  address: UnixAddress,
+  networkNamespace: string | undefined,
+): NativeSocket | number {
+  if (networkNamespace === undefined) return addon.SeqpacketSocket.connect(sunPath(address));
+  const fd = socketIn(networkNamespace, "seqpacket", formatAddress(address));
+  return addon.SeqpacketSocket.connect(sunPath(address), fd);
+}
+
 /** Tries again, for `connectTimeoutMs` at most, while the server's backlog is full. */
 export async function connectSeqpacket(
   address: UnixAddress,
@@ -131,10 +143,13 @@ export async function connectSeqpacket(
 ): Promise<Connection> {
   const addon = requireAddon();
   const where = formatAddress(address);
+  if (options.localAddress !== undefined) {
+    throw new TransportError("EACCES", `${where}: a local address is not accepted with ux and uxf (EACCES)`);
+  }
   const deadline = performance.now() + options.connectTimeoutMs;
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS)) {
     if (options.signal?.aborted) throw fromCode("ECANCELED", where);
-    const socket = addon.SeqpacketSocket.connect(sunPath(address));
+    const socket = connectSocket(addon, address, options.networkNamespace);
     if (typeof socket !== "number") {
       const connection = new SeqpacketConnection(options.outbox, socket, address, false);
       connection.open(options.listener);
@@ -146,17 +161,4 @@ export async function connectSeqpacket(
     if (error.code !== "EAGAIN" || performance.now() + waitMs > deadline) throw error;
     await pause(waitMs, options.signal);
   }
-}
-
-/** Resolves after `delayMs`, or at once when `signal` aborts. */
-function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, delayMs);
-    signal?.addEventListener("abort", done);
-  });
 }

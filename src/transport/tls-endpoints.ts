@@ -98,7 +98,7 @@ export async function listenTls(address: InetAddress, options: ListenOptions): P
 
 /** Tries the addresses of the host one after the other until there is a TCP connection; TLS is tried on that one only. */
 export async function connectTls(address: InetAddress, options: ConnectOptions & Attempt): Promise<Connection> {
-  const { context } = credentialsOf(tlsFileNames(options.tls), formatAddress(address));
+  const { context } = credentialsOf(tlsFileNames(options.tls, options.networkNamespace), formatAddress(address));
   const { handshake } = await connectStream(address, options, (socket, where) => {
     const connection = TlsConnection.connect(options.outbox, socket, context);
     return { handshake: handshakeOf(connection, where, options) };

@@ -11,21 +11,23 @@ const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 /** The names are final; `crl` is absent if revocation is not checked. */
 export type TlsFileNames = Readonly<Record<"cert" | "key" | "tc", string>> & Pick<TlsFiles, "crl">;
 
-/** Decides now: what becomes of XCM_TLS_CERT later does not matter. Reads nothing if all names are given. */
-export function tlsFileNames({ cert, key, tc, crl }: TlsFiles = {}): TlsFileNames {
+/**
+ * Decides now: what becomes of XCM_TLS_CERT later does not matter. Reads nothing if all names are given. `namespace` is the
+ * network namespace to connect from, if not this thread's own.
+ */
+export function tlsFileNames({ cert, key, tc, crl }: TlsFiles = {}, namespace?: string): TlsFileNames {
   let defaults: ((item: string) => string) | undefined;
   const orDefault = (given: string | undefined, item: string): string => {
     if (given !== undefined) return given;
-    defaults ??= defaultNames();
+    defaults ??= defaultNames(namespace ?? networkNamespace());
     return defaults(item);
   };
   const names = { cert: orDefault(cert, "cert"), key: orDefault(key, "key"), tc: orDefault(tc, "tc") };
   return crl === undefined ? names : { ...names, crl };
 }
 
-function defaultNames(): (item: string) => string {
+function defaultNames(namespace: string | undefined): (item: string) => string {
   const directory = process.env.XCM_TLS_CERT ?? DEFAULT_DIRECTORY;
-  const namespace = networkNamespace();
   const suffix = namespace === undefined ? "" : `_${namespace}`;
   return (item) => `${directory}/${item}${suffix}.pem`;
 }

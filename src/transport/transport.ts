@@ -117,6 +117,12 @@ export interface ListenOptions {
   readonly onWarning?: (text: string) => void;
 }
 
+/**
+ * Which addresses of a name are tried: the first only; all, one after the other; or IPv6 and IPv4 in two tracks of which
+ * IPv4 begins 200 ms later, and the first connection wins. Not more than 32 addresses of a name are looked at.
+ */
+export type DnsAlgorithm = "single" | "sequential" | "happy_eyeballs";
+
 export interface ConnectOptions {
   readonly outbox: Outbox;
   readonly listener: ConnectionListener;
@@ -125,4 +131,19 @@ export interface ConnectOptions {
   /** For `tls` and `utls`. */
   readonly tls?: TlsFiles;
   readonly signal?: AbortSignal;
+  /** For names of TCP-based addresses. XCM's `dns.algorithm`, whose default is `single`; here it is `sequential`. */
+  readonly algorithm?: DnsAlgorithm;
+  /**
+   * The address to connect from, with the transport of the address to connect to (XCM's `xcm.local_addr`): `EINVAL` if it
+   * is another, `EACCES` with `ux` and `uxf`. Of a name, only addresses of the same family are tried. With `utls` it
+   * concerns the network half only.
+   */
+  readonly localAddress?: string;
+  /**
+   * The name, below /run/netns, of the network namespace to connect from; needs the addon and CAP_SYS_ADMIN (`EPERM`).
+   * Names are resolved in the process's own.
+   */
+  readonly networkNamespace?: string;
+  /** How names are resolved: IP addresses, the best first. Default: by the system. */
+  readonly resolveName?: (name: string) => Promise<readonly string[]>;
 }

@@ -1,6 +1,7 @@
 /** Makes `utls` connections: `ux` where client and server are on one host, else `tls` (xcm-transports.md, 6). */
 
 import { formatAddress, hostAndPort, type InetAddress } from "./address.js";
+import { parseLocalAddress } from "./local-address.js";
 import { connectSeqpacket, listenSeqpacket } from "./seqpacket-endpoints.js";
 import type { Attempt } from "./stream-connector.js";
 import { connectTls, listenTls } from "./tls-endpoints.js";
@@ -52,10 +53,13 @@ class UtlsListener implements Listener {
 
 /** Only a server that does not listen on this host is tried over the network; the TLS files matter only then. */
 export async function connectUtls(address: InetAddress, options: ConnectOptions & Attempt): Promise<Connection> {
+  const { localAddress, ...others } = options;
+  const local = localAddress === undefined ? undefined : parseLocalAddress(localAddress, address);
   try {
-    return await connectSeqpacket({ transport: "ux", name: hostAndPort(address) }, options);
+    return await connectSeqpacket({ transport: "ux", name: hostAndPort(address) }, others);
   } catch (error) {
     if (!(error instanceof TransportError) || error.code !== "ECONNREFUSED") throw error;
   }
-  return connectTls({ ...address, transport: "tls" }, options);
+  const from = local && { localAddress: formatAddress({ ...local, transport: "tls" }) };
+  return connectTls({ ...address, transport: "tls" }, { ...others, ...from });
 }

@@ -1,6 +1,6 @@
 /** Domains of the client library, their matches as text, and servers that can be stopped and started again. */
 
-import type { Domain, DomainMatch, DomainSubscription } from "../../src/client/index.js";
+import type { Domain, DomainMatch, DomainSubscription, Logger } from "../../src/client/index.js";
 import type { DomainOptions } from "../../src/server/domain.js";
 import { Watch } from "../support/transport-peers.js";
 import { type LiveDomain, liveDomain } from "./live-domain.js";

@@ -170,6 +170,15 @@ table(
 );
 
 table(
+  "the orphan time of a source is the lowest that it reported",
+  [(b) => b.appeared(A, 0, { orphan: 5 }), "a:x"],
+  [(b) => b.modified(A, 0, { orphan: 20 }), ""],
+  [(b) => b.lost(A), ""],
+  [(b) => b.after(64.9), ""],
+  [(b) => b.after(0.2), "-"],
+);
+
+table(
   "7.3: a connected server keeps an orphan, however old: it is the one to say when it is over",
   [(b) => b.appeared(A, 0, { orphan: 0 }), "a:x"],
   [(b) => b.after(1000), ""],
@@ -239,6 +248,12 @@ test("what is forgotten leaves nothing behind", () => {
   assert.is(bench.merge.size, 1, "B still shows it");
   bench.disappeared(B);
   assert.is(bench.merge.size, 0);
+  bench.appeared(A, 1);
+  bench.appeared(B, 0);
+  bench.disappeared(A);
+  bench.after(STALE_SECONDS);
+  bench.lost(B);
+  assert.is(bench.merge.size, 0, "B was lost");
   bench.appeared(A, 1, { ttl: 1 });
   bench.lost(A);
   bench.after(1 + STALE_SECONDS);

@@ -25,6 +25,7 @@ const {
   setOption,
   getOption,
   connectUnix,
+  socketIn,
 } = createRequire(import.meta.url)(path);
 const READABLE = 1;
 const WRITABLE = 2;
@@ -385,6 +386,33 @@ const scenarios = {
     closeSync(fd);
     await new Promise((resolve) => server.close(resolve));
     rmSync(folder, { recursive: true });
+  },
+
+  async "sockets of network namespaces"() {
+    const before = descriptors();
+    assert.equal(socketIn("/nonexistent", 4), -2);
+    assert.throws(() => socketIn());
+    assert.throws(() => socketIn("/nonexistent", "4"));
+    const isRoot = process.geteuid() === 0;
+    assert.equal(socketIn("/dev/null", 4), -22);
+    for (const kind of [1, 4, 6]) {
+      const fd = socketIn("/proc/self/ns/net", kind);
+      if (isRoot) closeSync(good(fd));
+      else assert.equal(fd, -1);
+    }
+    if (isRoot) {
+      const name = freshName();
+      const ours = () => socketIn("/proc/self/ns/net", 1);
+      assert.equal(SeqpacketSocket.connect(name, ours()), -111);
+      assert.equal(SeqpacketSocket.connect(Buffer.alloc(109, "x"), ours()), -22);
+      const listener = good(SeqpacketSocket.listen(name, 16));
+      const client = good(SeqpacketSocket.connect(name, ours()));
+      good(listener.accept()).close();
+      client.close();
+      client.close();
+      listener.close();
+    }
+    assert.equal(descriptors(), before);
   },
 
   async names() {

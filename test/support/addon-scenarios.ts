@@ -15,6 +15,7 @@ export const DRIVER_SCENARIOS: readonly { readonly name: string; readonly status
     "callbacks that throw",
     "writability",
     "datagram and stream sockets",
+    "sockets of network namespaces",
     "names",
     "workers",
     "exit with open sockets",
