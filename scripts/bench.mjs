@@ -1,7 +1,8 @@
 /**
  * `npm run bench [-- CASE …] [--json] [--seconds N]`: what the server costs, as ratios to a floor measured in the same
  * run: the same bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish,
- * fan-out, filter, hostile, memory, idle, start, fairness, churn (for --seconds, default 20, with either kind of key).
+ * fan-out, filter, hostile, memory, idle, start, fairness, churn (for --seconds, default 20, with either kind of key),
+ * recovery (of servers that are restarted one after the other, and of the client library).
  * CPU is that of the server process alone, all its threads; the load comes from this process.
  */
 import { spawnSync } from "node:child_process";
@@ -12,6 +13,7 @@ import { NODE_FLAGS, setUp } from "./build.mjs";
 import { DIST, ROOT } from "./setup.mjs";
 
 await setUp();
+const { build } = await import("esbuild");
 const { Client } = await import("./bench/seqpacket.mjs");
 const { benchChurn } = await import("./bench/churn.mjs");
 const { benchFairness } = await import("./bench/fairness.mjs");
@@ -185,7 +187,6 @@ async function benchFanOut() {
 
 /** Runs a TypeScript benchmark of pure code in a process of its own; returns what it printed as JSON. */
 async function runPure(name, ...options) {
-  const { build } = await import("esbuild");
   const outfile = join(ROOT, `.cache/bench-${name}.mjs`);
   const entryPoints = [join(ROOT, `scripts/bench/${name}.ts`)];
   await build({ entryPoints, outfile, bundle: true, platform: "node", format: "esm", logLevel: "error" });
@@ -262,6 +263,25 @@ async function benchStart() {
   report("  for comparison: node -e 0", median(empty), "ms");
 }
 
+/** Two servers, 10,000 services of one producer, one consumer; both clients are in one process. */
+async function benchRecovery() {
+  const outfile = join(ROOT, ".cache/bench-recovery.cjs");
+  const entryPoints = [join(ROOT, "scripts/bench/recovery.ts")];
+  await build({ entryPoints, outfile, bundle: true, platform: "node", format: "cjs", logLevel: "error" });
+  const env = { ...process.env, PATHFINDER_EDGE_ROOT: ROOT, PATHFINDER_EDGE_ADDON: join(DIST, "pathfinder-edge.node") };
+  const stdio = ["ignore", "pipe", "inherit"];
+  const { stdout, status } = spawnSync(process.execPath, [outfile, "10000"], { encoding: "utf8", stdio, env });
+  if (status !== 0) throw new Error(`the recovery benchmark ended with ${status}`);
+  const { recoveries, told } = JSON.parse(stdout);
+  for (const [i, { recoveryMs, absentMs, serverCpuMs, clientCpuMs }] of recoveries.entries()) {
+    report(`rolling restart, server ${i}: away`, absentMs, "ms");
+    report("  until it has 10,000 services again", recoveryMs, "ms");
+    report("  CPU of the server for that", serverCpuMs, "ms");
+    report("  CPU of producer and consumer", clientCpuMs, "ms");
+  }
+  report("matches delivered meanwhile", told, "", { reach: "0" });
+}
+
 if (!json) console.log(`${cpus()[0].model}, ${cpus().length} cores, Node.js ${process.version}\n`);
 if (wants("ping")) await benchPing();
 if (wants("publish")) await benchPublish();
@@ -272,5 +292,6 @@ if (wants("memory")) await benchMemory();
 if (wants("idle")) await benchIdle();
 if (wants("start")) await benchStart();
 if (wants("fairness")) await benchFairness(startServer, hello, report);
+if (wants("recovery")) await benchRecovery();
 if (wants("churn")) await benchChurn(Number(values.seconds), report);
 if (json) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0].model, results }, null, 2));

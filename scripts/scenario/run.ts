@@ -1,0 +1,327 @@
+/** Conducts a scenario: servers, workers, the plan, and the wait until all consumers have converged. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SeededRandom } from "../fuzz/random.js";
+import { DOMAIN, DomainFile } from "./domain-file.js";
+import { Evidence } from "./evidence.js";
+import type { FromWorker, ToWorker } from "./messages.js";
+import { createNetwork, Host, type Network } from "./network.js";
+import { differences, judge, type Violation } from "./oracle.js";
+import { type Fault, type Order, planOf, type Step } from "./plan.js";
+import { Server } from "./server.js";
+import { CLIENT_ENVIRONMENT, CONVERGENCE, now, RECOVERY } from "./times.js";
+import { Troubles } from "./troubles.js";
+
+export interface ScenarioOptions {
+  readonly seed: number;
+  readonly durationMs: number;
+  readonly servers: number;
+  readonly producers: number;
+  readonly consumers: number;
+  /** An empty folder for files. */
+  readonly folder: string;
+  /** The program that calls `work` (worker.ts). */
+  readonly worker: readonly string[];
+  /** Whether this process has a network namespace to itself. */
+  readonly network: boolean;
+  readonly progress: (text: string) => void;
+}
+
+export interface ScenarioReport {
+  readonly violations: readonly Violation[];
+  /** Whatever else went wrong: not converged, exceptions in workers, processes that did not end. */
+  readonly failures: readonly string[];
+  readonly evidence: Evidence;
+  readonly troubles: Troubles;
+  readonly beganAt: number;
+  /** From the last fault. */
+  readonly convergedMs: number;
+  readonly loopDelayMs: number;
+  readonly closeMs: number;
+  readonly loss: string;
+}
+
+const HOSTS = ["east", "west"] as const;
+const PORT = 4711;
+/** Takes its turns as the servers do. */
+const FILE = -1;
+/** A worker that has closed everything ends by itself; it gets this long. */
+const END_LIMIT_MS = 10_000;
+
+interface Worker {
+  readonly host: string;
+  readonly child: ChildProcess;
+  send(message: ToWorker): void;
+}
+
+export async function runScenario(options: ScenarioOptions): Promise<ScenarioReport> {
+  const scenario = new Scenario(options);
+  try {
+    return await scenario.run();
+  } finally {
+    await scenario.end();
+  }
+}
+
+class Scenario {
+  private readonly evidence = new Evidence();
+  private readonly troubles: Troubles;
+  private readonly failures: string[] = [];
+  private readonly servers: Server[] = [];
+  private readonly workers: Worker[] = [];
+  private readonly hosts = new Map<string, Host>();
+  private readonly turns = new Map<number, Promise<void>>();
+  private readonly flapping: SeededRandom;
+  private network: Network | undefined;
+  private file!: DomainFile;
+  private loopDelayMs = 0;
+  private closeMs = 0;
+
+  constructor(private readonly options: ScenarioOptions) {
+    this.troubles = new Troubles(options.servers);
+    this.flapping = new SeededRandom(options.seed + 1);
+  }
+
+  async run(): Promise<ScenarioReport> {
+    const { options, evidence, troubles, failures } = this;
+    await this.setUp();
+    const plan = planOf({ ...options, hosts: HOSTS });
+    for (const step of plan) if ("order" in step && step.atMs === 0) this.give(step.order);
+    await this.converged("before the first fault", RECOVERY);
+    const beganAt = now();
+    await this.play(plan, beganAt);
+    options.progress(`${seconds(now() - beganAt)}: the last fault is over`);
+    const convergedMs = await this.converged("after the last fault", CONVERGENCE);
+    await this.leave();
+    evidence.close(now());
+    failures.push(...evidence.broken);
+    for (const { number, log } of this.servers) {
+      const trouble = /^.*(?:ERROR|Internal error).*$/m.exec(log);
+      if (trouble) failures.push(`server ${number} logged: ${trouble[0]}`);
+    }
+    return {
+      violations: judge(evidence.lives, evidence.subscriptions, troubles),
+      failures,
+      evidence,
+      troubles,
+      beganAt,
+      convergedMs,
+      loopDelayMs: this.loopDelayMs,
+      closeMs: this.closeMs,
+      loss: this.network?.loss[0] ?? "none",
+    };
+  }
+
+  async end(): Promise<void> {
+    for (const { child } of this.workers) child.kill("SIGKILL");
+    await Promise.all(this.servers.map((server) => server.kill()));
+    for (const host of this.hosts.values()) host.close();
+  }
+
+  // --- setting up ---------------------------------------------------------------------------------------------------
+
+  private async setUp(): Promise<void> {
+    const { options } = this;
+    if (options.network) {
+      this.network = await createNetwork();
+      for (const [i, name] of HOSTS.entries()) this.hosts.set(name, await Host.create(name, `10.77.0.${i + 1}`));
+    }
+    for (let number = 0; number < options.servers; number++) {
+      const host = options.network ? await Host.create(`server${number}`, `10.77.0.${number + 11}`) : undefined;
+      if (host) this.hosts.set(host.name, host);
+      const address = host ? `tcp:${host.address}:${PORT}` : `tcp:127.0.0.1:${await freePort()}`;
+      const server = new Server(number, address, options.folder, host);
+      await server.start();
+      this.servers.push(server);
+    }
+    const { addresses } = this;
+    this.file = new DomainFile(options.folder, addresses);
+    for (const [i, name] of HOSTS.entries()) {
+      const worker = this.startWorker(name);
+      const share = (count: number) => Array.from({ length: count }, (_, k) => k).filter((k) => k % HOSTS.length === i);
+      worker.send({
+        kind: "start",
+        domain: DOMAIN,
+        producers: share(options.producers),
+        consumers: share(options.consumers),
+      });
+    }
+  }
+
+  private get addresses(): string[] {
+    return this.servers.map(({ address }) => address);
+  }
+
+  private startWorker(host: string): Worker {
+    const [command, ...args] = [...(this.hosts.get(host)?.prefix ?? []), ...this.options.worker];
+    const child = spawn(command!, args, {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      env: { ...process.env, ...CLIENT_ENVIRONMENT, PAF_DOMAINS: this.options.folder },
+    });
+    child.on("message", (message: FromWorker) => {
+      this.evidence.take(host, message);
+      if (message.kind !== "left") return;
+      this.loopDelayMs = Math.max(this.loopDelayMs, message.loopDelayMs);
+      this.closeMs = Math.max(this.closeMs, message.closeMs);
+    });
+    const worker = { host, child, send: (message: ToWorker) => void child.send(message) };
+    this.workers.push(worker);
+    return worker;
+  }
+
+  // --- playing ------------------------------------------------------------------------------------------------------
+
+  private async play(plan: readonly Step[], beganAt: number): Promise<void> {
+    const faults: Promise<void>[] = [];
+    for (const step of plan) {
+      if (step.atMs === 0) continue;
+      const wait = beganAt + step.atMs - now();
+      if (wait > 0) await sleep(wait);
+      if ("order" in step) this.give(step.order);
+      else {
+        this.options.progress(
+          `${seconds(step.atMs)}: ${describe(step.fault)} for ${seconds(step.lastsMs)} (${this.evidence.matches} matches so far)`,
+        );
+        faults.push(this.inTurn(step.fault, step.lastsMs));
+      }
+    }
+    await Promise.all(faults);
+  }
+
+  /** What is done to a server follows what was done to it before: a process takes a while to be there again. */
+  private async inTurn(fault: Fault, lastsMs: number): Promise<void> {
+    const turn = "server" in fault ? fault.server : FILE;
+    const done = (this.turns.get(turn) ?? Promise.resolve()).then(() => this.commit(fault, lastsMs));
+    const settled = done.catch((error: Error) => {
+      this.failures.push(`${describe(fault)}: ${error.stack}`);
+    });
+    this.turns.set(turn, settled);
+    await settled;
+  }
+
+  private give(order: Order): void {
+    const who = order.kind === "resubscribe" ? order.consumer : order.producer;
+    this.workers[who % HOSTS.length]!.send({ kind: "order", order });
+  }
+
+  /** Resolves when the fault has been undone. */
+  private async commit(fault: Fault, lastsMs: number): Promise<void> {
+    if (fault.kind === "spoil") {
+      // Of no server: nothing may come of it.
+      const trouble = this.troubles.begin(FILE, "the domain file is spoilt", now());
+      await this.file.spoil(lastsMs);
+      trouble.over(now());
+      return;
+    }
+    const server = this.servers[fault.server]!;
+    const trouble = this.troubles.begin(fault.server, fault.kind, now(), {
+      frozen: fault.kind === "freeze",
+      ...(fault.kind === "deafen" ? { host: fault.host } : {}),
+    });
+    switch (fault.kind) {
+      case "kill":
+      case "terminate":
+        await server.stop(fault.kind === "kill" ? "SIGKILL" : "SIGTERM");
+        await sleep(lastsMs);
+        await server.start();
+        break;
+      case "freeze":
+        server.signal("SIGSTOP");
+        await sleep(lastsMs);
+        server.signal("SIGCONT");
+        break;
+      case "cut":
+        await server.host!.plug(false);
+        await sleep(lastsMs);
+        await server.host!.plug(true);
+        break;
+      case "flap":
+        for (const until = now() + lastsMs; now() < until; ) {
+          await server.host!.plug(false);
+          await sleep(20 + this.flapping.below(400));
+          await server.host!.plug(true);
+          await sleep(20 + this.flapping.below(400));
+        }
+        break;
+      case "lossy":
+        await server.host!.lossy(true, this.network!.loss);
+        await sleep(lastsMs);
+        await server.host!.lossy(false, this.network!.loss);
+        break;
+      case "deafen":
+        await server.host!.mute(this.hosts.get(fault.host)!, true);
+        await sleep(lastsMs);
+        await server.host!.mute(this.hosts.get(fault.host)!, false);
+        break;
+      case "remove":
+        await this.file.remove(fault.server, lastsMs);
+        break;
+    }
+    trouble.over(now());
+  }
+
+  /** Waits until every consumer shows what is published; returns after how many milliseconds that was. */
+  private async converged(when: string, limitMs: number): Promise<number> {
+    const began = now();
+    for (;;) {
+      const wrong = differences(this.evidence.lives, this.evidence.subscriptions);
+      const after = now() - began;
+      // Something must have been heard of at all.
+      if (wrong.length === 0 && this.evidence.lives.size > 0) return after;
+      if (after > limitMs) {
+        const some = wrong.slice(0, 10).join("\n  ");
+        this.failures.push(
+          `${when}: not converged within ${seconds(limitMs)}; ${wrong.length} differences:\n  ${some}`,
+        );
+        return after;
+      }
+      await sleep(20);
+    }
+  }
+
+  private async leave(): Promise<void> {
+    const ends = this.workers.map(async ({ host, child, send }) => {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        this.failures.push(`${host}: the worker has ended (${child.exitCode ?? child.signalCode})`);
+        return;
+      }
+      const ended = once(child, "exit");
+      send({ kind: "leave" });
+      const late = sleep(END_LIMIT_MS, "late" as const, { ref: false });
+      const end = await Promise.race([ended, late]);
+      if (end === "late") this.failures.push(`${host}: something keeps the worker's process alive after close()`);
+      else if (end[0] !== 0) this.failures.push(`${host}: the worker ended with ${end[0] ?? end[1]}`);
+    });
+    await Promise.all(ends);
+  }
+}
+
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+export function describe(fault: Fault): string {
+  if (fault.kind === "spoil") return "the domain file is spoilt";
+  const server = `server ${fault.server}`;
+  const texts = {
+    kill: `${server} is killed`,
+    terminate: `${server} is stopped in order`,
+    freeze: `${server} is frozen`,
+    cut: `${server} is cut off`,
+    flap: `the link of ${server} comes and goes`,
+    lossy: `${server} loses packets`,
+    deafen: `${"host" in fault ? fault.host : ""} does not hear ${server}`,
+    remove: `${server} is not in the domain file`,
+  };
+  return texts[fault.kind];
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
