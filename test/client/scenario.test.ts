@@ -13,8 +13,8 @@ import { root } from "../support/root.js";
 const SECONDS = 14;
 const LIMIT_MS = 120_000;
 
-/** Seven kinds of faults, and all servers cut off for longer than some TTLs and shorter than others. */
-const GOOD_SEED = 278;
+/** Seven kinds of faults, and all servers killed for longer than some TTLs and shorter than others. */
+const GOOD_SEED = 212;
 
 for (const seed of [GOOD_SEED, Date.now() % 1_000_000_000]) {
   test(`the scenario of seed ${seed}`, () => {
