@@ -11,7 +11,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { boundAddress, environment, runPafd, withPafd } from "./support/pafd.js";
 import { root } from "./support/root.js";
-import { freshName } from "./support/transport-peers.js";
+import { freshName, Watch } from "./support/transport-peers.js";
 
 const test = suite("package");
 const folder = mkdtempSync(join(tmpdir(), "pathfinder-edge-package-"));
@@ -131,6 +131,33 @@ test("ECMAScript module", () =>
   withTcp(async (address) => {
     writeFileSync(join(project, "program.mjs"), `import { ${NAMES} } from "pathfinder-edge";${PLAIN}`);
     assert.is(await runProgram("program.mjs", address), SAYS);
+  }));
+
+test("the examples: a lamp comes, changes and goes, and both programs end when they are interrupted", () =>
+  withTcp(async (address) => {
+    const start = (name: string) => {
+      cpSync(join(root, "examples", name), join(project, name));
+      const child = spawn(process.execPath, [join(project, name), address], { cwd: project, env: environment() });
+      let output = "";
+      const watch = new Watch();
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (data) => {
+          output += data;
+          watch.happened();
+        });
+      }
+      const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+      const says = (pattern: RegExp) => watch.until(() => pattern.test(output), `${name} says ${pattern}: ${output}`);
+      return { child, ended, says };
+    };
+    const consumer = start("consumer.mjs");
+    const producer = start("producer.mjs");
+    await consumer.says(/^lamp [0-9a-f]+ appeared in the kitchen: 50 %$/m);
+    await consumer.says(/^lamp [0-9a-f]+ modified in the kitchen: 60 %$/m);
+    producer.child.kill("SIGINT");
+    await consumer.says(/^lamp [0-9a-f]+ has gone$/m);
+    consumer.child.kill("SIGINT");
+    assert.equal([await producer.ended, await consumer.ended], [0, 0]);
   }));
 
 test("CommonJS", () =>
