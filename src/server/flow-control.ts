@@ -5,7 +5,7 @@
 
 import type { Connection } from "../transport/transport.js";
 import type { Listing } from "./listing.js";
-import { Turn, type Turns, type Waiting } from "./turns.js";
+import { TURN_MS, Turn, type Turns, type Waiting } from "./turns.js";
 
 /** While so much waits for the peer to read, nothing is read from it and no listing goes on. */
 const MAX_QUEUED_MESSAGES = 128;
@@ -26,6 +26,10 @@ export class FlowControl {
   private waiting: Waiting | undefined;
   /** A message that is put off until then. */
   private putOff: Uint8Array | undefined;
+  /** Its last request that may take long did. */
+  private isDear = false;
+  /** Such a request is being processed. */
+  private onTrial = false;
   private paused = false;
   private closed = false;
 
@@ -50,19 +54,26 @@ export class FlowControl {
 
   /** HOT: a message has been answered. */
   answered(nowMs: number): void {
-    const restMs = this.turn.restMs(nowMs);
-    if (restMs >= 0) this.waitForTurn(restMs);
+    const overMs = this.turn.overMs(nowMs);
+    if (this.onTrial) {
+      this.onTrial = false;
+      this.isDear = overMs > TURN_MS;
+      if (this.isDear) this.turns.tookLong(overMs);
+    }
+    if (overMs > 0) this.waitForTurn();
     else if (this.isFull) this.pause();
   }
 
   /**
-   * Puts off a message that may take long, if others have just taken long: false if it is to be processed now. Nothing
-   * more is read until its turn comes.
+   * A message that may take long has arrived. If others have just taken long, or those like this one have to rest, it is
+   * put off, nothing more is read until its turn comes, and the result is true; false if it is to be processed now.
    */
   postpone(bytes: Uint8Array, start: number, end: number): boolean {
-    if (!this.turns.crowded) return false;
+    this.onTrial = true;
+    if (!this.turns.crowded && !(this.isDear && this.turns.dearRest)) return false;
+    this.onTrial = false;
     this.putOff = bytes.slice(start, end);
-    this.waitForTurn(0);
+    this.waitForTurn();
     return true;
   }
 
@@ -81,9 +92,8 @@ export class FlowControl {
       }
       const nowMs = this.turns.clock.monotonicMs();
       this.turn.begin(nowMs);
-      const restMs = this.turn.restMs(nowMs);
-      if (restMs >= 0) {
-        this.waitForTurn(restMs);
+      if (this.turn.overMs(nowMs) > 0) {
+        this.waitForTurn();
         return;
       }
       if (!this.listings[0].step()) this.listings.shift();
@@ -110,21 +120,21 @@ export class FlowControl {
     );
   }
 
-  private waitForTurn(restMs: number): void {
+  private waitForTurn(): void {
     this.pause();
-    this.turns.ended(restMs);
     this.waiting ??= this.turns.later(() => {
       this.waiting = undefined;
       this.turn.renew();
       const { putOff } = this;
       this.putOff = undefined;
+      this.onTrial = putOff !== undefined;
       try {
         this.owner.onTurn(putOff);
         this.proceed();
       } catch (error) {
         this.owner.onError(error);
       }
-    }, restMs);
+    }, this.isDear);
   }
 
   private pause(): void {

@@ -2,25 +2,32 @@
  * Taking turns: what one client asks for may take long (a search through a large directory, many requests with dear
  * filters behind them), and the process has one thread. A connection that has worked for TURN_MS waits until everybody
  * who has something to do has had a turn; of those that wait, one goes on at a time, and the sockets are read in between.
+ *
+ * Whoever has made a single request that took longer waits in a queue of its own, in which as much time passes between
+ * two turns as the one before took: however many there are of them, half of the time is the others'.
  */
 
 import type { Clock, Timer, Timers } from "../core/clock.js";
 import type { Outbox } from "../transport/outbox.js";
 
-/** How long a connection may work at a stretch. A single request or evaluation is never cut … */
-const TURN_MS = 5;
-/** … but whoever makes one that takes longer stands back for as long as that, so that half of the time is the others'. */
+/** Milliseconds that a connection may work at a stretch. A single request or evaluation is never cut. */
+export const TURN_MS = 5;
 const LONGEST_REST_MS = 1_000;
 
 /** A place in the queue. */
 export interface Waiting {
   readonly proceed: () => void;
-  readonly dueMs: number;
+  readonly isDear: boolean;
 }
 
 export class Turns {
-  /** At most one entry per connection; the earliest due first, those due at the same time as they came. */
+  /** First come, first served; at most one entry per connection in both. */
   private readonly waiting: Waiting[] = [];
+  /** Those whose last request took long. */
+  private readonly dear: Waiting[] = [];
+  /** When one of `dear` may go on. */
+  private dearFromMs = 0;
+  private dearWasLast = false;
   private timer: Timer | undefined;
   private crowdedNow = false;
 
@@ -43,48 +50,59 @@ export class Turns {
     return this.crowdedNow;
   }
 
-  /** Somebody's turn has just ended; it has to rest for `restMs`. */
-  ended(restMs: number): void {
-    if (this.crowdedNow || restMs <= TURN_MS) return;
+  /** Whether somebody whose requests are dear has to wait, because another one's has just been. */
+  get dearRest(): boolean {
+    return this.clock.monotonicMs() < this.dearFromMs;
+  }
+
+  /** Somebody's request took `overMs` longer than a turn. */
+  tookLong(overMs: number): void {
+    this.dearFromMs = Math.max(this.dearFromMs, this.clock.monotonicMs() + Math.min(overMs, LONGEST_REST_MS));
+    this.crowd();
+  }
+
+  /** Calls `proceed` when somebody has its next turn; `isDear`: its last request took long. */
+  later(proceed: () => void, isDear: boolean): Waiting {
+    const waiting = { proceed, isDear };
+    this.queueOf(waiting).push(waiting);
+    this.arm();
+    return waiting;
+  }
+
+  /** Whoever waited there has gone. */
+  cancel(waiting: Waiting): void {
+    const queue = this.queueOf(waiting);
+    const index = queue.indexOf(waiting);
+    if (index >= 0) queue.splice(index, 1);
+    this.arm();
+  }
+
+  private queueOf({ isDear }: Waiting): Waiting[] {
+    return isDear ? this.dear : this.waiting;
+  }
+
+  private crowd(): void {
+    if (this.crowdedNow) return;
     this.crowdedNow = true;
     this.timers.after("turn", 0, () => {
       this.crowdedNow = false;
     });
   }
 
-  /** Calls `proceed` in a turn of its own, `delayMs` from now at the earliest. */
-  later(proceed: () => void, delayMs: number): Waiting {
-    const waiting = { proceed, dueMs: this.clock.monotonicMs() + delayMs };
-    let low = 0;
-    let high = this.waiting.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.waiting[middle].dueMs <= waiting.dueMs) low = middle + 1;
-      else high = middle;
-    }
-    this.waiting.splice(low, 0, waiting);
-    if (low === 0) this.arm();
-    return waiting;
-  }
-
-  /** Whoever waited there has gone. */
-  cancel(waiting: Waiting): void {
-    const index = this.waiting.indexOf(waiting);
-    if (index < 0) return;
-    this.waiting.splice(index, 1);
-    if (index === 0) this.arm();
-  }
-
   private arm(): void {
     this.timer?.cancel();
-    const [first] = this.waiting;
-    this.timer = first && this.timers.after("turn", first.dueMs - this.clock.monotonicMs(), () => this.next());
+    this.timer = undefined;
+    if (this.waiting.length + this.dear.length === 0) return;
+    const delayMs = this.waiting.length > 0 ? 0 : this.dearFromMs - this.clock.monotonicMs();
+    this.timer = this.timers.after("turn", delayMs, () => this.next());
   }
 
   private next(): void {
-    const first = this.waiting.shift();
+    const mayBeDear = this.dear.length > 0 && this.clock.monotonicMs() >= this.dearFromMs;
+    this.dearWasLast = mayBeDear && !(this.dearWasLast && this.waiting.length > 0);
+    const next = (this.dearWasLast ? this.dear : this.waiting).shift();
     this.arm();
-    first?.proceed();
+    next?.proceed();
   }
 }
 
@@ -108,9 +126,8 @@ export class Turn {
     this.number = -1;
   }
 
-  /** HOT: milliseconds to wait until the next turn, 0 or more, if this one is used up; otherwise -1. */
-  restMs(nowMs: number): number {
-    const over = nowMs - this.beganMs - TURN_MS;
-    return over > 0 ? Math.min(over, LONGEST_REST_MS) : -1;
+  /** HOT: by how many milliseconds this turn is longer than it should be; not above 0 if it may go on. */
+  overMs(nowMs: number): number {
+    return nowMs - this.beganMs - TURN_MS;
   }
 }
