@@ -4,26 +4,6 @@
  * Memory, descriptors and timers are watched; when everybody has left they must be back where they were. Ends with the
  * line `N passed, N failed`.
  */
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
-import { setUp } from "./build.mjs";
-import { DIST, ROOT } from "./setup.mjs";
+import { runTypeScript } from "./run-typescript.mjs";
 
-await setUp();
-const { build } = await import("esbuild");
-const outfile = join(ROOT, ".cache/soak.cjs");
-await build({
-  entryPoints: [join(ROOT, "scripts/soak/main.ts")],
-  outfile,
-  bundle: true,
-  platform: "node",
-  target: "node18",
-  format: "cjs",
-  sourcemap: "inline",
-  logLevel: "warning",
-});
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", outfile, ...process.argv.slice(2)], {
-  stdio: "inherit",
-  env: { ...process.env, PATHFINDER_EDGE_ROOT: ROOT, PATHFINDER_EDGE_ADDON: join(DIST, "pathfinder-edge.node") },
-});
-process.exitCode = status ?? 1;
+await runTypeScript("soak/main.ts");
