@@ -35,7 +35,8 @@ function named(text: string): string {
     })
     .replace(/(0:00:)\d\d {4}\d\.\d{3}/g, "$100    0.000")
     .replace(/^(ID\d) +/gm, "$1  ")
-    .replace(/ux:[0-9a-f]{5} /g, "ux:ADDR  ");
+    .replace(/ux:[0-9a-f]{5} /g, "ux:ADDR  ")
+    .replace(/ 0:00:\d\d /g, " 0:00:00 ");
 }
 
 test("a session as in the specification", async () => {
