@@ -106,7 +106,7 @@ test("clients, in both versions", async () => {
   const v3 = await output("-i", "0xAb", live.tcp, "clients");
   assert.match(
     v3,
-    /^Client Id {9}Remote Address {4}Uptime {5}Idle \[s\] {3}Latency \[ms\] {2}Version\n2a {14} {2}ux:[0-9a-f]{5} {10}0:00:0\d {4}0\.\d{3} {6}- {13}3\nab {16}tcp:127\.0\.0\.1:\d+ +0:00:\d\d {4}0\.00\d {6}- {13}3\n$/,
+    /^Client Id {9}Remote Address {4}Uptime {5}Idle \[s\] {3}Latency \[ms\] {2}Version\n2a {14} {2}ux:[0-9a-f]{5} {10}0:00:0\d {4}0\.\d{3} {6}- {13}3\nab {16}tcp:127\.0\.0\.1:\d+ +0:00:\d\d {4}0\.\d{3} {6}- {13}3\n$/,
   );
   const v2 = await output("-p", "2", "-i", "ab", live.tcp, "clients");
   assert.match(
