@@ -121,6 +121,7 @@ export class FlowControl {
   }
 
   private waitForTurn(): void {
+    if (this.closed) return;
     this.pause();
     this.waiting ??= this.turns.later(() => {
       this.waiting = undefined;
