@@ -61,16 +61,21 @@ export class LocalDirectory implements Directory {
     return this.client;
   }
 
-  async publish(service: Service): Promise<PublishOutcome> {
+  async publish(service: Service, yieldsTo?: (present: ServiceState) => boolean): Promise<PublishOutcome | "yielded"> {
     const id = fromBigInt(service.id, new Uint63(), "service id");
+    if (this.yields(id, yieldsTo)) return "yielded";
     const generation = fromBigInt(service.generation, new Uint63(), "generation");
     const ttl = fromBigInt(service.ttlSeconds, new Uint63(), "TTL");
     this.directory.builder.fromProperties(service.properties);
     return this.directory.publish(this.connected, id.hi, id.lo, generation.hi, generation.lo, ttl.hi, ttl.lo);
   }
 
-  async unpublish(serviceId: bigint): Promise<UnpublishOutcome> {
+  async unpublish(
+    serviceId: bigint,
+    yieldsTo?: (present: ServiceState) => boolean,
+  ): Promise<UnpublishOutcome | "yielded"> {
     const id = fromBigInt(serviceId, new Uint63(), "service id");
+    if (this.yields(id, yieldsTo)) return "yielded";
     return this.directory.unpublish(this.connected, id.hi, id.lo);
   }
 
@@ -120,6 +125,11 @@ export class LocalDirectory implements Directory {
         directory.removeSubscription(made);
       },
     };
+  }
+
+  private yields({ hi, lo }: Uint63, yieldsTo: ((present: ServiceState) => boolean) | undefined): boolean {
+    const present = yieldsTo && this.directory.service(hi, lo);
+    return present !== undefined && yieldsTo!(serviceState(this.directory, present));
   }
 
   private connect(): Client {

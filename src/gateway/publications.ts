@@ -8,14 +8,15 @@
  */
 
 import type { Clock } from "../core/clock.js";
-import type { Directory } from "../core/directory-access.js";
+import type { Directory, ServiceState } from "../core/directory-access.js";
 import type { Logger } from "../core/log.js";
 import { type Properties, sameProperties } from "../core/properties.js";
 
 type Wanted =
   | { readonly state: "published"; readonly ttlSeconds: bigint; readonly properties: Properties }
   | { readonly state: "orphaned" }
-  | { readonly state: "withdrawn" };
+  | { readonly state: "withdrawn" }
+  | { readonly state: "forgotten" };
 
 interface Publication {
   wanted: Wanted;
@@ -24,6 +25,8 @@ interface Publication {
   /** Of the last publish; each change adds one first. */
   generation: bigint;
   busy: boolean;
+  /** How often it was given up: an answer to what was said before does not count. */
+  forgotten: number;
   /** The last publish was refused, which has been told. */
   refused: boolean;
 }
@@ -34,6 +37,8 @@ export interface PublicationsOptions {
   readonly log: Logger;
   /** At most so many services; further ones are refused with a warning. */
   readonly limit: number;
+  /** A service that is there already and is neither replaced nor removed, although it has the id of one of ours. */
+  readonly yieldsTo?: (present: ServiceState) => boolean;
 }
 
 export class Publications {
@@ -65,6 +70,7 @@ export class Publications {
         told: undefined,
         generation: BigInt(nowMs) - 1n,
         busy: false,
+        forgotten: 0,
         refused: false,
       };
       this.publications.set(id, publication);
@@ -77,6 +83,16 @@ export class Publications {
   withdraw(id: bigint): void {
     const publication = this.publications.get(id);
     if (publication) this.want(id, publication, { state: "withdrawn" });
+  }
+
+  /** Gives the service up without a word: somebody else publishes it now, and may go on doing so. */
+  forget(id: bigint): void {
+    const publication = this.publications.get(id);
+    if (!publication) return;
+    // At once: it may be wanted again before what is under way now has been answered.
+    publication.told = undefined;
+    publication.forgotten++;
+    this.want(id, publication, { state: "forgotten" });
   }
 
   /** Lets the service run out with its TTL, as if its owner had gone, unless it is published again before. */
@@ -108,14 +124,16 @@ export class Publications {
     } while (publication.wanted !== wanted);
     // Nothing may run between the last comparison and this, or a change in between would be lost.
     publication.busy = false;
-    if (wanted.state === "withdrawn") this.publications.delete(id);
+    if (wanted.state === "withdrawn" || wanted.state === "forgotten") this.publications.delete(id);
   }
 
   private async tell(id: bigint, publication: Publication, wanted: Wanted): Promise<void> {
     const { told } = publication;
     if (wanted.state === "withdrawn") {
       publication.told = undefined;
-      if (told) await this.options.directory.unpublish(id);
+      if (told) await this.options.directory.unpublish(id, this.options.yieldsTo);
+    } else if (wanted.state === "forgotten") {
+      return;
     } else if (wanted.state === "orphaned") {
       if (!told || told.orphaned) return;
       await this.options.directory.orphan(id);
@@ -125,7 +143,8 @@ export class Publications {
       const same = told && told.ttlSeconds === ttlSeconds && sameProperties(told.properties, properties);
       if (same && !told.orphaned) return;
       if (!same) publication.generation += 1n;
-      if (await this.send(id, publication, ttlSeconds, properties)) {
+      const { forgotten } = publication;
+      if ((await this.send(id, publication, ttlSeconds, properties)) && forgotten === publication.forgotten) {
         publication.told = { ttlSeconds, properties, orphaned: false };
       }
     }
@@ -137,13 +156,17 @@ export class Publications {
     ttlSeconds: bigint,
     properties: Properties,
   ): Promise<boolean> {
-    const { directory } = this.options;
+    const { directory, yieldsTo } = this.options;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const outcome = await directory.publish({ id, generation: publication.generation, ttlSeconds, properties });
+      const outcome = await directory.publish(
+        { id, generation: publication.generation, ttlSeconds, properties },
+        yieldsTo,
+      );
       if (outcome === "ok") {
         publication.refused = false;
         return true;
       }
+      if (outcome === "yielded") return false;
       if (outcome !== "old-generation" && outcome !== "same-generation-but-different") {
         this.tellRefusal(publication, () => `Service ${id.toString(16)} was refused: ${outcome}.`);
         return false;

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SeededRandom } from "../../scripts/fuzz/random.js";
-import type { Match } from "../../src/core/directory-access.js";
+import type { Match, ServiceState } from "../../src/core/directory-access.js";
 import { UNLIMITED } from "../../src/core/limits.js";
 import { LocalDirectory } from "../../src/core/local-directory.js";
 import { properties } from "../../src/core/properties.js";
@@ -109,6 +109,24 @@ test("closing orphans the services; ids out of range are refused by name; a tota
   assert.is(inner.service(0, 1)!.isOrphan, true);
   clock.advanceMs(5000);
   assert.is(inner.serviceCount, 0);
+});
+
+test("what a caller yields to is neither replaced nor removed", async () => {
+  const { local, publish } = fixture();
+  await publish(1n, 0n, { a: 1 });
+  const service = { id: 1n, generation: 1n, ttlSeconds: 5n, properties: properties({ a: 2 }) };
+  const seen: bigint[] = [];
+  const yields = (answer: boolean) => (present: ServiceState) => {
+    seen.push(present.generation);
+    return answer;
+  };
+  assert.is(await local.publish(service, yields(true)), "yielded");
+  assert.is(await local.unpublish(1n, yields(true)), "yielded");
+  assert.is((await local.find(1n))?.generation, 0n);
+  assert.is(await local.publish(service, yields(false)), "ok");
+  assert.is(await local.unpublish(1n, yields(false)), "ok");
+  assert.is(await local.unpublish(1n, yields(true)), "non-existent-service-id");
+  assert.equal(seen, [0n, 0n, 0n, 1n]);
 });
 
 test.run();

@@ -2,6 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { ServiceState } from "../../src/core/directory-access.js";
 import { type Logger, SILENT } from "../../src/core/log.js";
 import { properties } from "../../src/core/properties.js";
 import { Publications } from "../../src/gateway/publications.js";
@@ -181,5 +182,52 @@ function bind(bench: Bench) {
   const { publications, directory, complaints } = bench;
   return { publications, directory, complaints, generation: () => bench.generation() };
 }
+
+test("what was forgotten stays as it is, and is published anew when it is wanted again", async () => {
+  const { publications, directory } = bind(new Bench());
+  publications.publish(1n, 60n, A);
+  await answered();
+  publications.forget(1n);
+  publications.withdraw(1n);
+  await answered();
+  assert.equal(directory.calls, ["publish a"]);
+  assert.is(publications.size, 0);
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.equal(directory.calls, ["publish a", "publish a"]);
+});
+
+test("forgotten and wanted again while the directory answers: it is published again", async () => {
+  const { publications, directory } = bind(new Bench());
+  directory.before = answered;
+  publications.publish(1n, 60n, A);
+  publications.forget(1n);
+  publications.publish(1n, 60n, A);
+  for (let i = 0; i < 5; i++) await answered();
+  assert.equal(directory.calls, ["publish a", "publish a"]);
+});
+
+test("a service that is yielded to is neither replaced nor removed", async () => {
+  const bench = new Bench();
+  const { directory, clock } = bench;
+  const isForeign = ({ properties: shown }: ServiceState) => shown.has("foreign");
+  const publications = new Publications({ directory, clock, log: SILENT, limit: 9, yieldsTo: isForeign });
+  const foreign = {
+    id: 1n,
+    generation: 1n,
+    ttlSeconds: 5n,
+    properties: properties({ name: "f", foreign: 1 }),
+    owner: 2n,
+  };
+  publications.publish(1n, 60n, A);
+  await answered();
+  assert.equal(directory.services.get(1n)?.properties, A);
+  directory.services.set(1n, foreign);
+  publications.publish(1n, 60n, A2);
+  await answered();
+  publications.withdraw(1n);
+  await answered();
+  assert.equal(directory.services.get(1n), foreign);
+});
 
 test.run();

@@ -13,11 +13,12 @@ export class RecordingDirectory implements Directory {
   /** If set, every publish is answered with it. */
   refusal: PublishOutcome | undefined;
 
-  async publish(service: Service): Promise<PublishOutcome> {
+  async publish(service: Service, yieldsTo?: (present: ServiceState) => boolean): Promise<PublishOutcome | "yielded"> {
     this.calls.push(`publish ${name(service)}`);
     await this.before?.();
     if (this.refusal) return this.refusal;
     const present = this.services.get(service.id);
+    if (present && yieldsTo?.(present)) return "yielded";
     if (present && service.generation < present.generation) return "old-generation";
     if (present?.generation === service.generation) {
       const isSame =
@@ -28,10 +29,11 @@ export class RecordingDirectory implements Directory {
     return "ok";
   }
 
-  async unpublish(id: bigint): Promise<UnpublishOutcome> {
+  async unpublish(id: bigint, yieldsTo?: (present: ServiceState) => boolean): Promise<UnpublishOutcome | "yielded"> {
     const present = this.services.get(id);
     this.calls.push(`unpublish ${present ? name(present) : id}`);
     await this.before?.();
+    if (present && yieldsTo?.(present)) return "yielded";
     return this.services.delete(id) ? "ok" : "non-existent-service-id";
   }
 

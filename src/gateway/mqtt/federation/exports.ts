@@ -1,0 +1,151 @@
+/**
+ * What this board tells the federation: each service of its directory that it did not import from there, as one retained
+ * message. Compares what the broker is to keep with what it keeps, and sends the difference, not too fast.
+ *
+ * Knows no broker: messages go out through `publish`, and what the broker keeps comes in through `heard`.
+ */
+
+import type { Timer, Timers } from "../../../core/clock.js";
+import type { Match, ServiceState } from "../../../core/directory-access.js";
+import type { Dropped } from "../../dropped.js";
+import { ORIGIN, RECORD_LIMITS, withoutOrigin, writeRecord } from "./record.js";
+
+/** Messages in one go, and the pause between two goes: 100 messages a second. */
+const BURST = 10;
+const PAUSE_MS = 100;
+
+export type SendResult = "sent" | "not-connected" | "too-large";
+
+export interface ExportsOptions {
+  /** Of the federation, and of this board. */
+  readonly name: string;
+  readonly board: string;
+  /** Sets what the broker keeps of a service; empty: nothing. */
+  readonly publish: (id: bigint, payload: string) => SendResult;
+  /** Everything the broker is to keep has been sent. Called once after each `synced`. */
+  readonly onComplete: () => void;
+  readonly timers: Timers;
+  readonly dropped: Dropped;
+  /** Services; further ones are not told. */
+  readonly limit: number;
+}
+
+export class Exports {
+  /** What the broker is to keep. */
+  private readonly wanted = new Map<bigint, string>();
+  /** What it keeps, as far as we know. */
+  private readonly kept = new Map<bigint, string>();
+  private readonly differing = new Set<bigint>();
+  private phase: "offline" | "hearing" | "telling" | "complete" = "offline";
+  private timer: Timer | undefined;
+
+  constructor(private readonly options: ExportsOptions) {}
+
+  get size(): number {
+    return this.wanted.size;
+  }
+
+  /** A change in the directory. */
+  match(match: Match): void {
+    if (match.type === "disappeared") this.want(match.serviceId, undefined);
+    else this.want(match.service.id, this.payloadOf(match.service));
+  }
+
+  /** The connection is there, and the broker is about to tell what it keeps. */
+  connected(): void {
+    this.kept.clear();
+    this.differing.clear();
+    this.phase = "hearing";
+  }
+
+  /** What the broker keeps of one of our services (empty: nothing), or the echo of what we sent. */
+  heard(id: bigint, payload: string): void {
+    if (this.phase === "offline") return;
+    // More than we could have written was not ours; it is removed nevertheless, but only so many at a time.
+    if (!this.kept.has(id) && this.kept.size >= 2 * this.options.limit) return;
+    if (payload === "") this.kept.delete(id);
+    else this.kept.set(id, payload);
+    this.compare(id);
+  }
+
+  /** The broker has told all that it keeps: from now on differences are sent. */
+  synced(): void {
+    if (this.phase !== "hearing") return;
+    this.phase = "telling";
+    for (const id of this.wanted.keys()) this.compare(id);
+    this.send();
+  }
+
+  disconnected(): void {
+    this.phase = "offline";
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  private payloadOf(service: ServiceState): string | undefined {
+    const { name, board, dropped, limit } = this.options;
+    const { id, generation, ttlSeconds } = service;
+    const [source] = service.properties.get("src") ?? [];
+    if (service.properties.get(ORIGIN.name)?.includes(name)) return undefined; // the others know it
+    if (typeof source === "string" && source.startsWith("gateway:")) return undefined; // a gateway's own state
+    if (!this.wanted.has(id) && this.wanted.size >= limit) {
+      dropped.add("more services than the federation's limit");
+      return undefined;
+    }
+    const { properties, via, path } = withoutOrigin(service.properties);
+    if (path.includes(name) || via.includes(board)) return undefined;
+    if (via.length >= RECORD_LIMITS.hops || path.length >= RECORD_LIMITS.hops) {
+      dropped.add("came through too many boards");
+      return undefined;
+    }
+    const record = { generation, ttlSeconds, path: [...path, name], via: [...via, board], properties };
+    const payload = writeRecord(record);
+    if (Buffer.byteLength(payload) <= RECORD_LIMITS.payloadBytes) return payload;
+    dropped.add("larger than a record may be");
+    return undefined;
+  }
+
+  private want(id: bigint, payload: string | undefined): void {
+    if (payload === undefined) this.wanted.delete(id);
+    else this.wanted.set(id, payload);
+    this.compare(id);
+  }
+
+  private compare(id: bigint): void {
+    if (this.wanted.get(id) === this.kept.get(id)) {
+      this.differing.delete(id);
+      return;
+    }
+    this.differing.add(id);
+    if (this.phase === "telling" || this.phase === "complete") this.sendSoon();
+  }
+
+  private sendSoon(): void {
+    this.timer ??= this.options.timers.after("federation exports", PAUSE_MS, () => this.send());
+  }
+
+  private send(): void {
+    this.timer = undefined;
+    let left = BURST;
+    for (const id of this.differing) {
+      if (left-- === 0) break;
+      const payload = this.wanted.get(id);
+      const result = this.options.publish(id, payload ?? "");
+      if (result === "not-connected") return; // `connected` begins anew
+      this.differing.delete(id);
+      if (result === "too-large") {
+        // What the broker keeps is older than what it refuses, and nobody shall believe it.
+        this.options.dropped.add("larger than the broker accepts");
+        if (this.kept.has(id)) this.options.publish(id, "");
+        this.wanted.delete(id);
+        this.kept.delete(id);
+      } else if (payload === undefined) this.kept.delete(id);
+      else this.kept.set(id, payload);
+    }
+    if (this.differing.size > 0) this.sendSoon();
+    else if (this.phase === "telling") {
+      this.phase = "complete";
+      this.options.onComplete();
+    }
+  }
+}

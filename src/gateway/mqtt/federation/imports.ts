@@ -1,0 +1,225 @@
+/**
+ * What the other boards of a federation tell, brought into this board's directory. Of one service that several boards
+ * tell, the board whose name comes first counts, so that no two boards disagree; what the directory has from elsewhere
+ * is left alone, and what the federation has of it waits in its shadow.
+ */
+
+import type { Clock, Timer, Timers } from "../../../core/clock.js";
+import type { Dropped } from "../../dropped.js";
+import type { Publications } from "../../publications.js";
+import { BOARD, type BoardEffect, type BoardInput, type BoardPhase } from "./boards.js";
+import { type FederatedService, withOrigin } from "./record.js";
+
+export const IMPORT_TIMES = {
+  /** From a will (or the loss of our broker) until the board's services become orphans. */
+  graceMs: 10_000,
+  /** From the presence that says "that is all" until what was not told is withdrawn. */
+  settleMs: 5_000,
+  /** A board that is gone for longer is forgotten. */
+  forgetMs: 3_600_000,
+} as const;
+
+interface Told {
+  readonly service: FederatedService;
+  /** Number of the connection to the broker in which it was told last. */
+  connection: number;
+}
+
+interface Board {
+  readonly name: string;
+  phase: BoardPhase;
+  readonly services: Map<bigint, Told>;
+  timer: Timer | undefined;
+}
+
+export interface ImportsOptions {
+  /** Of the federation, and of this board. */
+  readonly name: string;
+  readonly board: string;
+  readonly publications: Publications;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly dropped: Dropped;
+  readonly maxBoards: number;
+  readonly maxServicesPerBoard: number;
+  /** A board has been gone for so long that the broker need not keep anything of it; `ids`: of its services. */
+  readonly onForgotten: (board: string, ids: readonly bigint[]) => void;
+}
+
+export class Imports {
+  private readonly boards = new Map<string, Board>();
+  /** Which boards tell a service. */
+  private readonly tellers = new Map<bigint, Set<Board>>();
+  /** Services that the directory has from elsewhere. */
+  private readonly local = new Set<bigint>();
+  /** What we published, and from which board. */
+  private readonly shown = new Map<bigint, Board>();
+  private connection = 0;
+
+  constructor(private readonly options: ImportsOptions) {}
+
+  get size(): number {
+    return this.shown.size;
+  }
+
+  /** Names of the boards that are there (this one not counted). */
+  get present(): string[] {
+    return [...this.boards.values()].filter(isThere).map(({ name }) => name);
+  }
+
+  connected(): void {
+    this.connection++;
+  }
+
+  /** What is shown stays for a while: the broker may be back in a moment. */
+  disconnected(): void {
+    for (const board of [...this.boards.values()]) this.happen(board, "broker-lost");
+  }
+
+  /** Leaves everything as it is, with no timer left. */
+  stop(): void {
+    for (const { timer } of this.boards.values()) timer?.cancel();
+    this.boards.clear();
+  }
+
+  /** The directory has (or has no more) a service from elsewhere than this federation. */
+  localService(id: bigint, isThere: boolean): void {
+    if (isThere === this.local.has(id)) return;
+    if (isThere) this.local.add(id);
+    else this.local.delete(id);
+    this.choose(id);
+  }
+
+  presence(name: string, says: "says-arriving" | "says-complete" | "says-gone"): void {
+    const board = this.boards.get(name) ?? (says === "says-gone" ? undefined : this.create(name));
+    if (board) this.happen(board, says);
+  }
+
+  /** `undefined`: the board does not have it any more. */
+  told(name: string, id: bigint, service: FederatedService | undefined): void {
+    if (!service) {
+      const board = this.boards.get(name);
+      if (board) this.untold(board, id);
+      return;
+    }
+    const board = this.acceptable(name, id, service);
+    if (!board) return;
+    board.services.set(id, { service, connection: this.connection });
+    const tellers = this.tellers.get(id);
+    if (tellers) tellers.add(board);
+    else this.tellers.set(id, new Set([board]));
+    this.choose(id);
+  }
+
+  /** The board that tells it; `undefined`: it is dropped. */
+  private acceptable(name: string, id: bigint, service: FederatedService): Board | undefined {
+    const { dropped, maxServicesPerBoard } = this.options;
+    if (service.via.includes(this.options.board)) {
+      dropped.add("came from here");
+      return undefined;
+    }
+    if (service.path.at(-1) !== this.options.name || service.via.at(-1) !== name) {
+      dropped.add("its origin contradicts its topic");
+      return undefined;
+    }
+    const board = this.boards.get(name) ?? this.create(name);
+    if (!board || board.services.has(id) || board.services.size < maxServicesPerBoard) return board;
+    dropped.add("more services than a board may have");
+    return undefined;
+  }
+
+  private untold(board: Board, id: bigint): void {
+    if (!board.services.delete(id)) return;
+    const tellers = this.tellers.get(id);
+    tellers?.delete(board);
+    if (tellers?.size === 0) this.tellers.delete(id);
+    this.choose(id);
+  }
+
+  private create(name: string): Board | undefined {
+    if (this.boards.size >= this.options.maxBoards) {
+      this.options.dropped.add("more boards than the limit");
+      return undefined;
+    }
+    const board: Board = { name, phase: "unknown", services: new Map(), timer: undefined };
+    this.boards.set(name, board);
+    this.await(board, IMPORT_TIMES.forgetMs);
+    return board;
+  }
+
+  private happen(board: Board, input: BoardInput): void {
+    const transition = BOARD[board.phase][input];
+    if (!transition) return;
+    board.phase = transition.next;
+    for (const effect of transition.effects) this.effects[effect](board);
+  }
+
+  private readonly effects: Readonly<Record<BoardEffect, (board: Board) => void>> = {
+    show: (board) => {
+      for (const id of board.services.keys()) this.choose(id);
+    },
+    "await-settled": (board) => this.await(board, IMPORT_TIMES.settleMs),
+    sweep: (board) => {
+      for (const [id, { connection }] of board.services) if (connection !== this.connection) this.untold(board, id);
+    },
+    "await-return": (board) => this.await(board, IMPORT_TIMES.graceMs),
+    orphan: (board) => {
+      for (const id of board.services.keys()) this.choose(id);
+    },
+    "await-forget": (board) => {
+      const ttls = [...board.services.values()].map(({ service }) => Number(service.ttlSeconds) * 1000);
+      this.await(board, Math.max(IMPORT_TIMES.forgetMs, ...ttls));
+    },
+    forget: (board) => {
+      this.boards.delete(board.name);
+      const ids = [...board.services.keys()];
+      for (const id of ids) this.untold(board, id);
+      this.options.onForgotten(board.name, ids);
+    },
+    "stop-timer": (board) => {
+      board.timer?.cancel();
+      board.timer = undefined;
+    },
+  };
+
+  private await(board: Board, delayMs: number): void {
+    board.timer?.cancel();
+    // Timers of the event loop end at 2^31 ms; a board that is forgotten a little early does no harm.
+    board.timer = this.options.timers.after("federation board", Math.min(delayMs, 2 ** 31 - 1), () => {
+      board.timer = undefined;
+      this.happen(board, "deadline");
+    });
+  }
+
+  /** Makes the directory show the service as the federation has it now. */
+  private choose(id: bigint): void {
+    const { publications, name } = this.options;
+    const before = this.shown.get(id);
+    if (this.local.has(id)) {
+      // Somebody here publishes it, and owns it now: to unpublish it would take it from them.
+      if (before) publications.forget(id);
+      this.shown.delete(id);
+      return;
+    }
+    const board = best(this.tellers.get(id));
+    if (board) {
+      const { service } = board.services.get(id)!;
+      if (publications.publish(id, service.ttlSeconds, withOrigin(name, service))) this.shown.set(id, board);
+      else this.options.dropped.add("more services than the federation's limit");
+    } else if (before && this.tellers.get(id)?.has(before)) {
+      publications.orphan(id);
+    } else if (before) {
+      this.shown.delete(id);
+      publications.withdraw(id);
+    }
+  }
+}
+
+const isThere = ({ phase }: Board): boolean => phase === "arriving" || phase === "present" || phase === "grace";
+
+/** The board whose telling counts: of those that are there the first by name; those in grace only if there is no other. */
+function best(tellers: ReadonlySet<Board> | undefined): Board | undefined {
+  const order = (a: Board, b: Board) =>
+    Number(a.phase === "grace") - Number(b.phase === "grace") || (a.name < b.name ? -1 : 1);
+  return [...(tellers ?? [])].filter(isThere).sort(order)[0];
+}

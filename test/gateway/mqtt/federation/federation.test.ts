@@ -1,0 +1,313 @@
+/** Several boards, one directory: what each shows, when boards and the broker come and go. */
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { SeededRandom } from "../../../../scripts/fuzz/random.js";
+import { FakeClock } from "../../../support/fake-clock.js";
+import { Board, Broker, settled } from "./site.js";
+
+function site(...names: string[]) {
+  const clock = new FakeClock();
+  const broker = new Broker();
+  const boards = names.map((name) => new Board(name, clock, broker));
+  /** Lets time pass second by second, since what one board says is heard by the others in between. */
+  const pass = async (seconds: number) => {
+    for (let i = 0; i < seconds * 5; i++) {
+      clock.advanceMs(200);
+      await settled();
+    }
+  };
+  return { clock, broker, boards, pass };
+}
+
+test("a service is shown on every board, with its origin; a change and its end, too", async () => {
+  const { boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(1);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.equal(await yard.services(), { 1: "lamp@attic" });
+  await attic.publish(1n, 2n, "lantern");
+  await pass(1);
+  assert.equal(await cellar.services(), { 1: "lantern@attic" });
+  await attic.local.unpublish(1n);
+  await pass(1);
+  for (const board of boards) assert.equal(await board.services(), {});
+  assert.equal(attic.counts, { boards: 2, imported: 0, exported: 0 });
+});
+
+test("what was there before a board came is told to it, and leftovers of its former life are removed", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  await attic.publish(1n, 1n, "lamp");
+  broker.retained.set("pf1/site/s/attic/0000000000000009", "anything");
+  attic.connect();
+  await pass(1);
+  cellar.connect();
+  await pass(1);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.equal([...broker.retained.keys()].sort(), [
+    "pf1/site/b/attic",
+    "pf1/site/b/cellar",
+    "pf1/site/s/attic/0000000000000001",
+  ]);
+});
+
+test("a board dies: after a grace its services are orphans, and go with their TTL", async () => {
+  const { boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp", 20n);
+  await pass(1);
+  attic.die();
+  await pass(9);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  await pass(2);
+  assert.equal(await cellar.services(), { 1: "lamp@attic!" });
+  await pass(20);
+  assert.equal(await cellar.services(), {});
+});
+
+test("a short absence of a board, or of the broker, is not noticed", async () => {
+  const { boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(1);
+  const seen: string[] = [];
+  cellar.local.subscribe(undefined, (match) => seen.push(match.type));
+  await settled();
+  attic.disconnect();
+  await pass(5);
+  attic.connect();
+  await pass(30);
+  cellar.disconnect();
+  await pass(5);
+  cellar.connect();
+  await pass(30);
+  assert.equal(seen, ["appeared"]);
+});
+
+test("the broker forgets everything: each board tells again, and nothing disappears", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(1);
+  for (const board of boards) board.disconnect(false);
+  broker.retained.clear();
+  cellar.connect();
+  await pass(4);
+  attic.connect();
+  await pass(30);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+});
+
+test("what was withdrawn while we could not hear is withdrawn when the board has told everything", async () => {
+  const { boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await attic.publish(2n, 1n, "fan");
+  await pass(1);
+  cellar.disconnect();
+  await attic.local.unpublish(1n);
+  await pass(1);
+  cellar.connect();
+  await pass(4);
+  assert.equal(await cellar.services(), { 1: "lamp@attic", 2: "fan@attic" });
+  await pass(2);
+  assert.equal(await cellar.services(), { 2: "fan@attic" });
+});
+
+test("the same service on several boards: each shows its own, a third that of the first by name", async () => {
+  const { boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  for (const board of boards) board.connect();
+  await cellar.publish(1n, 5n, "printer, from the cellar");
+  await pass(1);
+  assert.equal(await attic.services(), { 1: "printer, from the cellar@cellar" });
+  assert.is(await attic.publish(1n, 3_000_000_000_000n, "printer"), "ok"); // as a gateway there that finds it, too
+  await pass(1);
+  assert.equal(await attic.services(), { 1: "printer@here" });
+  assert.equal(await cellar.services(), { 1: "printer, from the cellar@here" });
+  assert.equal(await yard.services(), { 1: "printer@attic" });
+  await attic.local.unpublish(1n);
+  await pass(1);
+  assert.equal(await attic.services(), { 1: "printer, from the cellar@cellar" });
+  assert.equal(await yard.services(), { 1: "printer, from the cellar@cellar" });
+});
+
+test("a board in two federations passes services on, and none goes round in a circle", async () => {
+  const clock = new FakeClock();
+  const [north, south] = [new Broker(), new Broker()];
+  const left = new Board("left", clock, north, { name: "north" });
+  const right = new Board("right", clock, south, { name: "south" });
+  const middle = new Board("middle", clock, north, { name: "north" });
+  const alsoMiddle = middle.inAnother(south, { name: "south" });
+  for (const board of [left, right, middle, alsoMiddle]) board.connect();
+  await left.publish(1n, 1n, "lamp");
+  await right.publish(2n, 1n, "fan");
+  for (let i = 0; i < 40; i++) {
+    clock.advanceMs(200);
+    await settled();
+  }
+  assert.equal(await right.services(), { 1: "lamp@left", 2: "fan@here" });
+  assert.equal(await left.services(), { 1: "lamp@here", 2: "fan@right" });
+  const messages = north.messages + south.messages;
+  for (let i = 0; i < 100; i++) {
+    clock.advanceMs(1000);
+    await settled();
+  }
+  assert.is(north.messages + south.messages, messages);
+});
+
+test("two gateways with one name: a warning, once", async () => {
+  const { clock, broker, pass } = site();
+  const first = new Board("attic", clock, broker);
+  first.connect();
+  await pass(2);
+  const second = new Board("attic", clock, broker);
+  second.connect();
+  await pass(2);
+  assert.is(first.log.length, 1);
+  assert.match(first.log[0], /Another gateway calls itself attic/);
+});
+
+test("what the broker refuses for its size is told by count, and what it keeps of it is removed", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(1);
+  broker.maxPayload = 500;
+  await attic.publish(1n, 2n, "x".repeat(1000));
+  await pass(1);
+  assert.equal(await cellar.services(), {});
+  assert.equal(attic.dropped, { "larger than the broker accepts": 1 });
+});
+
+test("a board that is gone for good is forgotten, and one of the others tidies up after it", async () => {
+  const { broker, clock, boards, pass } = site("attic", "cellar", "yard");
+  const [attic, , yard] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(1);
+  attic.die();
+  for (let i = 0; i < 370; i++) {
+    clock.advanceMs(10_000);
+    await settled();
+  }
+  assert.equal([...broker.retained.keys()].sort(), ["pf1/site/b/cellar", "pf1/site/b/yard"]);
+  assert.equal(yard.counts, { boards: 1, imported: 0, exported: 0 });
+});
+
+for (const [topic, payload] of [
+  ["pf1/site/s/attic/0000000000000001", "{"],
+  ["pf1/site/s/attic/0000000000000001", '{"generation":-1,"ttl":1,"path":["site"],"via":["attic"],"properties":{}}'],
+  ["pf1/site/s/attic/0000000000000001", '{"generation":1,"ttl":1,"properties":{}}'],
+  ["pf1/site/s/attic/8000000000000001", '{"generation":1,"ttl":1,"path":["site"],"via":["attic"],"properties":{}}'],
+  ["pf1/site/s/attic/1", "{}"],
+  ["pf1/site/b/attic", "3;1;1"],
+  ["pf1/site/b/at+tic", "1;1;1"],
+  ["pf1/site/x/attic", "1"],
+  ["pf2/site/b/attic", "1;1;1"],
+  [
+    "pf1/site/s/attic/0000000000000001",
+    '{"generation":1,"ttl":1,"path":["site"],"via":["attic"],"properties":{"federation.board":["x"]}}',
+  ],
+  [
+    "pf1/site/s/attic/0000000000000001",
+    '{"generation":1,"ttl":1,"path":["site"],"via":["attic"],"properties":{"port":[9223372036854775808]}}',
+  ],
+]) {
+  test(`not understood: ${topic} ${payload}`, async () => {
+    const { boards, pass } = site("cellar");
+    const [cellar] = boards;
+    cellar.connect();
+    cellar.hear(topic, payload);
+    cellar.hear("pf1/site/b/attic", "1;1;1");
+    await pass(1);
+    assert.equal(await cellar.services(), {});
+    assert.equal(cellar.dropped, { "not understood": 1 });
+    assert.is(cellar.log.length, 1);
+  });
+}
+
+test("a record whose origin contradicts its topic, or that came from here, is dropped", async () => {
+  const { boards, pass } = site("cellar");
+  const [cellar] = boards;
+  cellar.connect();
+  const record = (via: string, path: string) =>
+    `{"generation":1,"ttl":9,"path":${path},"via":${via},"properties":{"name":["x"]}}`;
+  cellar.hear("pf1/site/b/attic", "1;1;1");
+  cellar.hear("pf1/site/s/attic/0000000000000001", record('["yard"]', '["site"]'));
+  cellar.hear("pf1/site/s/attic/0000000000000001", record('["attic"]', '["elsewhere"]'));
+  cellar.hear("pf1/site/s/attic/0000000000000001", record('["cellar","attic"]', '["site"]'));
+  await pass(1);
+  assert.equal(await cellar.services(), {});
+  assert.equal(cellar.dropped, { "its origin contradicts its topic": 2, "came from here": 1 });
+});
+
+const STEPS = 120;
+/** Above any generation that a gateway makes from the clock. */
+const LATE = 10n ** 15n;
+for (let seed = 1; seed <= 40; seed++) {
+  test(`whatever happens, all agree in the end, and then it is quiet (seed ${seed})`, async () => {
+    const random = new SeededRandom(seed);
+    const { clock, broker, boards, pass } = site("a", "b", "c", "d");
+    const published = boards.map(() => new Map<number, string>());
+    for (const board of boards) board.connect();
+    for (let step = 0; step < STEPS; step++) {
+      const i = random.below(boards.length);
+      const board = boards[i];
+      const id = 1 + random.below(6);
+      switch (random.below(8)) {
+        case 0:
+        case 1:
+        case 2: {
+          const name = `s${step}`;
+          assert.is(await board.publish(BigInt(id), LATE + BigInt(step), name), "ok");
+          published[i].set(id, name);
+          break;
+        }
+        case 3:
+          if (published[i].delete(id)) await board.local.unpublish(BigInt(id));
+          break;
+        case 4:
+          board.disconnect(random.below(2) === 0);
+          break;
+        case 5:
+          if (!board.isConnected) board.connect();
+          break;
+        case 6:
+          if (random.below(4) === 0) {
+            for (const each of boards) each.disconnect(false);
+            if (random.below(2) === 0) broker.retained.clear();
+          }
+          break;
+        default:
+          clock.advanceMs(random.below(15_000));
+      }
+      if (random.below(2) === 0) await settled();
+      clock.advanceMs(random.below(300));
+    }
+    for (const board of boards) if (!board.isConnected) board.connect();
+    await pass(60);
+    for (const [i, board] of boards.entries()) {
+      const expected: Record<string, string> = {};
+      for (let id = 1; id <= 6; id++) {
+        const first = published.findIndex((of) => of.has(id));
+        if (published[i].has(id)) expected[id] = `${published[i].get(id)}@here`;
+        else if (first >= 0) expected[id] = `${published[first].get(id)}@${boards[first].name}`;
+      }
+      assert.equal(await board.services(), expected, `board ${board.name}`);
+    }
+    const { messages } = broker;
+    await pass(60);
+    assert.is(broker.messages, messages);
+  });
+}
+
+test.run();

@@ -1,0 +1,168 @@
+/** Boards with real directories, and a broker that keeps retained messages, in one process and on one fake clock. */
+
+import { SeededRandom } from "../../../../scripts/fuzz/random.js";
+import type { ServiceState } from "../../../../src/core/directory-access.js";
+import { LocalDirectory } from "../../../../src/core/local-directory.js";
+import type { Logger } from "../../../../src/core/log.js";
+import { properties } from "../../../../src/core/properties.js";
+import { ServiceDirectory } from "../../../../src/core/service-directory.js";
+import { Federation, type FederationOptions } from "../../../../src/gateway/mqtt/federation/federation.js";
+import type { FakeClock } from "../../../support/fake-clock.js";
+
+/** Lets everything that waits for a microtask or an immediate happen. */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 6; i++) await new Promise(setImmediate);
+}
+
+interface Peer {
+  readonly filters: readonly string[];
+  readonly will: { readonly topic: string; readonly payload: string };
+  deliver(topic: string, payload: Uint8Array): void;
+}
+
+export class Broker {
+  readonly retained = new Map<string, string>();
+  private readonly peers = new Set<Peer>();
+  messages = 0;
+  maxPayload = Number.POSITIVE_INFINITY;
+
+  attach(peer: Peer): void {
+    this.peers.add(peer);
+  }
+
+  /** As a broker answers SUBSCRIBE: what it keeps, filter by filter. */
+  replay(peer: Peer): void {
+    for (const filter of peer.filters) {
+      const pattern = new RegExp(`^${filter.replaceAll(".", "\\.").replaceAll("+", "[^/]+")}$`);
+      for (const [topic, payload] of this.retained) if (pattern.test(topic)) peer.deliver(topic, Buffer.from(payload));
+    }
+  }
+
+  publish(topic: string, payload: string): "sent" | "too-large" {
+    if (payload.length > this.maxPayload) return "too-large";
+    this.messages++;
+    if (payload === "") this.retained.delete(topic);
+    else this.retained.set(topic, payload);
+    for (const peer of [...this.peers])
+      queueMicrotask(() => this.peers.has(peer) && peer.deliver(topic, Buffer.from(payload)));
+    return "sent";
+  }
+
+  /** The peer's connection ends; `lost`: its will is published. */
+  detach(peer: Peer, lost: boolean): void {
+    if (this.peers.delete(peer) && lost) this.publish(peer.will.topic, peer.will.payload);
+  }
+}
+
+let seeds = 1;
+
+export class Board {
+  readonly directory: ServiceDirectory;
+  /** Somebody who publishes on this board. */
+  readonly local: LocalDirectory;
+  readonly log: string[] = [];
+  private readonly access: LocalDirectory;
+  private readonly federation: Federation;
+  private peer: Peer | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly clock: FakeClock,
+    private readonly broker: Broker,
+    options: Partial<FederationOptions> = {},
+    directory?: ServiceDirectory,
+  ) {
+    const random = new SeededRandom(seeds++);
+    const unit = () => random.unit();
+    this.directory = directory ?? new ServiceDirectory({ clock, timers: clock, random: unit });
+    this.local = new LocalDirectory(this.directory, "gateway", unit);
+    this.access = new LocalDirectory(this.directory, "gateway", unit);
+    const note = (text: () => string) => void this.log.push(text());
+    const log: Logger = { debug() {}, info() {}, warning: note, error: note };
+    this.federation = new Federation(
+      {
+        name: "site",
+        board: name,
+        root: "pf1",
+        filter: undefined,
+        maxBoards: 64,
+        maxServicesPerBoard: 1000,
+        ...options,
+      },
+      {
+        ...{ directory: this.access, clock, timers: clock, log },
+        publish: (topic, payload) => (this.peer ? this.broker.publish(topic, payload) : "not-connected"),
+      },
+    );
+    this.federation.follow();
+  }
+
+  /** The same board's part in another federation. */
+  inAnother(broker: Broker, options: Partial<FederationOptions>): Board {
+    return new Board(this.name, this.clock, broker, options, this.directory);
+  }
+
+  get counts() {
+    return this.federation.counts;
+  }
+
+  get dropped() {
+    return this.federation.dropped.counts;
+  }
+
+  get isConnected(): boolean {
+    return this.peer !== undefined;
+  }
+
+  connect(): void {
+    const { filters } = this.federation.topics;
+    const peer: Peer = { filters, will: this.federation.will, deliver: (t, p) => this.federation.message(t, p) };
+    this.peer = peer;
+    this.broker.attach(peer);
+    this.federation.connected();
+    this.broker.replay(peer);
+  }
+
+  disconnect(lost = true): void {
+    if (!this.peer) return;
+    this.broker.detach(this.peer, lost);
+    this.peer = undefined;
+    this.federation.disconnected();
+  }
+
+  /** The process dies: nothing of it acts any more. */
+  die(): void {
+    this.disconnect();
+    this.federation.stop();
+  }
+
+  /** The gateway leaves in order. */
+  leave(): void {
+    this.federation.stop();
+    this.disconnect(false);
+  }
+
+  hear(topic: string, payload: string): void {
+    this.federation.message(topic, Buffer.from(payload));
+  }
+
+  publish(id: bigint, generation: bigint, name: string, ttlSeconds = 20n) {
+    return this.local.publish({ id, generation, ttlSeconds, properties: properties({ name }) });
+  }
+
+  /** Every service in the directory, by id: `name@board`, with `!` behind it if it is an orphan. */
+  async services(): Promise<Record<string, string>> {
+    const found = new Map<string, string>();
+    const subscription = this.access.subscribe(undefined, (match) => {
+      if (match.type !== "disappeared") found.set(String(match.service.id), text(match.service));
+    });
+    await settled();
+    subscription.cancel();
+    return Object.fromEntries([...found].sort(([a], [b]) => Number(a) - Number(b)));
+  }
+}
+
+function text({ properties: shown, orphanSince }: ServiceState): string {
+  const board = shown.get("federation.board")?.[0] ?? "here";
+  return `${shown.get("name")?.[0]}@${board}${orphanSince === undefined ? "" : "!"}`;
+}
