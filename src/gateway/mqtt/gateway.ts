@@ -1,16 +1,16 @@
-/** The MQTT gateway: devices that announce themselves to a broker (parts D.1 to D.5) appear in the directory. */
+/** The MQTT gateway: one connection to a broker, and those who read from it or write to it. */
 
 import { hostname } from "node:os";
-import { type Logger, logStack } from "../../core/log.js";
-import type { Properties, PropertyValue } from "../../core/properties.js";
+import { logStack } from "../../core/log.js";
 import type { Gateway, GatewayContext } from "../gateway.js";
 import { Publications } from "../publications.js";
-import { type Announcement, AnnouncementError, show } from "./announced.js";
-import { parseAnnouncement } from "./announcement.js";
+import { show } from "./announced.js";
 import { Complaints } from "./complaints.js";
 import { BrokerConnection, type BrokerTls } from "./connection.js";
-import { type DeviceState, Devices, type OnLoss } from "./devices.js";
-import { checkedSite, serviceId, type Topics, type Tree, topicsBelow } from "./topics.js";
+import { Devices, type OnLoss } from "./devices.js";
+import { NativeInbound, serviceProperties } from "./native/inbound.js";
+import { Router } from "./router.js";
+import { checkedSite, serviceId, topicsBelow } from "./topics.js";
 
 export type { BrokerTls, OnLoss };
 
@@ -47,58 +47,29 @@ export function mqttGateway(options: MqttGatewayOptions, context: GatewayContext
 
 class MqttGateway implements Gateway {
   readonly name: string;
-  private readonly site: string;
-  private readonly publications: Publications;
-  private readonly devices: Devices;
   private readonly connection: BrokerConnection;
-  private readonly complaints: Complaints;
-  private readonly topics: Topics;
-  private readonly log: Logger;
+  private readonly router: Router;
 
   constructor(options: MqttGatewayOptions, context: GatewayContext) {
     const { clock, timers, random, log } = context;
-    this.site = checkedSite(options.site ?? "local");
-    this.log = log;
-    this.topics = topicsBelow(options.root ?? "sd1");
-    this.complaints = new Complaints(clock, log);
-    const limit = options.maxDevices ?? 10_000;
-    this.publications = new Publications({ directory: context.directory, clock, log, limit });
-    const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
-    const id = (device: string) => serviceId(this.site, device);
-    this.devices = new Devices({
-      sink: {
-        publish: (device, announcement) => {
-          const shown = serviceProperties(this.site, device, announcement);
-          this.publications.publish(id(device), BigInt(announcement.ttlSeconds), shown);
-        },
-        withdraw: (device) => this.publications.withdraw(id(device)),
-        orphan: (device) => this.publications.orphan(id(device)),
-        clearRetained: (device) => {
-          log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
-          this.connection.clearRetained(this.topics.of("a", device));
-          this.connection.clearRetained(this.topics.of("s", device));
-        },
-      },
-      ...{ clock, timers, random, log, limit },
-      onLoss: (kind) => lossOfKind.get(kind) ?? options.onLoss ?? "withdraw",
-      clearStale: options.clearStale ?? false,
-    });
+    const site = checkedSite(options.site ?? "local");
     this.connection = new BrokerConnection(
       {
         ...options,
-        clientId: options.clientId ?? `pathfinder-edge-${this.site}-${hostname()}`,
+        clientId: options.clientId ?? `pathfinder-edge-${site}-${hostname()}`,
         keepaliveSeconds: Math.max(5, options.keepaliveSeconds ?? 60),
       },
-      this.topics.filters,
+      [],
       {
-        up: () => this.devices.brokerBack(),
-        down: () => this.devices.brokerLost(),
-        message: (topic, payload, retained, userProperties) =>
-          this.heard(topic, payload, retained, userProperties.includes("sdid")),
+        up: () => this.router.brokerBack(),
+        down: () => this.router.brokerLost(),
+        message: (topic, payload, received) => this.router.heard(topic, payload, received),
       },
       { clock, timers, random, log },
     );
     this.name = `mqtt ${this.connection.address.host}:${this.connection.address.port}`;
+    this.router = new Router(this.connection, (topic, error) => logStack(log, `MQTT topic ${show(topic)}`, error));
+    this.router.add(this.nativeInbound(site, options, context));
   }
 
   start(): void {
@@ -107,63 +78,35 @@ class MqttGateway implements Gateway {
 
   async stop(): Promise<void> {
     await this.connection.stop();
-    this.devices.stop();
+    this.router.stop();
   }
 
-  private heard(topic: string, payload: Uint8Array, retained: boolean, marked: boolean): void {
-    try {
-      const parsed = this.topics.parse(topic);
-      if ("reason" in parsed) throw new AnnouncementError(parsed.reason);
-      if (!this.dispatch(parsed.tree, parsed.device, payload, retained, marked)) {
-        throw new AnnouncementError("the limit of devices is reached");
-      }
-    } catch (error) {
-      if (error instanceof AnnouncementError) {
-        this.complaints.add(() => `MQTT topic ${show(topic)} ignored: ${error.message}.`);
-      } else {
-        // our bug; it shall cost this message and nothing else
-        logStack(this.log, `MQTT topic ${show(topic)}`, error);
-      }
-    }
+  private nativeInbound(site: string, options: MqttGatewayOptions, context: GatewayContext): NativeInbound {
+    const { clock, timers, random, log, directory } = context;
+    const topics = topicsBelow(options.root ?? "sd1");
+    const limit = options.maxDevices ?? 10_000;
+    const publications = new Publications({ directory, clock, log, limit });
+    const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
+    const id = (device: string) => serviceId(site, device);
+    const clearing = { retain: true } as const;
+    const devices = new Devices({
+      sink: {
+        publish: (device, announcement) => {
+          const shown = serviceProperties(site, device, announcement);
+          publications.publish(id(device), BigInt(announcement.ttlSeconds), shown);
+        },
+        withdraw: (device) => publications.withdraw(id(device)),
+        orphan: (device) => publications.orphan(id(device)),
+        clearRetained: (device) => {
+          log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
+          this.connection.publish(topics.of("a", device), "", clearing);
+          this.connection.publish(topics.of("s", device), "", clearing);
+        },
+      },
+      ...{ clock, timers, random, log, limit },
+      onLoss: (kind) => lossOfKind.get(kind) ?? options.onLoss ?? "withdraw",
+      clearStale: options.clearStale ?? false,
+    });
+    return new NativeInbound({ topics, devices, complaints: new Complaints(clock, log), log });
   }
-
-  /** False: there are too many devices. */
-  private dispatch(tree: Tree, device: string, payload: Uint8Array, retained: boolean, marked: boolean): boolean {
-    if (tree === "s") {
-      if (payload.length === 0) return true; // the announcement's withdrawal says it all
-      return this.devices.stated(device, parseState(payload), retained);
-    }
-    if (payload.length === 0) {
-      this.devices.cleared(device);
-      return true;
-    }
-    const announcement = parseAnnouncement(payload);
-    if (marked || announcement.mirrored) return true; // a gateway made it from what a directory holds (D.6)
-    for (const key of announcement.refusedKeys) {
-      this.complaints.add(() => `MQTT device ${device}: property ${show(key)} left out, the name is reserved.`);
-    }
-    return this.devices.announced(device, announcement, retained);
-  }
-}
-
-/** Reads `1`, `0` or `z<seconds>`; longer sleeps than a day count as a day. */
-export function parseState(payload: Uint8Array): DeviceState {
-  const text = Buffer.from(payload.subarray(0, 12)).toString("latin1");
-  if (text === "1") return "up";
-  if (text === "0") return "down";
-  const seconds = payload.length <= 11 ? /^z([0-9]{1,10})$/.exec(text)?.[1] : undefined;
-  if (seconds === undefined || Number(seconds) === 0) {
-    throw new AnnouncementError(`state ${show(text)}: expected 1, 0, or z and a number of seconds`);
-  }
-  return { sleepSeconds: Math.min(Number(seconds), 86_400) };
-}
-
-/** The properties under which a device is shown. */
-export function serviceProperties(site: string, device: string, announcement: Announcement): Properties {
-  const shown = new Map<string, readonly PropertyValue[]>(announcement.properties);
-  if (!shown.has("name")) shown.set("name", [device]);
-  shown.set("kind", [announcement.kind]);
-  shown.set("mqtt.device", [device]);
-  shown.set("src", [`mqtt:${site}`]);
-  return shown;
 }
