@@ -216,9 +216,12 @@ class Daemon {
     if (config.type === "mdns") {
       const { mdnsGateway } = await import("../gateway/mdns/gateway.js");
       gateway = mdnsGateway(config.options, context);
-    } else {
+    } else if (config.type === "mqtt") {
       const { mqttGateway } = await import("../gateway/mqtt/gateway.js");
       gateway = mqttGateway(config.options, context);
+    } else {
+      const { federationGateway } = await import("../gateway/mqtt/federation/gateway.js");
+      gateway = federationGateway(config.options, context);
     }
     if (this.stopping) return;
     this.gateways.push({ gateway, domain, directory });

@@ -2,6 +2,7 @@
 
 import type { LogLevel } from "../../core/log.js";
 import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
+import type { FederationGatewayOptions } from "../../gateway/mqtt/federation/gateway.js";
 import type { MqttGatewayOptions, OnLoss } from "../../gateway/mqtt/gateway.js";
 import type { OutputQueueLimits } from "../../server/output-queues.js";
 import type { LocalUser } from "../../server/users.js";
@@ -55,7 +56,8 @@ export interface LogConfig {
 /** A gateway, the domain it serves (an index into `Config.domains`), and what its own function takes. */
 export type GatewayConfig =
   | { readonly type: "mdns"; readonly domain: number; readonly options: MdnsGatewayOptions }
-  | { readonly type: "mqtt"; readonly domain: number; readonly options: MqttGatewayOptions };
+  | { readonly type: "mqtt"; readonly domain: number; readonly options: MqttGatewayOptions }
+  | { readonly type: "federation"; readonly domain: number; readonly options: FederationGatewayOptions };
 
 export interface Config {
   readonly domains: readonly DomainConfig[];
@@ -148,9 +150,14 @@ function domainConfig(domain: ConfigFile["domains"][number]): DomainConfig {
 }
 
 function gatewayConfig(gateway: ConfigFile["gateways"][number], domain: number): GatewayConfig {
-  return gateway.type === "mdns"
-    ? { type: "mdns", domain, options: mdnsOptions(gateway) }
-    : { type: "mqtt", domain, options: mqttOptions(gateway) };
+  switch (gateway.type) {
+    case "mdns":
+      return { type: "mdns", domain, options: mdnsOptions(gateway) };
+    case "mqtt":
+      return { type: "mqtt", domain, options: mqttOptions(gateway) };
+    case "federation":
+      return { type: "federation", domain, options: federationOptions(gateway) };
+  }
 }
 
 /** Of one instance the cache holds a PTR, an SRV, a TXT and an address at least. */
@@ -170,19 +177,37 @@ function mqttOptions(gateway: GatewayOfType<"mqtt">): MqttGatewayOptions {
   // The reader gives records as maps.
   const kinds = (gateway.kinds ?? new Map()) as ReadonlyMap<string, { on_will: OnLoss }>;
   return {
+    ...brokerOptions(gateway),
+    root: gateway.root,
+    site: gateway.site,
+    onLoss: gateway.on_will,
+    onLossOfKind: Object.fromEntries([...kinds].map(([kind, { on_will }]) => [kind, on_will])),
+    clearStale: gateway.clear_stale,
+    maxDevices: gateway.max_devices,
+  };
+}
+
+function federationOptions(gateway: GatewayOfType<"federation">): FederationGatewayOptions {
+  return {
+    ...brokerOptions(gateway),
+    name: gateway.name,
+    ...present("board", gateway.board),
+    root: gateway.root,
+    ...present("filter", gateway.filter),
+    maxBoards: gateway.max_boards,
+    maxServices: gateway.max_services,
+  };
+}
+
+function brokerOptions(gateway: GatewayOfType<"mqtt" | "federation">) {
+  return {
     url: gateway.url,
     ...present("user", gateway.user),
     ...present("password", gateway.password),
     ...present("passwordFile", gateway.password_file),
     ...present("tls", gateway.tls),
-    root: gateway.root,
-    site: gateway.site,
     ...present("clientId", gateway.client_id),
     keepaliveSeconds: gateway.keepalive,
-    onLoss: gateway.on_will,
-    onLossOfKind: Object.fromEntries([...kinds].map(([kind, { on_will }]) => [kind, on_will])),
-    clearStale: gateway.clear_stale,
-    maxDevices: gateway.max_devices,
   };
 }
 

@@ -43,8 +43,13 @@ function gatewayLiteral(gateway: GatewayConfig) {
     const { types, interfaces, scope, maxInstances } = gateway.options;
     return { type, domain, types, interfaces, scope, max_instances: maxInstances };
   }
-  const { url, user, password, passwordFile, root, site, onLoss, maxDevices } = gateway.options;
+  const { url, user, password, passwordFile, root } = gateway.options;
   const secret = password !== undefined || passwordFile !== undefined ? "(not shown)" : undefined;
+  if (gateway.type === "federation") {
+    const { name, board, filter } = gateway.options;
+    return { type, domain, url, user, password: secret, root, name, board, filter };
+  }
+  const { site, onLoss, maxDevices } = gateway.options;
   return { type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices };
 }
 

@@ -29,12 +29,12 @@ export function effectiveFile(config: Config): string {
     gateways: gateways.map((gateway) => ({
       type: gateway.type,
       domain: domains[gateway.domain]?.name,
-      ...(gateway.type === "mdns" ? mdnsKeys(gateway) : mqttKeys(gateway)),
+      ...gatewayKeys(gateway),
     })),
   };
   const document = new Document(file, { aliasDuplicateObjects: false, keepUndefined: false });
   gateways.forEach((gateway, i) => {
-    if (gateway.type !== "mqtt" || gateway.options.password === undefined) return;
+    if (gateway.type === "mdns" || gateway.options.password === undefined) return;
     const node = document.getIn(["gateways", i]);
     if (isMap(node)) node.comment = " password: (given, but not shown)";
   });
@@ -59,6 +59,17 @@ const limitKeys = ({ clients, services, subscriptions }: ResourceLimits) => ({ c
 
 const tlsKeys = ({ cert, key, tc, crl }: TlsFiles) => ({ cert, key, tc, crl });
 
+function gatewayKeys(gateway: GatewayConfig) {
+  switch (gateway.type) {
+    case "mdns":
+      return mdnsKeys(gateway);
+    case "mqtt":
+      return mqttKeys(gateway);
+    case "federation":
+      return federationKeys(gateway);
+  }
+}
+
 function mdnsKeys({ options }: GatewayConfig & { type: "mdns" }) {
   const { types, interfaces, scope, maxInstances } = options;
   return { types, interfaces, scope, max_instances: maxInstances };
@@ -66,19 +77,30 @@ function mdnsKeys({ options }: GatewayConfig & { type: "mdns" }) {
 
 function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {
   return {
-    url: options.url,
-    user: options.user,
-    password_file: options.passwordFile,
-    tls: options.tls && { ca: options.tls.ca, cert: options.tls.cert, key: options.tls.key },
+    ...brokerKeys(options),
     root: options.root,
     site: options.site,
-    client_id: options.clientId,
-    keepalive: options.keepaliveSeconds,
     on_will: options.onLoss,
     kinds: Object.fromEntries(
       Object.entries(options.onLossOfKind ?? {}).map(([kind, onLoss]) => [kind, { on_will: onLoss }]),
     ),
     clear_stale: options.clearStale,
     max_devices: options.maxDevices,
+  };
+}
+
+function federationKeys({ options }: GatewayConfig & { type: "federation" }) {
+  const { name, board, root, filter, maxBoards, maxServices } = options;
+  return { ...brokerKeys(options), name, board, root, filter, max_boards: maxBoards, max_services: maxServices };
+}
+
+function brokerKeys(options: (GatewayConfig & { type: "mqtt" | "federation" })["options"]) {
+  return {
+    url: options.url,
+    user: options.user,
+    password_file: options.passwordFile,
+    tls: options.tls && { ca: options.tls.ca, cert: options.tls.cert, key: options.tls.key },
+    client_id: options.clientId,
+    keepalive: options.keepaliveSeconds,
   };
 }

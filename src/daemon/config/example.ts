@@ -68,7 +68,8 @@ function elementLines({ suggested = [], examples = [[]], items }: ReadableSchema
     .filter(({ properties }) => properties)
     .flatMap((schema) => {
       const [first, ...others] = objectLines(schema);
-      return element([{ ...first, note: first.note || (schema.description ?? "") }, ...others]);
+      const lines = element([{ ...first, note: first.note || (schema.description ?? "") }, ...others]);
+      return schema.onRequest ? notInForce(lines) : lines;
     });
   const inForce = plain(suggested);
   const further = [...plain(examples[0]), ...mappings];

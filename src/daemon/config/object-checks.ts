@@ -3,6 +3,7 @@
  * a problem of its own, which was reported, is absent in what is checked here; whether it was `Given` tells the difference.
  */
 
+import { parseFilter } from "../../core/filter/syntax.js";
 import { parseBrowseName } from "../../gateway/mdns/service-names.js";
 import { parseBrokerUrl } from "../../gateway/mqtt/broker-url.js";
 import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
@@ -67,17 +68,14 @@ export function checkOutputQueue(
   }
 }
 
-interface CheckedMqtt {
+interface CheckedBroker {
   readonly url?: string;
   readonly root?: string;
-  readonly site?: string;
   readonly tls?: object;
 }
 
-export function checkMqtt(gateway: CheckedMqtt, report: Report, given: Given): void {
-  const { url, tls } = gateway;
-  checkBy(checkedRoot, gateway.root, "root", report);
-  checkBy(checkedSite, gateway.site, "site", report);
+function checkBroker({ url, tls, root }: CheckedBroker, report: Report, given: Given): void {
+  checkBy(checkedRoot, root, "root", report);
   const broker = checkBy(parseBrokerUrl, url, "url", report);
   if (given("password") && given("password_file")) {
     report("password_file", 'given together with "password" (give one of them)');
@@ -87,6 +85,20 @@ export function checkMqtt(gateway: CheckedMqtt, report: Report, given: Given): v
     report(key, 'given without "user" (MQTT knows no password without a user name)');
   }
   if (tls && broker?.tls === false) report("tls", 'given for a broker without TLS (write the url with "mqtts://")');
+}
+
+export function checkMqtt(gateway: CheckedBroker & { readonly site?: string }, report: Report, given: Given): void {
+  checkBroker(gateway, report, given);
+  checkBy(checkedSite, gateway.site, "site", report);
+}
+
+export function checkFederation(
+  gateway: CheckedBroker & { readonly filter?: string },
+  report: Report,
+  given: Given,
+): void {
+  checkBroker(gateway, report, given);
+  checkBy(parseFilter, gateway.filter, "filter", report);
 }
 
 export function checkClientCertificate(_: unknown, report: Report, given: Given): void {

@@ -1,50 +1,69 @@
 /** The part of the configuration file that describes an MQTT gateway. See schema.ts for the keywords. */
 
 import { type SchemaOptions, Type } from "@sinclair/typebox";
+import { FEDERATION_NAME } from "../../gateway/mqtt/federation/topics.js";
 import type { OnLoss } from "../../gateway/mqtt/gateway.js";
 import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
-import { checkClientCertificate, checkMqtt } from "./object-checks.js";
+import { checkClientCertificate, checkFederation, checkMqtt } from "./object-checks.js";
 import { count, file, gatewayDomain, mapping, oneOf, seconds, text } from "./schema-parts.js";
 
 const willAction = (options: SchemaOptions) =>
   oneOf<OnLoss>(["withdraw", "orphan"], { what: "an action on a last will", ...options });
 
+/** How a broker is reached; the same in every gateway that has one. */
+const brokerKeys = {
+  url: text({
+    secret: true, // may hold a password, which is then refused
+    what: "a broker address",
+    accepted: "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]",
+    examples: ["mqtt://localhost"],
+    description:
+      "The broker: mqtt://HOST[:PORT] (port 1883) or mqtts://HOST[:PORT] (TLS, port 8883). Never with user and password.",
+  }),
+  user: Type.Optional(text({ maxLength: 65_535, examples: ["pafd"], description: "User name at the broker." })),
+  password: Type.Optional(
+    text({
+      secret: true,
+      insteadOf: "password_file",
+      maxLength: 65_535,
+      description: "The password itself.",
+    }),
+  ),
+  password_file: file("/etc/pafd/broker-pw", "File with the password on its first line; best mode 0600."),
+  tls: Type.Optional(
+    mapping(
+      {
+        ca: file("/etc/pafd/broker-ca.pem", "Authorities for the broker's certificate, PEM. Default: the system's."),
+        cert: file("/etc/pafd/client.pem", "Certificate of this client, PEM; together with key."),
+        key: file("/etc/pafd/client.key", "Private key of this client, PEM; together with cert."),
+      },
+      {
+        description: "Only for mqtts: addresses.",
+        check: checkClientCertificate,
+        dependencies: { cert: ["key"], key: ["cert"] },
+      },
+    ),
+  ),
+  client_id: Type.Optional(
+    text({
+      maxLength: 256,
+      examples: ["pafd-attic"],
+      description: "MQTT client id. Default: made from the names in this section, or the host's.",
+    }),
+  ),
+  keepalive: seconds(5, 65_535, { default: 60, description: "MQTT keep alive." }),
+};
+
+const BROKER_RULES = {
+  dependencies: { password: ["user"], password_file: ["user"] },
+  not: { required: ["password", "password_file"] },
+};
+
 export const mqttGateway = mapping(
   {
     type: Type.Literal("mqtt"),
     domain: gatewayDomain,
-    url: text({
-      secret: true, // may hold a password, which is then refused
-      what: "a broker address",
-      accepted: "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]",
-      examples: ["mqtt://localhost"],
-      description:
-        "The broker: mqtt://HOST[:PORT] (port 1883) or mqtts://HOST[:PORT] (TLS, port 8883). Never with user and password.",
-    }),
-    user: Type.Optional(text({ maxLength: 65_535, examples: ["pafd"], description: "User name at the broker." })),
-    password: Type.Optional(
-      text({
-        secret: true,
-        insteadOf: "password_file",
-        maxLength: 65_535,
-        description: "The password itself.",
-      }),
-    ),
-    password_file: file("/etc/pafd/broker-pw", "File with the password on its first line; best mode 0600."),
-    tls: Type.Optional(
-      mapping(
-        {
-          ca: file("/etc/pafd/broker-ca.pem", "Authorities for the broker's certificate, PEM. Default: the system's."),
-          cert: file("/etc/pafd/client.pem", "Certificate of this client, PEM; together with key."),
-          key: file("/etc/pafd/client.key", "Private key of this client, PEM; together with cert."),
-        },
-        {
-          description: "Only for mqtts: addresses.",
-          check: checkClientCertificate,
-          dependencies: { cert: ["key"], key: ["cert"] },
-        },
-      ),
-    ),
+    ...brokerKeys,
     root: text({
       default: "sd1",
       description: "First level(s) of the topics below which devices announce themselves.",
@@ -54,14 +73,6 @@ export const mqttGateway = mapping(
       maxLength: 64,
       description: "Gateways that share a site and a root give a device the same service id.",
     }),
-    client_id: Type.Optional(
-      text({
-        maxLength: 256,
-        examples: ["pafd-attic"],
-        description: "MQTT client id. Default: made from site and host name.",
-      }),
-    ),
-    keepalive: seconds(5, 65_535, { default: 60, description: "MQTT keep alive." }),
     on_will: willAction({
       default: "withdraw",
       description:
@@ -92,7 +103,54 @@ export const mqttGateway = mapping(
   {
     check: checkMqtt,
     description: "Devices that announce themselves to an MQTT broker.",
-    dependencies: { password: ["user"], password_file: ["user"] },
-    not: { required: ["password", "password_file"] },
+    ...BROKER_RULES,
+  },
+);
+
+const federationName = (options: SchemaOptions) =>
+  Type.String({
+    pattern: FEDERATION_NAME.source,
+    what: "a name",
+    accepted: "1 to 64 of A-Z a-z 0-9 . _ -",
+    ...options,
+  });
+
+export const federationGateway = mapping(
+  {
+    type: Type.Literal("federation"),
+    domain: gatewayDomain,
+    ...brokerKeys,
+    name: federationName({
+      default: "site",
+      description: "Of the federation: domains that share it are one directory.",
+    }),
+    board: Type.Optional(
+      federationName({
+        examples: ["attic"],
+        description: "Of this board; each needs its own. Default: the host name.",
+      }),
+    ),
+    root: text({ default: "pf1", description: "First level(s) of the topics by which boards tell each other." }),
+    filter: Type.Optional(
+      text({
+        maxLength: 8192,
+        examples: ["(!(private=*))"],
+        description: "Services that are told to the other boards. Default: all.",
+      }),
+    ),
+    max_boards: count("a number of boards", 1, 1000, {
+      default: 64,
+      description: "Most other boards; what further ones tell is ignored.",
+    }),
+    max_services: count("a number of services", 1, 1_000_000, {
+      default: 10_000,
+      description: "Most services that are told to others, or taken from one of them.",
+    }),
+  },
+  {
+    check: checkFederation,
+    description: "Domains on several boards that are one directory, joined by an MQTT broker.",
+    onRequest: true, // it writes to the broker
+    ...BROKER_RULES,
   },
 );

@@ -36,6 +36,8 @@ export interface ReadableSchema {
   readonly description?: string;
   readonly examples?: readonly unknown[];
   readonly suggested?: unknown;
+  /** Of an element of a list: not in force in the example, although others are. */
+  readonly onRequest?: boolean;
   readonly insteadOf?: string;
   readonly secret?: boolean;
   readonly nullRefused?: boolean;

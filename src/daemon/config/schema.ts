@@ -10,6 +10,7 @@
  * - `nullRefused`: `null` is an error here, where elsewhere it counts as absent (pafd-and-pafc.md, 1.4)
  * - `check`: what holds between keys; called with what is right of the object. What of it JSON Schema can say too stands
  *   beside it (`oneOf`, `not`, `dependencies`): for editors only, since it makes poor messages
+ * - `onRequest`: an element of a list that the example shows as a comment
  * - `suggested`: stands in the example, in force, though it is no default; `examples[0]` stands there as a comment
  * - `insteadOf`: another key that this one replaces; the example mentions it there
  *
@@ -29,7 +30,7 @@ import {
   checkProtocolVersion,
   checkSocket,
 } from "./object-checks.js";
-import { mqttGateway } from "./schema-mqtt.js";
+import { federationGateway, mqttGateway } from "./schema-mqtt.js";
 import { count, file, gatewayDomain, mapping, oneOf, path, seconds, text } from "./schema-parts.js";
 
 /** Syslog facilities as the reference names them. */
@@ -252,12 +253,15 @@ export const configSchema = mapping(
       { default: {}, description: "Limits of each domain." },
     ),
     log,
-    gateways: Type.Array(Type.Union([mdnsGateway, mqttGateway], { what: "a gateway", discriminator: "type" }), {
-      default: [],
-      maxItems: 64,
-      what: "a list of gateways",
-      description: "Gateways turn what is announced elsewhere into services of a domain.",
-    }),
+    gateways: Type.Array(
+      Type.Union([mdnsGateway, mqttGateway, federationGateway], { what: "a gateway", discriminator: "type" }),
+      {
+        default: [],
+        maxItems: 64,
+        what: "a list of gateways",
+        description: "Gateways turn what is announced elsewhere into services of a domain.",
+      },
+    ),
   },
   { what: "a mapping" },
 );

@@ -240,8 +240,11 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   [log("filter: INFO"), /filter: "INFO" is not a filter level/.source],
   [log("log-file: x"), /log-file: unknown key; did you mean "log_file"\?/.source],
   [`${DOMAIN}gateways: [mdns]`, /gateways\[0\]: "mdns" is not a gateway \(a mapping with type, …\)/.source],
-  [`${DOMAIN}gateways: [{}]`, /gateways\[0\]\.type: missing \(valid values: mdns mqtt\)/.source],
-  [`${DOMAIN}gateways: [{type: knx}]`, /type: "knx" is not a gateway type \(valid values: mdns mqtt\)/.source],
+  [`${DOMAIN}gateways: [{}]`, /gateways\[0\]\.type: missing \(valid values: mdns mqtt federation\)/.source],
+  [
+    `${DOMAIN}gateways: [{type: knx}]`,
+    /type: "knx" is not a gateway type \(valid values: mdns mqtt federation\)/.source,
+  ],
   [mdns("types: some"), /types: "some" is not a list of service types, or the word "all"/.source],
   [mdns("types: 5"), /types: 5 is not a list of service types, or the word "all"/.source],
   [mdns("types: []"), /types: the list is empty/.source],

@@ -5,4 +5,4 @@ import { exampleConfig } from "../../../src/daemon/config/example.js";
 export const exampleInForce = (): string =>
   exampleConfig()
     .replace(/^( {1,20})# (?=( *)(- |[a-z_]+:))/gm, "$1")
-    .replace("mqtt://localhost", "mqtts://localhost"); // or its TLS files would be wrong
+    .replaceAll("mqtt://localhost", "mqtts://localhost"); // or its TLS files would be wrong

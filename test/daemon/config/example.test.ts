@@ -32,8 +32,9 @@ test("the lines that it shows as examples are right too", () => {
   assert.is(config.domains[0].sockets[3].tls?.crl, "/etc/pafd/crl.pem");
   assert.is(config.domains[0].sockets[3].user, "uid");
   assert.is(config.log.file, "/var/log/pafd.log");
-  const [mdns, mqtt] = config.gateways;
-  assert.ok(mdns.type === "mdns" && mqtt.type === "mqtt");
+  const [mdns, mqtt, federation] = config.gateways;
+  assert.ok(mdns.type === "mdns" && mqtt.type === "mqtt" && federation.type === "federation");
+  assert.is(federation.options.board, "attic");
   assert.equal(mdns.options.interfaces, ["eth0", "wlan0"]);
   assert.is(mqtt.options.passwordFile, "/etc/pafd/broker-pw");
   assert.is(mqtt.options.tls?.key, "/etc/pafd/client.key");
