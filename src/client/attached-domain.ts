@@ -1,7 +1,7 @@
 /** What an application publishes and subscribes to, kept true over all servers of a domain (libpaf-client.md, 1, 2 and 10). */
 
 import type { Clock, Random, Timers } from "../core/clock.js";
-import type { Match, Service } from "../core/directory-access.js";
+import type { Match, Service, ServiceState } from "../core/directory-access.js";
 import { parseFilter, printFilter } from "../core/filter/syntax.js";
 import { type Logger, prefixed } from "../core/log.js";
 import { byteLength } from "../core/text.js";
@@ -15,7 +15,7 @@ import type { ConnectSession } from "./link-session.js";
 import { MatchIterator } from "./match-iterator.js";
 import { type DomainMatch, MatchMerge } from "./match-merge.js";
 import { LocalService, type PublishedService, type Publisher, toTtl } from "./published-service.js";
-import type { RelayedSubscription } from "./relay.js";
+import type { Operation, RelayedSubscription } from "./relay.js";
 import type { ServerConfig } from "./server-config.js";
 import type { ServerLimits } from "./server-limits.js";
 import { type ReadServers, ServerLinks } from "./server-links.js";
@@ -57,6 +57,8 @@ export interface DomainOptions {
   readonly limits: ServerLimits;
   /** Every message is told at debug level. */
   readonly traceMessages: boolean;
+  /** Told of every answer of a server. */
+  readonly onOutcome?: (operation: Operation, refusal: Error | undefined) => void;
 }
 
 interface Subscribed extends RelayedSubscription {
@@ -66,7 +68,7 @@ interface Subscribed extends RelayedSubscription {
 export class AttachedDomain implements Domain, LinkOwner, Publisher {
   readonly clientId: bigint;
   private readonly log: Logger;
-  private readonly localServices = new Map<bigint, LocalService>();
+  private readonly localServices = new Map<bigint, { readonly current: Service }>();
   private readonly ttls = new TtlCounts();
   private readonly subscribed = new Map<bigint, Subscribed>();
   private readonly iterators = new Set<MatchIterator>();
@@ -101,26 +103,66 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
     const ttl = toTtl(ttlSeconds);
     const service = { id: this.options.randomId(), generation: 0n, ttlSeconds: ttl, properties };
     const local = new LocalService(this, service);
-    this.localServices.set(service.id, local);
-    this.ttls.add(ttl);
-    for (const link of this.servers.all) link.publish(service);
+    this.put(service, local);
     return local;
   }
 
   subscribe(filter: string | FilterExpression | undefined, onMatch: (match: DomainMatch) => void): DomainSubscription {
+    return this.subscribeWith(filter, onMatch);
+  }
+
+  /** As `subscribe`, but told of each service as a server has reported it. Changes of properties are told, no others. */
+  subscribeStates(filter: string | undefined, onMatch: (match: Match) => void): DomainSubscription {
+    return this.subscribeWith(filter, ({ type, serviceId }, service) => {
+      if (type === "disappeared") onMatch({ type, serviceId });
+      else onMatch({ type, service: service! });
+    });
+  }
+
+  /** Publishes a service, or another state of it, under an id and a generation that the caller has chosen. */
+  put(service: Service, local: { readonly current: Service } = { current: service }): void {
+    this.mustBeAttached();
+    const before = this.localServices.get(service.id)?.current;
+    if (before) this.ttls.remove(before.ttlSeconds);
+    this.ttls.add(service.ttlSeconds);
+    this.localServices.set(service.id, local);
+    for (const link of this.servers.all) link.publish(service);
+  }
+
+  /** Takes back what was `put`; nothing happens if it was not. */
+  take(id: bigint): void {
+    const present = this.localServices.get(id)?.current;
+    if (present) this.withdrawn(present);
+  }
+
+  /** Every service that a server has now, in its latest generation. Empty without a connection. */
+  async listServices(): Promise<ReadonlyMap<bigint, ServiceState>> {
+    const lists = this.servers.all.map((link) => link.listServices()?.catch(() => []));
+    const latest = new Map<bigint, ServiceState>();
+    for (const service of (await Promise.all(lists)).flatMap((list) => list ?? [])) {
+      const known = latest.get(service.id);
+      if (!known || known.generation < service.generation) latest.set(service.id, service);
+    }
+    return latest;
+  }
+
+  private subscribeWith(
+    filter: string | FilterExpression | undefined,
+    onMatch: (match: DomainMatch, service: ServiceState | undefined) => void,
+  ): DomainSubscription {
     this.mustBeAttached();
     const text = filter === undefined ? undefined : canonicalFilter(String(filter));
     const id = this.options.randomId();
     const merge = new MatchMerge({
-      announce: (match) => this.delivery.add(match, deliver),
+      announce: (match, service) => this.delivery.add({ match, service }, deliver),
       clock: this.options.clock,
       timers: this.wallTimers,
       limits: this.options.limits,
       addressOf: (source) => this.servers.addressOf(source),
     });
     const subscription: Subscribed = { id, filter: text, merge };
-    const deliver = (match: DomainMatch) => {
-      if (this.subscribed.get(id) === subscription) onMatch(match);
+    const deliver = ({ match, service }: { match: DomainMatch; service: ServiceState | undefined }) => {
+      if (this.subscribed.get(id) === subscription) onMatch(match, service);
     };
     this.subscribed.set(id, subscription);
     for (const link of this.servers.all) link.subscribe(subscription);
@@ -251,6 +293,10 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
 
   onDistrusted(source: number): void {
     for (const { merge } of this.subscribed.values()) merge.discard(source);
+  }
+
+  onOutcome(operation: Operation, refusal: Error | undefined): void {
+    this.options.onOutcome?.(operation, refusal);
   }
 
   onDetached(source: number): void {

@@ -13,6 +13,7 @@ export interface LinkOperationsOptions {
   readonly refusals: LinkRefusals;
   readonly timers: Timers;
   readonly onMatch: (subscriptionId: bigint, match: Match) => void;
+  readonly onOutcome: (operation: Operation, refusal: Error | undefined) => void;
   /** The server has no service of ours any more, after `withdraw`. */
   readonly onWithdrawn: () => void;
   /** The connection is of no use any more: it has ended, or the server contradicts itself. */
@@ -91,6 +92,7 @@ export class LinkOperations {
         () => {
           if (this.stopped) return;
           done();
+          this.options.onOutcome(operation, undefined);
           this.sendAll();
         },
         (error: unknown) => {
@@ -138,13 +140,14 @@ export class LinkOperations {
   }
 
   private onRefused(operation: Operation, error: unknown): void {
-    const { refusals, timers, onBroken } = this.options;
+    const { refusals, timers, onBroken, onOutcome } = this.options;
     if (isRefusal(error)) refusals.note(operation, error, this.relay.hasRefused);
     // Either the session has ended, or the server does not let go of a subscription and would go on to send its matches.
     if (!isRefusal(error) || operation.type === "unsubscribe") {
       onBroken(error instanceof Error ? error : new Error(String(error)));
       return;
     }
+    onOutcome(operation, error);
     if (this.retryTimer || !this.relay.hasRefused) return;
     this.retryTimer = timers.after("retry refused", refusals.nextMs(), () => {
       this.retryTimer = undefined;

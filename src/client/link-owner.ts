@@ -2,7 +2,7 @@
 
 import type { Match, Service } from "../core/directory-access.js";
 import type { LinkPhase } from "./link-states.js";
-import type { RelayedSubscription } from "./relay.js";
+import type { Operation, RelayedSubscription } from "./relay.js";
 
 export interface LinkSettings {
   readonly reconnectMinSeconds: number;
@@ -24,6 +24,8 @@ export interface LinkOwner {
   onDown(source: number, removed: boolean): void;
   /** The server went beyond a limit: what it reported is not to be held any longer. `onDown` follows. */
   onDistrusted(source: number): void;
+  /** The server has done what it was told, or refused it (and will be told again, if it is still wanted). */
+  onOutcome?(operation: Operation, refusal: Error | undefined): void;
   /** The link is over. */
   onDetached(source: number): void;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Clock, Random, Timer, Timers } from "../core/clock.js";
-import type { Service } from "../core/directory-access.js";
+import type { Service, ServiceState } from "../core/directory-access.js";
 import type { Logger } from "../core/log.js";
 import { BackOff } from "./back-off.js";
 import { LinkLiveness } from "./link-liveness.js";
@@ -94,6 +94,11 @@ export class Link {
 
   unsubscribe(id: bigint): void {
     this.operations?.unsubscribe(id);
+  }
+
+  /** What the server has now; rejects if the connection ends. `undefined`: there is none. */
+  listServices(): Promise<readonly ServiceState[]> | undefined {
+    return this.operations && this.session?.services();
   }
 
   /** Takes back every service, for at most `limitMs`, and leaves. Without a connection it leaves at once. */
@@ -252,6 +257,7 @@ export class Link {
         refusals: this.refusals,
         timers,
         onMatch: (id, match) => owner.onMatch(this.source, id, match),
+        onOutcome: (operation, refusal) => owner.onOutcome?.(operation, refusal),
         onWithdrawn: () => this.take("withdrawn"),
         onBroken: (error) => this.lost(session, error),
       },

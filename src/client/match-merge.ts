@@ -27,8 +27,8 @@ export const MAX_STALE_RECORDS = 100_000;
 const NO_PROPERTIES: Properties = new Map();
 
 export interface MatchMergeOptions {
-  /** Called from within `report` and from timers. */
-  readonly announce: (match: DomainMatch) => void;
+  /** Called from within `report` and from timers; with the service as it was reported, unless it has disappeared. */
+  readonly announce: (match: DomainMatch, service: ServiceState | undefined) => void;
   readonly clock: Clock;
   /** Of wall-clock time, in which orphans age (7.5). At most one timer is set per service. */
   readonly timers: Timers;
@@ -208,7 +208,8 @@ export class MatchMerge {
   }
 
   /** `reported` is what the application is to know now. */
-  private takeOver(service: Merged, { generation, ttlSeconds, properties }: ServiceState): void {
+  private takeOver(service: Merged, reported: ServiceState): void {
+    const { generation, ttlSeconds, properties } = reported;
     const wasAnnounced = service.state === "announced";
     const isSame = wasAnnounced && sameProperties(service.properties, properties);
     service.generation = generation;
@@ -218,7 +219,8 @@ export class MatchMerge {
     this.stale.delete(service.serviceId);
     this.watch(service);
     if (isSame) return;
-    this.options.announce({ type: wasAnnounced ? "modified" : "appeared", serviceId: service.serviceId, properties });
+    const type = wasAnnounced ? "modified" : "appeared";
+    this.options.announce({ type, serviceId: service.serviceId, properties }, reported);
   }
 
   private gone(service: Merged, state: "unpublished" | "orphaned-out"): void {
@@ -229,7 +231,7 @@ export class MatchMerge {
     this.setTimer(service, "stale match", STALE_SECONDS, () => this.forget(service));
     this.stale.set(serviceId, service);
     if (this.stale.size > MAX_STALE_RECORDS) this.forget(this.stale.shift()!);
-    this.options.announce({ type: "disappeared", serviceId });
+    this.options.announce({ type: "disappeared", serviceId }, undefined);
   }
 
   /**

@@ -6,7 +6,7 @@ import type { ConnectSessionOptions, LinkSession } from "../../src/client/link-s
 import type { RelayedSubscription } from "../../src/client/relay.js";
 import type { ServerConfig } from "../../src/client/server-config.js";
 import { RequestError } from "../../src/client/session.js";
-import type { Match, Service } from "../../src/core/directory-access.js";
+import type { Match, Service, ServiceState } from "../../src/core/directory-access.js";
 import type { FailReason } from "../../src/core/fail-reason.js";
 import type { Logger } from "../../src/core/log.js";
 import { FakeClock } from "../support/fake-clock.js";
@@ -49,6 +49,10 @@ export class FakeSession implements LinkSession {
     this.endListeners.set(id, onEnd);
     return this.ask(`subscribe ${id}${filter ?? ""}`);
   };
+
+  /** What a list of all services gives. */
+  listed: readonly ServiceState[] = [];
+  services = async () => this.listed;
 
   trackQuery(): Promise<void> {
     this.queries++;
