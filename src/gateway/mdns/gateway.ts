@@ -6,11 +6,14 @@ import type { Gateway, GatewayContext } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { isHostAddress } from "./addresses.js";
 import { Browser } from "./browser.js";
+import { Echoes } from "./echoes.js";
 import { Instances } from "./instances.js";
 import { linkScope, listInterfaces, type NetworkInterface } from "./interfaces.js";
 import { type Family, type Link, type LinkOptions, openLink } from "./link.js";
 import type { LinkLimits } from "./link-state.js";
+import { browserQuery } from "./messages.js";
 import { NameError } from "./names.js";
+import { heardRecords } from "./records.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
 
 /** All have defaults but `types`; what each limit does when it is reached is in README.md. */
@@ -74,6 +77,7 @@ class MdnsGateway implements Gateway {
   private readonly pollMs: number;
   private readonly log: Logger;
   private readonly instances: Instances;
+  private readonly echoes: Echoes;
   private readonly ports = new Map<string, Port>();
   /** Links that broke and have not brought anything since, by interface and family. */
   private readonly troubles = new Map<string, { failures: number; retryAtMs: number; isTold: boolean }>();
@@ -88,6 +92,7 @@ class MdnsGateway implements Gateway {
     private readonly environment: MdnsEnvironment,
   ) {
     const { directory, clock, timers, random } = context;
+    this.echoes = new Echoes(clock);
     this.log = prefixed(context.log, () => "mdns: ");
     this.browse = options.types === "all" ? "all" : options.types.map(browseOption);
     this.pollMs = 1000 * positive("interfacePollSeconds", options.interfacePollSeconds, 5);
@@ -176,7 +181,8 @@ class MdnsGateway implements Gateway {
         random,
         acceptsAddress: (address) => isHostAddress(address, found.isLoopback),
         send: (message) => {
-          for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(message);
+          const query = browserQuery(message);
+          for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(query);
         },
         onChange: (instanceKey) => this.instances.change(instanceKey),
       }),
@@ -215,9 +221,11 @@ class MdnsGateway implements Gateway {
       family,
       interface: port.interface,
       isInScope: (source) => port.isInScope(source),
-      onRecords: (records, source) => {
+      echoes: this.echoes,
+      onMessage: (message, { address: source }) => {
         this.troubles.delete(place);
-        port.browser.receive(records, source);
+        const records = heardRecords(message);
+        if (records.length > 0) port.browser.receive(records, source);
       },
       onBroken: (error) => {
         if (state.isBroken) return;

@@ -43,14 +43,27 @@ export function dataKey(data: RecordData): string {
 /** A message as dns-packet decodes it, as far as it matters here; the contents of a record depend on its type. */
 export interface DecodedMessage {
   readonly type?: string;
+  readonly id?: number;
   readonly opcode?: string;
   readonly rcode?: string;
+  /** The TC bit: of a query that more known answers follow. */
+  readonly flag_tc?: boolean;
+  readonly questions?: readonly DecodedQuestion[];
   readonly answers?: readonly DecodedRecord[];
   readonly authorities?: readonly DecodedRecord[];
   readonly additionals?: readonly DecodedRecord[];
 }
 
-interface DecodedRecord {
+export interface DecodedQuestion {
+  readonly name: string;
+  /** May be `ANY`, or `UNKNOWN_n`. */
+  readonly type: string;
+  readonly class?: string;
+  /** The sender would like the answer by unicast (RFC 6762, 5.4). */
+  readonly qu?: boolean;
+}
+
+export interface DecodedRecord {
   readonly name: string;
   readonly type: string;
   readonly class?: string;
