@@ -107,6 +107,8 @@ export class BrokerConnection {
   private fiveRefused = false;
   private failures = 0;
   private connectedAtMs: number | undefined;
+  /** Why the last connection, or attempt, ended. */
+  private failure: { readonly text: string; readonly unixSeconds: number } | undefined;
   /** What was last written to the log while the broker could not be reached. */
   private complaint: string | undefined;
   private readonly subscriptions: Subscriptions;
@@ -131,6 +133,10 @@ export class BrokerConnection {
   /** The version of MQTT that is spoken, while there is a connection. */
   get protocolVersion(): 4 | 5 | undefined {
     return this.client?.connected ? this.version : undefined;
+  }
+
+  get lastError(): { readonly text: string; readonly unixSeconds: number } | undefined {
+    return this.failure;
   }
 
   /** From now on and after each reconnect; kept messages are replayed. Throws a `RangeError` beyond 1,000 filters. */
@@ -304,6 +310,7 @@ export class BrokerConnection {
       this.version = this.version === 5 ? 4 : 5;
     }
     const complaint = `${wasConnected ? "connection lost" : "cannot connect"}: ${reason}`;
+    this.failure = { text: complaint, unixSeconds: clock.unixSeconds() };
     if (complaint !== this.complaint) {
       log.warning(() => `MQTT broker ${this.address.text}: ${complaint}. Trying again, once a minute at least.`);
       this.complaint = complaint;

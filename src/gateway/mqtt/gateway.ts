@@ -2,17 +2,21 @@
 
 import { hostname } from "node:os";
 import { logStack } from "../../core/log.js";
-import type { Gateway, GatewayContext } from "../gateway.js";
+import { Dropped } from "../dropped.js";
+import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { show } from "./announced.js";
 import { Complaints } from "./complaints.js";
 import { BrokerConnection, type BrokerTls } from "./connection.js";
 import { Devices, type OnLoss } from "./devices.js";
 import { NativeInbound, serviceProperties } from "./native/inbound.js";
+import type { MirrorRule } from "./native/known-services.js";
+import { NativeOutbound } from "./native/outbound.js";
+import { type DeviceTarget, OwnedDevices } from "./native/owned-devices.js";
 import { Router } from "./router.js";
-import { checkedSite, serviceId, topicsBelow } from "./topics.js";
+import { checkedRoot, checkedSite, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
 
-export type { BrokerTls, OnLoss };
+export type { BrokerTls, MirrorRule, OnLoss };
 
 /** What the configuration says of one broker. Only `url` is needed. */
 export interface MqttGatewayOptions {
@@ -38,6 +42,28 @@ export interface MqttGatewayOptions {
   readonly clearStale?: boolean;
   /** Default: 10,000. */
   readonly maxDevices?: number;
+  /** The largest packet that the broker takes; an MQTT 5 broker tells. Default: 1,048,576 bytes. */
+  readonly brokerMaxPacketBytes?: number;
+  /** The largest packet that devices take. Default: 256 bytes. */
+  readonly maxPacketBytes?: number;
+  /** Several gateways share the work. Given anyway if there is a mirror or queries. */
+  readonly presence?: PresenceSettings;
+  /** What of the directory is mirrored for devices: this writes to the broker. Default: nothing. */
+  readonly mirror?: readonly MirrorRule[];
+  /** Answers queries of devices: this writes to the broker. `filter`: what they may find. Default: no answers. */
+  readonly queries?: { readonly filter?: string };
+}
+
+export interface PresenceSettings {
+  /** 1 to 20 of `A-Z a-z 0-9 _ -`; different for each gateway at the broker. Default: made from the host name. */
+  readonly name?: string;
+  /** 0 to 255: only gateways of the highest priority act; the others stand by. Default: 10. */
+  readonly priority?: number;
+  /**
+   * `shared`: the gateways serve one directory (or directories that are joined), and each device is published by one of
+   * them. `own`: each serves its own directory, and publishes all devices there. Default: `shared`.
+   */
+  readonly directory?: "shared" | "own";
 }
 
 /** Throws a `RangeError` if an option cannot be used. */
@@ -45,68 +71,145 @@ export function mqttGateway(options: MqttGatewayOptions, context: GatewayContext
   return new MqttGateway(options, context);
 }
 
+/** A name that a gateway can have, made from that of its host. */
+export function gatewayName(hostName: string): string {
+  return hostName.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 20) || "gateway";
+}
+
 class MqttGateway implements Gateway {
   readonly name: string;
   private readonly connection: BrokerConnection;
   private readonly router: Router;
+  private readonly dropped = new Dropped();
+  private readonly devices: Devices;
+  private readonly owned: OwnedDevices;
+  private readonly publications: Publications;
+  private readonly outbound: NativeOutbound | undefined;
+  private phase: "waiting" | "running" | "starting" | "stopped" = "starting";
 
   constructor(options: MqttGatewayOptions, context: GatewayContext) {
-    const { clock, timers, random, log } = context;
+    const { clock, timers, random, log, directory } = context;
     const site = checkedSite(options.site ?? "local");
+    const root = checkedRoot(options.root ?? "sd1");
+    const { presence, mirror = [], queries } = options;
+    const limit = options.maxDevices ?? 10_000;
+    this.publications = new Publications({ directory, clock, log, limit, continues: true });
+    const shared = (presence?.directory ?? "shared") === "shared";
+    this.owned = new OwnedDevices({
+      target: this.target(site, root, log),
+      publishes: (device) => !shared || this.isMine(device),
+      clears: (device) => this.isMine(device),
+      ...{ clock, timers, log },
+    });
+    const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
+    this.devices = new Devices({
+      sink: this.owned,
+      ...{ clock, timers, random, log, limit },
+      onLoss: (kind) => lossOfKind.get(kind) ?? options.onLoss ?? "withdraw",
+      clearStale: options.clearStale ?? false,
+    });
+    if (presence || mirror.length > 0 || queries) {
+      this.outbound = new NativeOutbound({
+        topics: outboundTopicsBelow(root),
+        connection: { publish: (...message) => this.connection.publish(...message), version: () => this.version },
+        presence: { name: presence?.name ?? gatewayName(hostname()), priority: presence?.priority ?? 10 },
+        rules: mirror,
+        ...(queries ? { queries } : {}),
+        maxPacketBytes: options.maxPacketBytes ?? 256,
+        isReachable: context.isDirectoryReachable ?? (() => true),
+        ...{ directory, clock, timers, random, log, dropped: this.dropped },
+        onOwnersChanged: () => this.owned.ownersChanged(),
+      });
+    }
+    const { outbound } = this;
     this.connection = new BrokerConnection(
       {
         ...options,
         clientId: options.clientId ?? `pathfinder-edge-${site}-${hostname()}`,
         keepaliveSeconds: Math.max(5, options.keepaliveSeconds ?? 60),
+        ...(options.brokerMaxPacketBytes === undefined ? {} : { maxPacketBytes: options.brokerMaxPacketBytes }),
+        ...(outbound ? { will: () => outbound.will } : {}),
       },
       [],
       {
-        up: () => this.router.brokerBack(),
-        down: () => this.router.brokerLost(),
+        up: () => {
+          this.phase = "running";
+          this.router.brokerBack();
+        },
+        down: () => {
+          if (this.phase === "running") this.phase = "waiting";
+          this.router.brokerLost();
+        },
         message: (topic, payload, received) => this.router.heard(topic, payload, received),
       },
       { clock, timers, random, log },
     );
     this.name = `mqtt ${this.connection.address.host}:${this.connection.address.port}`;
     this.router = new Router(this.connection, (topic, error) => logStack(log, `MQTT topic ${show(topic)}`, error));
-    this.router.add(this.nativeInbound(site, options, context));
+    this.router.add(
+      new NativeInbound({
+        topics: topicsBelow(root),
+        devices: this.devices,
+        complaints: new Complaints(clock, log),
+        log,
+        dropped: this.dropped,
+      }),
+    );
+    if (outbound) this.router.add(outbound);
   }
 
   start(): void {
+    this.outbound?.start();
     this.connection.start();
   }
 
   async stop(): Promise<void> {
+    this.phase = "stopped";
+    this.outbound?.leave();
     await this.connection.stop();
     this.router.stop();
+    this.owned.stop();
   }
 
-  private nativeInbound(site: string, options: MqttGatewayOptions, context: GatewayContext): NativeInbound {
-    const { clock, timers, random, log, directory } = context;
-    const topics = topicsBelow(options.root ?? "sd1");
-    const limit = options.maxDevices ?? 10_000;
-    const publications = new Publications({ directory, clock, log, limit });
-    const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
-    const id = (device: string) => serviceId(site, device);
-    const clearing = { retain: true } as const;
-    const devices = new Devices({
-      sink: {
-        publish: (device, announcement) => {
-          const shown = serviceProperties(site, device, announcement);
-          publications.publish(id(device), BigInt(announcement.ttlSeconds), shown);
-        },
-        withdraw: (device) => publications.withdraw(id(device)),
-        orphan: (device) => publications.orphan(id(device)),
-        clearRetained: (device) => {
-          log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
-          this.connection.publish(topics.of("a", device), "", clearing);
-          this.connection.publish(topics.of("s", device), "", clearing);
-        },
+  state(): GatewayState {
+    const { lastError } = this.connection;
+    return {
+      state: this.phase === "starting" && lastError ? "waiting" : this.phase,
+      counts: {
+        services: this.publications.size,
+        devices: this.devices.size,
+        ...(this.outbound ? { owned: this.owned.size } : {}),
+        ...this.outbound?.counts,
       },
-      ...{ clock, timers, random, log, limit },
-      onLoss: (kind) => lossOfKind.get(kind) ?? options.onLoss ?? "withdraw",
-      clearStale: options.clearStale ?? false,
-    });
-    return new NativeInbound({ topics, devices, complaints: new Complaints(clock, log), log });
+      dropped: this.dropped.counts,
+      ...(lastError ? { lastError } : {}),
+    };
+  }
+
+  private get version(): 4 | 5 {
+    return this.connection.protocolVersion ?? 5;
+  }
+
+  /** Whether it is this gateway's part to act for a device. One that does not know of others does everything. */
+  private isMine(device: string): boolean {
+    return this.outbound?.isMine(device) ?? true;
+  }
+
+  private target(site: string, root: string, log: GatewayContext["log"]): DeviceTarget {
+    const topics = topicsBelow(root);
+    const id = (device: string) => serviceId(site, device);
+    return {
+      publish: (device, announcement) => {
+        const shown = serviceProperties(site, device, announcement);
+        this.publications.publish(id(device), BigInt(announcement.ttlSeconds), shown);
+      },
+      withdraw: (device) => this.publications.withdraw(id(device)),
+      orphan: (device) => this.publications.orphan(id(device)),
+      release: (device) => this.publications.release(id(device)),
+      clearRetained: (device) => {
+        log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
+        for (const tree of ["a", "s"] as const) this.connection.publish(topics.of(tree, device), "", { retain: true });
+      },
+    };
   }
 }

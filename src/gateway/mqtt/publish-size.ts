@@ -19,12 +19,28 @@ export function publishPacketBytes(
   payload: string | Uint8Array,
   options: PublishOptions = {},
 ): number {
-  const payloadBytes = typeof payload === "string" ? byteLength(payload) : payload.length;
+  return packetBytes(variableBytes(version, topic, options), bytesOf(payload));
+}
+
+/** The longest payload with which the packet has at most `maxBytes`; negative if it is too large without any. */
+export function payloadRoom(version: 4 | 5, topic: string, options: PublishOptions, maxBytes: number): number {
+  const header = variableBytes(version, topic, options);
+  let room = maxBytes - packetBytes(header, 0);
+  while (room > 0 && packetBytes(header, room) > maxBytes) room--; // the length itself may take more bytes
+  return room;
+}
+
+const bytesOf = (payload: string | Uint8Array) => (typeof payload === "string" ? byteLength(payload) : payload.length);
+
+/** Bytes of the variable header: topic, identifier, properties. */
+function variableBytes(version: 4 | 5, topic: string, options: PublishOptions): number {
   const identifier = options.qos === 1 ? 2 : 0;
   const properties = version === 5 ? propertyBytes(options) : 0;
-  const propertyLength = version === 5 ? lengthBytes(properties) : 0;
-  const rest = 2 + byteLength(topic) + identifier + propertyLength + properties + payloadBytes;
-  return 1 + lengthBytes(rest) + rest;
+  return 2 + byteLength(topic) + identifier + (version === 5 ? lengthBytes(properties) + properties : 0);
+}
+
+function packetBytes(variable: number, payload: number): number {
+  return 1 + lengthBytes(variable + payload) + variable + payload;
 }
 
 function propertyBytes({ responseTopic, correlationData, messageExpirySeconds, userProperties }: PublishOptions) {

@@ -2,6 +2,7 @@
 
 import { type Logger, logStack } from "../../../core/log.js";
 import type { Properties, PropertyValue } from "../../../core/properties.js";
+import type { Dropped } from "../../dropped.js";
 import { type Announcement, AnnouncementError, show } from "../announced.js";
 import { parseAnnouncement } from "../announcement.js";
 import type { Complaints } from "../complaints.js";
@@ -15,6 +16,7 @@ export interface NativeInboundOptions {
   readonly devices: Devices;
   readonly complaints: Complaints;
   readonly log: Logger;
+  readonly dropped: Dropped;
 }
 
 export class NativeInbound implements TopicHandler {
@@ -26,16 +28,18 @@ export class NativeInbound implements TopicHandler {
   }
 
   heard(topic: string, payload: Uint8Array, retained: boolean, { userProperties }: Received): void {
-    const { topics, complaints, log } = this.options;
+    const { topics, complaints, dropped, log } = this.options;
     try {
       const parsed = topics.parse(topic);
       if ("reason" in parsed) throw new AnnouncementError(parsed.reason);
       const marked = Object.hasOwn(userProperties, "sdid");
       if (!this.dispatch(parsed.tree, parsed.device, payload, retained, marked)) {
-        throw new AnnouncementError("the limit of devices is reached");
+        dropped.add("too-many-devices");
+        complaints.add(() => `MQTT topic ${show(topic)} ignored: the limit of devices is reached.`);
       }
     } catch (error) {
       if (error instanceof AnnouncementError) {
+        dropped.add("announcement-malformed");
         complaints.add(() => `MQTT topic ${show(topic)} ignored: ${error.message}.`);
       } else {
         // our bug; it shall cost this message and nothing else
@@ -58,7 +62,7 @@ export class NativeInbound implements TopicHandler {
 
   /** False: there are too many devices. */
   private dispatch(tree: Tree, device: string, payload: Uint8Array, retained: boolean, marked: boolean): boolean {
-    const { devices, complaints } = this.options;
+    const { devices, complaints, dropped } = this.options;
     if (tree === "s") {
       if (payload.length === 0) return true; // the announcement's withdrawal says it all
       return devices.stated(device, parseState(payload), retained);
@@ -68,7 +72,10 @@ export class NativeInbound implements TopicHandler {
       return true;
     }
     const announcement = parseAnnouncement(payload);
-    if (marked || announcement.mirrored) return true; // a gateway made it from what a directory holds (D.6)
+    if (marked || announcement.mirrored) {
+      dropped.add("marked"); // a gateway made it from what a directory holds (D.6)
+      return true;
+    }
     for (const key of announcement.refusedKeys) {
       complaints.add(() => `MQTT device ${device}: property ${show(key)} left out, the name is reserved.`);
     }
