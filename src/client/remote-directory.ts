@@ -11,6 +11,7 @@ import type { Timer, Timers } from "../core/clock.js";
 import type { Directory, Match, Service, ServiceState, Subscription } from "../core/directory-access.js";
 import type { PublishOutcome, UnpublishOutcome } from "../core/fail-reason.js";
 import type { AttachedDomain } from "./attached-domain.js";
+import type { LinkState } from "./link-owner.js";
 import type { Operation } from "./relay.js";
 import { RequestError } from "./session-errors.js";
 
@@ -50,6 +51,15 @@ export class RemoteDirectory implements Directory {
   /** Services that were published here and not taken back, orphans included. */
   get serviceCount(): number {
     return this.held.size;
+  }
+
+  get links(): readonly LinkState[] {
+    return this.domain.links;
+  }
+
+  /** A server answers, as far as we know. */
+  get isReachable(): boolean {
+    return this.links.some(({ state }) => state === "operational");
   }
 
   async publish(service: Service, yieldsTo?: YieldsTo): Promise<PublishOutcome | "yielded"> {

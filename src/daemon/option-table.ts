@@ -86,6 +86,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
       return config;
     },
   },
+  "gateway-only": {
+    short: "g",
+    argument: "DOMAIN",
+    help: "Serve nothing: run the file's gateways in DOMAIN.",
+  },
   demo: { help: "Run a domain and gateways here, to try them out." },
   check: { argument: "FILE", help: "Check a configuration file, then exit." },
   "print-config": { help: "Print the effective configuration, then exit." },

@@ -4,7 +4,14 @@
  */
 
 import { parseArgs } from "node:util";
-import { type Config, commandLineDomain, DEFAULT_CONFIG, type DomainConfig, loadConfig } from "./config/config.js";
+import {
+  type Config,
+  commandLineAttach,
+  commandLineDomain,
+  DEFAULT_CONFIG,
+  type DomainConfig,
+  loadConfig,
+} from "./config/config.js";
 import { ConfigError } from "./config/config-error.js";
 import { readConfigFile } from "./config/config-file.js";
 import { demoConfig } from "./config/demo.js";
@@ -98,7 +105,9 @@ function interpret(
   const domains = [
     ...addresses.map((address) => commandLineDomain([address])),
     ...given.filter(({ name }) => name === "multi").map(({ value }) => commandLineDomain(value.split("+"))),
+    ...given.filter(({ name }) => name === "gateway-only").map(({ value }) => commandLineAttach(value)),
   ];
+  checkGatewayOnly(domains);
   const fileName = given.filter(({ name }) => name === "file").at(-1)?.value;
   const demo = given.some(({ name }) => name === "demo");
   if (demo && (fileName !== undefined || domains.length > 0)) {
@@ -116,8 +125,16 @@ function interpret(
       "No domains configured.",
       "Name an address, a file with -f, or try --demo; pafd -h lists all options.",
     );
+  if (config.gateways.length === 0 && given.some(({ name }) => name === "gateway-only")) {
+    throw new UsageError("No gateways configured.", "Option --gateway-only needs a file with gateways: -f FILE.");
+  }
   const hook = given.filter(({ name }) => name === "hook").at(-1)?.value;
   return { kind: "run", config, demo, ...(hook === undefined ? {} : { hook }) };
+}
+
+function checkGatewayOnly(domains: readonly DomainConfig[]): void {
+  if (domains.length < 2 || domains.every(({ attach }) => attach === undefined)) return;
+  throw syntaxError("option --gateway-only names the one domain that is worked in; it goes with no other domain");
 }
 
 /** Options that end everything when they are reached. */
@@ -160,6 +177,7 @@ export function pafdHelp(): string {
 
 Usage: pafd [options] [DOMAIN-ADDR ...]
        pafd -f FILE
+       pafd -f FILE --gateway-only DOMAIN
        pafd --check FILE
        pafd --demo
 
@@ -169,6 +187,9 @@ Each DOMAIN-ADDR makes one domain that listens there:
   tcp:HOST:PORT   HOST may be a name, an IPv4 address, [IPv6], * or [*] for all
   tls:HOST:PORT   the same with TLS; certificates in $XCM_TLS_CERT, see pafd(8)
   utls:HOST:PORT  TLS for other machines, a UNIX socket for this one
+
+DOMAIN of --gateway-only is a domain name (a file in $PAF_DOMAINS, else in
+/run/paf/domains.d), or the addresses of its servers with + between them.
 
 Options come before addresses:
 ${rows.join("\n")}
@@ -185,5 +206,6 @@ Examples:
   pafd -m ux:home+tcp:*:4711               one domain, two sockets
   pafd --print-example > pafd.conf         a file with every key explained
   pafd -f /etc/pafd.conf -l debug          from a file, with more detail
+  pafd -f gateways.conf -g tcp:hub:4711    gateways for a server elsewhere
 `;
 }

@@ -3,7 +3,6 @@
 import { randomInt } from "node:crypto";
 import type { Random } from "../core/clock.js";
 import { UNLIMITED } from "../core/limits.js";
-import { LocalDirectory } from "../core/local-directory.js";
 import { logStack, prefixed } from "../core/log.js";
 import type { Gateway, GatewayContext } from "../gateway/gateway.js";
 import { Domain } from "../server/domain.js";
@@ -18,13 +17,14 @@ import { describeConfig } from "./config/describe.js";
 import { demoIntroduction } from "./demo.js";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.js";
 import { eventLoopTimers, LONGEST_DELAY_MS, systemClock } from "./event-loop-time.js";
+import { type DirectoryAccess, type GatewayDomain, remoteDomain, servedDomain } from "./gateway-domain.js";
 import { HookError, runHook } from "./hook.js";
 import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
 import { DescriptorWriter } from "./log/descriptor-writer.js";
 import { escapeText } from "./log/escape.js";
 import { giveMemoryBack, MemoryTrim } from "./memory-trim.js";
 import { pafdHelp, parsePafdOptions } from "./options.js";
-import { domainLine, gatewayLine, processLine, processState } from "./state-summary.js";
+import { gatewayLine, processLine, processState } from "./state-summary.js";
 
 /** How long gateways may take to leave in order when the process ends. */
 const STOP_LIMIT_MS = 3000;
@@ -89,14 +89,14 @@ function print(fd: number, text: string): void {
 
 interface RunningGateway {
   readonly gateway: Gateway;
-  readonly domain: Domain;
-  readonly directory: LocalDirectory;
+  readonly domain: GatewayDomain;
+  readonly directory: DirectoryAccess;
 }
 
 class Daemon {
   private readonly outbox = new Outbox();
   private readonly timers = eventLoopTimers(systemClock, this.outbox);
-  private readonly domains: Domain[] = [];
+  private readonly domains: GatewayDomain[] = [];
   private readonly gateways: RunningGateway[] = [];
   private readonly memory = new MemoryTrim(this.timers, () => giveMemoryBack(optionalAddon()));
   private broker: EmbeddedBroker | undefined;
@@ -139,7 +139,11 @@ class Daemon {
 
   private async openDomains(): Promise<void> {
     const { config, log, outbox, timers } = this;
-    for (const { name, sockets, protocolVersion, idleSeconds } of config.domains) {
+    for (const { name, attach, sockets, protocolVersion, idleSeconds } of config.domains) {
+      if (attach !== undefined) {
+        this.domains.push(remoteDomain(name, attach, log));
+        continue;
+      }
       const domain = new Domain({
         name,
         versions: protocolVersion,
@@ -157,7 +161,7 @@ class Daemon {
         onConnectionEnded: (wasLarge) => this.memory.connectionEnded(wasLarge),
         outbox,
       });
-      this.domains.push(domain);
+      this.domains.push(servedDomain(domain, random));
       for (const { address, user, tls } of sockets) await domain.listen(address, { localUser: user, tls });
     }
   }
@@ -167,7 +171,7 @@ class Daemon {
     const domains = this.domains.map((domain) => ({
       name: domain.name,
       addresses: domain.addresses,
-      directory: new LocalDirectory(domain.directory, HOOK_USER, random),
+      directory: domain.open(HOOK_USER),
     }));
     try {
       await runHook(fileName, domains, { log, version });
@@ -182,7 +186,7 @@ class Daemon {
   /** What an operator asks for with SIGUSR1. */
   private logState(): void {
     this.log.info(() => processLine(processState(this.timers)));
-    for (const domain of this.domains) domain.log.info(() => domainLine(domain.state()));
+    for (const domain of this.domains) domain.log.info(() => domain.stateLine());
     for (const { gateway, domain, directory } of this.gateways) {
       domain.log.info(() => gatewayLine(gateway.name, directory.serviceCount));
     }
@@ -203,9 +207,10 @@ class Daemon {
   private async startGateway(config: GatewayConfig): Promise<void> {
     const domain = this.domains[config.domain];
     const { log } = domain;
-    const directory = new LocalDirectory(domain.directory, GATEWAY_USER, random);
+    const directory = domain.open(GATEWAY_USER);
     const context: GatewayContext = {
       directory,
+      isDirectoryReachable: () => directory.isReachable,
       clock: systemClock,
       timers: this.timers,
       random,

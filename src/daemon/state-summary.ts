@@ -1,6 +1,7 @@
 /** The lines that SIGUSR1 writes to the log: what the process and each of its domains hold at this moment. */
 
 import { readdirSync } from "node:fs";
+import type { LinkState } from "../client/index.js";
 import type { TimerHeap } from "../core/timer-heap.js";
 import type { DomainState } from "../server/domain.js";
 
@@ -48,6 +49,14 @@ export function domainLine(state: DomainState): string {
     `${queuedMessages} messages, ${queuedBytes} bytes queued`,
     `listening on ${addresses.join(", ") || "nothing"}.`,
   ].join("; ");
+}
+
+/** Of a domain that other processes serve. */
+export function remoteDomainLine(links: readonly LinkState[]): string {
+  const each = links.map(({ address, state, lastError }) =>
+    state === "operational" || lastError === undefined ? `${address} ${state}` : `${address} ${state} (${lastError})`,
+  );
+  return `State: remote domain; servers: ${each.join(", ") || "none known"}.`;
 }
 
 /** `services`: those that the gateway published, orphans included. */

@@ -1,5 +1,6 @@
 /** The effective configuration of pafd, and the reading of it from a YAML text. */
 
+import type { ServerConfig } from "../../client/index.js";
 import type { LogLevel } from "../../core/log.js";
 import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
 import type { FederationGatewayOptions } from "../../gateway/mqtt/federation/gateway.js";
@@ -27,6 +28,8 @@ export interface SocketConfig {
 export interface DomainConfig {
   /** Only for the log and for gateways. */
   readonly name?: string;
+  /** It is served elsewhere: the name of its domain file, or its servers. Then there are no sockets. */
+  readonly attach?: string | readonly ServerConfig[];
   readonly sockets: readonly SocketConfig[];
   readonly protocolVersion: { readonly min: number; readonly max: number };
   /** Limits of the idle time of protocol 3 clients. */
@@ -135,10 +138,25 @@ function effective(file: ConfigFile): Config {
   };
 }
 
+/** An address begins with the name of a transport and a colon; anything else is the name of a domain. */
+const SERVER_ADDRESS = /^(ux|uxf|tcp|tls|utls):/;
+
+/** What `attach` names, in the file or on the command line. */
+export function attachedTo(text: string): DomainConfig["attach"] {
+  return SERVER_ADDRESS.test(text) ? [{ address: text }] : text;
+}
+
+/** A domain of the command line that is served elsewhere: its name, or the addresses of its servers with `+` between. */
+export function commandLineAttach(text: string): DomainConfig {
+  const attach = SERVER_ADDRESS.test(text) ? text.split("+").map((address) => ({ address })) : text;
+  return { ...commandLineDomain([]), attach };
+}
+
 function domainConfig(domain: ConfigFile["domains"][number]): DomainConfig {
-  const sockets = domain.sockets ?? domain.addrs ?? [];
+  const { attach, sockets = domain.addrs ?? [] } = domain;
   return {
     ...present("name", domain.name),
+    ...present("attach", typeof attach === "string" ? attachedTo(attach) : attach?.map(serverConfig)),
     sockets: sockets.map((socket) =>
       typeof socket === "string"
         ? { address: socket }
@@ -147,6 +165,10 @@ function domainConfig(domain: ConfigFile["domains"][number]): DomainConfig {
     protocolVersion: domain.protocol_version,
     idleSeconds: { min: domain.idle.min, max: domain.max_idle_time ?? domain.idle.max },
   };
+}
+
+function serverConfig(server: string | { addr: string; tls?: TlsFiles }): ServerConfig {
+  return typeof server === "string" ? { address: server } : { address: server.addr, ...present("tls", server.tls) };
 }
 
 function gatewayConfig(gateway: ConfigFile["gateways"][number], domain: number): GatewayConfig {

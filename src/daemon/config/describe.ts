@@ -28,7 +28,13 @@ export function describeConfig(config: Config): string {
   return parts.join(", ");
 }
 
-function domainLiteral({ name, sockets, protocolVersion, idleSeconds }: DomainConfig) {
+function domainLiteral({ name, attach, sockets, protocolVersion, idleSeconds }: DomainConfig) {
+  if (attach !== undefined) {
+    return {
+      name,
+      attach: typeof attach === "string" ? attach : attach.map(({ address, tls }) => ({ addr: address, tls })),
+    };
+  }
   return {
     name,
     sockets: sockets.map(({ address, user, tls }) => ({ addr: address, user, tls })),

@@ -41,7 +41,10 @@ export function effectiveFile(config: Config): string {
   return document.toString({ lineWidth: 0 });
 }
 
-function domainKeys({ name, sockets, protocolVersion, idleSeconds }: DomainConfig) {
+function domainKeys({ name, attach, sockets, protocolVersion, idleSeconds }: DomainConfig) {
+  if (attach !== undefined) {
+    return { name, attach: typeof attach === "string" ? attach : attach.map((server) => socketKeys(server)) };
+  }
   return {
     name,
     sockets: sockets.map(socketKeys),

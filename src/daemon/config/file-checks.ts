@@ -4,7 +4,7 @@ import { accessSync, closeSync, constants, openSync, readSync, statSync } from "
 import { dirname } from "node:path";
 import { errorText } from "./config-file.js";
 import { checkTlsSocket } from "./tls-checks.js";
-import { forEachSocket, type LooseFile, type ReportAt } from "./whole-file-checks.js";
+import { forEachAttachedServer, forEachSocket, type LooseFile, type ReportAt } from "./whole-file-checks.js";
 
 /** A file in which keys with a problem of their own are absent. */
 export interface LooseFileWithPaths extends LooseFile {
@@ -33,6 +33,7 @@ export function checkFiles(file: LooseFileWithPaths, problem: ReportAt, warning:
   forEachSocket(file.domains ?? [], (socket, path, addressPath) => {
     if (each(`${path}.tls`, socket.tls)) checkTlsSocket(socket, path, addressPath, problem, warning);
   });
+  forEachAttachedServer(file.domains ?? [], (server, path) => each(`${path}.tls`, server.tls));
   (file.gateways ?? []).forEach((gateway, i) => {
     each(`gateways[${i}].tls`, gateway?.tls);
     if (gateway?.password_file !== undefined) readable(`gateways[${i}].password_file`, gateway.password_file);

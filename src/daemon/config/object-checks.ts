@@ -26,12 +26,28 @@ export function checkIdle({ min, max }: { min?: number; max?: number }, report: 
   }
 }
 
-export function checkDomain(domain: { readonly max_idle_time?: number }, report: Report, given: Given): void {
+/** What says how a domain is served, and means nothing where it is served elsewhere. */
+const SERVING = ["sockets", "addrs", "protocol_version", "idle", "max_idle_time"] as const;
+
+export function checkDomain(
+  domain: { readonly max_idle_time?: number; readonly attach?: unknown },
+  report: Report,
+  given: Given,
+): void {
+  if (given("attach")) {
+    for (const key of SERVING) {
+      if (given(key)) report(key, 'given together with "attach" (the domain is served elsewhere; give one of them)');
+    }
+    return;
+  }
   if (given("sockets") && given("addrs")) {
     report("addrs", 'given together with "sockets", of which it is the older name (give one of them)');
   }
   if (!given("sockets") && !given("addrs")) {
-    report("sockets", "missing; needed is a list of the addresses to listen on");
+    report(
+      "sockets",
+      "missing; needed is a list of the addresses to listen on (or attach, for a domain that is served elsewhere)",
+    );
   }
   if (given("idle") && given("max_idle_time")) {
     report("max_idle_time", 'given together with "idle" (it is the older name of idle.max; give only that)');

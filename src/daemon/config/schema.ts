@@ -96,6 +96,17 @@ const socket = Type.Union(
 const sockets = (options: SchemaOptions) =>
   Type.Optional(Type.Array(socket, { maxItems: 256, what: "a list of sockets", ...options }));
 
+const attachedServer = Type.Union(
+  [
+    address,
+    mapping({
+      addr: { ...address, examples: ["tls:gateway.lan:4711"] } as typeof address,
+      tls: Type.Optional({ ...tlsFiles, nullRefused: true } as typeof tlsFiles),
+    }),
+  ],
+  { what: "a server: an address, or a mapping with addr and tls" },
+);
+
 const domain = mapping(
   {
     name: Type.Optional(
@@ -109,6 +120,20 @@ const domain = mapping(
         "address, [IPv6] or a name. All sockets share the domain's clients and services.",
     }),
     addrs: sockets({ insteadOf: "sockets", deprecated: true, description: "Older name of sockets." }),
+    attach: Type.Optional(
+      Type.Union(
+        [
+          text({ maxLength: 1024, what: "a domain name or a server address", accepted: "" }),
+          Type.Array(attachedServer, { minItems: 1, maxItems: 64, what: "a list of servers" }),
+        ],
+        {
+          insteadOf: "sockets",
+          what: "the name of a domain, the address of its server, or a list of those",
+          description:
+            "the domain is served elsewhere, and only gateways work here: its name (a file in $PAF_DOMAINS), or its servers.",
+        },
+      ),
+    ),
     protocol_version: mapping(
       {
         min: protocolVersion({ default: 2, description: "Lowest protocol version a client may use." }),
@@ -139,7 +164,7 @@ const domain = mapping(
   },
   {
     check: checkDomain,
-    oneOf: [{ required: ["sockets"] }, { required: ["addrs"] }],
+    oneOf: [{ required: ["sockets"] }, { required: ["addrs"] }, { required: ["attach"] }],
     not: { required: ["idle", "max_idle_time"] },
   },
 );

@@ -14,6 +14,7 @@ interface LooseDomain {
   readonly name?: string;
   readonly sockets?: readonly LooseSocket[];
   readonly addrs?: readonly LooseSocket[];
+  readonly attach?: string | readonly LooseSocket[];
 }
 
 type LooseSocket = string | { readonly addr?: string; readonly tls?: Readonly<Record<string, string>> } | undefined;
@@ -36,21 +37,39 @@ export function checkWholeFile(file: LooseFile, replacing: number, findings: Fin
   const known = file.domains?.every(Boolean) && !findings.problems.some(({ path }) => KEY_OF_DOMAIN.test(path));
   checkDomainNames(file.domains ?? [], report);
   forEachSocket(file.domains ?? [], checkAddress(report));
+  forEachAttachedServer(file.domains ?? [], ({ addr }, _, path) => {
+    parsed(addr, (problem) => report(path, problem));
+  });
   if (known) checkGatewayDomains(file, file.domains as LooseDomain[], replacing, report);
 }
 
-/** Calls `look` for each socket that has an address, with the path of the socket and that of the address. */
-export function forEachSocket(
-  domains: readonly (LooseDomain | undefined)[],
-  look: (socket: { addr: string; tls?: Readonly<Record<string, string>> }, path: string, addressPath: string) => void,
-): void {
+/** With the path of the socket and that of its address. */
+type LookAtSocket = (
+  socket: { addr: string; tls?: Readonly<Record<string, string>> },
+  path: string,
+  addressPath: string,
+) => void;
+
+/** Calls `look` for each socket that has an address. */
+export function forEachSocket(domains: readonly (LooseDomain | undefined)[], look: LookAtSocket): void {
   domains.forEach((domain, i) => {
     const key = domain?.sockets ? "sockets" : "addrs";
-    (domain?.[key] ?? []).forEach((socket, j) => {
-      const path = `domains[${i}].${key}[${j}]`;
-      if (typeof socket === "string") look({ addr: socket }, path, path);
-      else if (socket?.addr !== undefined) look({ ...socket, addr: socket.addr }, path, `${path}.addr`);
-    });
+    lookAtEach(domain?.[key] ?? [], `domains[${i}].${key}`, look);
+  });
+}
+
+/** The same for each server of the domains that are served elsewhere. */
+export function forEachAttachedServer(domains: readonly (LooseDomain | undefined)[], look: LookAtSocket): void {
+  domains.forEach((domain, i) => {
+    if (Array.isArray(domain?.attach)) lookAtEach(domain.attach, `domains[${i}].attach`, look);
+  });
+}
+
+function lookAtEach(sockets: readonly LooseSocket[], list: string, look: LookAtSocket): void {
+  sockets.forEach((socket, j) => {
+    const path = `${list}[${j}]`;
+    if (typeof socket === "string") look({ addr: socket }, path, path);
+    else if (socket?.addr !== undefined) look({ ...socket, addr: socket.addr }, path, `${path}.addr`);
   });
 }
 
