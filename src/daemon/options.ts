@@ -171,7 +171,7 @@ function startingPoint(
 export function pafdHelp(): string {
   const rows = Object.entries(OPTIONS).map(([name, { short, argument, help }]) => {
     const left = `${short ? `-${short}, ` : "    "}--${name}${argument ? ` ${argument}` : ""}`;
-    return `  ${left.padEnd(26)}${help}`;
+    return `  ${left.padEnd(28)}${help}`;
   });
   return `pafd - Pathfinder service discovery server
 

@@ -1,6 +1,7 @@
 /** The command `pafd`: reads its command line, opens what the configuration names, runs until a signal ends it. */
 
 import { randomInt } from "node:crypto";
+import { hostname } from "node:os";
 import type { Random } from "../core/clock.js";
 import { UNLIMITED } from "../core/limits.js";
 import { logStack, prefixed } from "../core/log.js";
@@ -18,6 +19,7 @@ import { demoIntroduction } from "./demo.js";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.js";
 import { eventLoopTimers, LONGEST_DELAY_MS, systemClock } from "./event-loop-time.js";
 import { type DirectoryAccess, type GatewayDomain, remoteDomain, servedDomain } from "./gateway-domain.js";
+import { GatewayStatus } from "./gateway-status.js";
 import { HookError, runHook } from "./hook.js";
 import { type DaemonLog, LogSetupError, openLog } from "./log/daemon-log.js";
 import { DescriptorWriter } from "./log/descriptor-writer.js";
@@ -91,6 +93,7 @@ interface RunningGateway {
   readonly gateway: Gateway;
   readonly domain: GatewayDomain;
   readonly directory: DirectoryAccess;
+  readonly status: GatewayStatus;
 }
 
 class Daemon {
@@ -188,7 +191,7 @@ class Daemon {
     this.log.info(() => processLine(processState(this.timers)));
     for (const domain of this.domains) domain.log.info(() => domain.stateLine());
     for (const { gateway, domain, directory } of this.gateways) {
-      domain.log.info(() => gatewayLine(gateway.name, directory.serviceCount));
+      domain.log.info(() => gatewayLine(gateway.name, directory.serviceCount, gateway.state()));
     }
   }
 
@@ -229,8 +232,18 @@ class Daemon {
       gateway = federationGateway(config.options, context);
     }
     if (this.stopping) return;
-    this.gateways.push({ gateway, domain, directory });
+    const status = new GatewayStatus({
+      gateway,
+      type: config.type,
+      host: hostname(),
+      index: this.gateways.length,
+      directory: domain.open(GATEWAY_USER),
+      clock: systemClock,
+      timers: this.timers,
+    });
+    this.gateways.push({ gateway, domain, directory, status });
     gateway.start();
+    status.start();
   }
 
   private onSignal(signal: NodeJS.Signals): void {
@@ -249,6 +262,7 @@ class Daemon {
   private async stop(exitCode: number): Promise<void> {
     this.stopping = true;
     const limit = new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS));
+    for (const { status } of this.gateways) status.stop();
     await Promise.race([limit, Promise.allSettled(this.gateways.map(({ gateway }) => gateway.stop()))]);
     await Promise.race([limit, this.broker?.close()]);
     this.end(exitCode);

@@ -3,6 +3,7 @@
 import { readdirSync } from "node:fs";
 import type { LinkState } from "../client/index.js";
 import type { TimerHeap } from "../core/timer-heap.js";
+import type { GatewayState } from "../gateway/gateway.js";
 import type { DomainState } from "../server/domain.js";
 
 export interface ProcessState {
@@ -60,6 +61,17 @@ export function remoteDomainLine(links: readonly LinkState[]): string {
 }
 
 /** `services`: those that the gateway published, orphans included. */
-export function gatewayLine(name: string, services: number): string {
-  return `State: gateway ${name}; ${services} services.`;
+export function gatewayLine(
+  name: string,
+  services: number,
+  { state, counts, dropped, lastError }: GatewayState,
+): string {
+  const list = (of: Readonly<Record<string, number>>) => Object.entries(of).map(([what, count]) => `${count} ${what}`);
+  const drops = Object.entries(dropped).map(([reason, count]) => `${count} (${reason})`);
+  return `${[
+    `State: gateway ${name} ${state}; ${services} services`,
+    ...list(counts),
+    ...(drops.length > 0 ? [`dropped ${drops.join(", ")}`] : []),
+    ...(lastError ? [`last error at ${new Date(lastError.unixSeconds * 1000).toISOString()}: ${lastError.text}`] : []),
+  ].join("; ")}.`;
 }

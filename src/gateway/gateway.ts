@@ -20,6 +20,7 @@ export interface GatewayState {
   readonly counts: Readonly<Record<string, number>>;
   /** Announcements not taken, or not made, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** The last thing that went wrong, also if all is well again. */
   readonly lastError?: { readonly text: string; readonly unixSeconds: number };
 }
 
@@ -29,4 +30,6 @@ export interface Gateway {
   start(): void;
   /** Leaves the medium in order (MQTT disconnect, sockets closed). Services it published stay as they are. */
   stop(): Promise<void>;
+  /** As it is now; asked for about every ten seconds. */
+  state(): GatewayState;
 }

@@ -2,7 +2,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { TimerHeap } from "../../src/core/timer-heap.js";
 import { systemClock } from "../../src/daemon/event-loop-time.js";
-import { domainLine, gatewayLine, processLine, processState } from "../../src/daemon/state-summary.js";
+import {
+  domainLine,
+  gatewayLine,
+  processLine,
+  processState,
+  remoteDomainLine,
+} from "../../src/daemon/state-summary.js";
 
 const PROCESS = { uptimeSeconds: 12, residentBytes: 33_488_896, heapBytes: 5_242_880, descriptors: 14, timers: 3 };
 
@@ -22,7 +28,27 @@ test("the line of a domain", () => {
 });
 
 test("the line of a gateway", () => {
-  assert.is(gatewayLine("mqtt localhost:1883", 7), "State: gateway mqtt localhost:1883; 7 services.");
+  const state = { state: "waiting", counts: { devices: 5 }, dropped: { "not understood": 2 } } as const;
+  const lastError = { text: "connection lost", unixSeconds: 1_700_000_000 };
+  const line = "State: gateway mqtt localhost:1883 waiting; 7 services; 5 devices; dropped 2 (not understood)";
+  assert.is(gatewayLine("mqtt localhost:1883", 7, state), `${line}.`);
+  assert.is(
+    gatewayLine("mqtt localhost:1883", 7, { ...state, lastError }),
+    `${line}; last error at 2023-11-14T22:13:20.000Z: connection lost.`,
+  );
+  assert.is(
+    gatewayLine("mdns", 0, { state: "running", counts: {}, dropped: {} }),
+    "State: gateway mdns running; 0 services.",
+  );
+});
+
+test("the line of a remote domain", () => {
+  const links = [
+    { address: "tcp:a:1", state: "operational", lastError: "once" },
+    { address: "tcp:b:1", state: "waiting", lastError: "refused" },
+  ] as const;
+  assert.is(remoteDomainLine(links), "State: remote domain; servers: tcp:a:1 operational, tcp:b:1 waiting (refused).");
+  assert.is(remoteDomainLine([]), "State: remote domain; servers: none known.");
 });
 
 test("the process is seen as it is", () => {

@@ -131,6 +131,8 @@ const USES: Readonly<Record<string, (option: string) => Promise<void> | void>> =
     withSyslog(async (socket, starts) => {
       await running([option, "local3", "-u", socket, `ux:${freshName()}`], () => starts(158));
     }),
+  // What it does stands in gateway-only.test.ts.
+  "gateway-only": (option) => assert.match(runPafd([option, "ux:a"]).stdout, /^No gateways configured\./),
   hook: (option) =>
     withFolder(async (folder) => {
       const file = join(folder, "hook.mjs");

@@ -165,7 +165,7 @@ const domain = mapping(
   {
     check: checkDomain,
     oneOf: [{ required: ["sockets"] }, { required: ["addrs"] }, { required: ["attach"] }],
-    not: { required: ["idle", "max_idle_time"] },
+    not: { anyOf: [{ required: ["idle", "max_idle_time"] }, { required: ["attach", "idle"] }] },
   },
 );
 

@@ -2,7 +2,7 @@
 
 import type { Timer } from "../../core/clock.js";
 import { type Logger, prefixed } from "../../core/log.js";
-import type { Gateway, GatewayContext } from "../gateway.js";
+import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { isHostAddress } from "./addresses.js";
 import { Browser } from "./browser.js";
@@ -116,6 +116,10 @@ class MdnsGateway implements Gateway {
 
   start(): void {
     this.poll();
+  }
+
+  state(): GatewayState {
+    return { state: "running", counts: {}, dropped: {} };
   }
 
   async stop(): Promise<void> {

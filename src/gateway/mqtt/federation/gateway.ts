@@ -1,7 +1,9 @@
 /** The federation gateway: this domain and those of other boards become one directory, over a broker. */
 
 import { hostname } from "node:os";
-import type { Gateway, GatewayContext } from "../../gateway.js";
+import type { Clock } from "../../../core/clock.js";
+import type { Logger } from "../../../core/log.js";
+import type { Gateway, GatewayContext, GatewayState } from "../../gateway.js";
 import { BrokerConnection, type BrokerOptions } from "../connection.js";
 import { Federation } from "./federation.js";
 import { FEDERATION_NAME } from "./topics.js";
@@ -46,9 +48,13 @@ class FederationGateway implements Gateway {
   readonly name: string;
   private readonly connection: BrokerConnection;
   private readonly federation: Federation;
+  private readonly clock: Clock;
+  private phase: GatewayState["state"] = "starting";
+  private lastError: GatewayState["lastError"];
 
   constructor(options: FederationGatewayOptions, context: GatewayContext) {
     const { directory, clock, timers, random, log } = context;
+    this.clock = clock;
     const name = checkedFederationName(options.name ?? "site");
     const board = checkedFederationName(options.board ?? boardNamed(hostname()));
     const { root = "pf1", filter, maxBoards = 64, maxServices: maxServicesPerBoard = 10_000 } = options;
@@ -70,11 +76,17 @@ class FederationGateway implements Gateway {
       },
       topics.filters.map((filter) => ({ filter, qos: 1 })),
       {
-        up: () => this.federation.connected(),
-        down: () => this.federation.disconnected(),
+        up: () => {
+          this.phase = "running";
+          this.federation.connected();
+        },
+        down: () => {
+          this.phase = "waiting";
+          this.federation.disconnected();
+        },
         message: (topic, payload) => this.federation.message(topic, payload),
       },
-      { clock, timers, random, log },
+      { clock, timers, random, log: this.noting(log) },
     );
     this.name = `federation ${name}`;
     this.federation.follow();
@@ -84,7 +96,28 @@ class FederationGateway implements Gateway {
     this.connection.start();
   }
 
+  /** The log, of which the last warning is kept. */
+  private noting(log: Logger): Logger {
+    const note = (text: () => string) => {
+      this.lastError = { text: text(), unixSeconds: Math.floor(this.clock.unixSeconds()) };
+    };
+    return {
+      ...log,
+      warning: (text) => {
+        note(text);
+        log.warning(text);
+      },
+    };
+  }
+
+  state(): GatewayState {
+    const { counts, dropped } = this.federation;
+    const { phase, lastError } = this;
+    return { state: phase, counts, dropped: dropped.counts, ...(lastError ? { lastError } : {}) };
+  }
+
   async stop(): Promise<void> {
+    this.phase = "stopped";
     this.federation.stop();
     await this.connection.stop();
   }
