@@ -15,6 +15,8 @@ import { Publications } from "../gateway/publications.js";
 /** How often a gateway is asked, and how long mere numbers wait: everybody who watches everything is told of them. */
 const LOOK_MS = 10_000;
 const COUNTS_MS = 60_000;
+/** Most gateways run by then, which saves the telling of "starting". */
+const FIRST_LOOK_MS = 1000;
 
 /** How long the service outlives pafd. */
 const TTL_SECONDS = 60n;
@@ -49,7 +51,7 @@ export class GatewayStatus {
   }
 
   start(): void {
-    this.look();
+    this.timer = this.options.timers.after("gateway status", FIRST_LOOK_MS, () => this.look());
   }
 
   /** Takes the service back: the gateway ends. */

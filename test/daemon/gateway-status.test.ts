@@ -40,6 +40,7 @@ test("everything it tells is in the service, cut to size", () => {
 test("a change of state or a new error shows within ten seconds, mere numbers within a minute", async () => {
   const { clock, directory, now, status, shown } = fixture();
   status.start();
+  clock.advanceMs(1000);
   await answered();
   assert.equal(shown().state, ["starting"]);
   now.state = { ...now.state, state: "running" };
@@ -66,6 +67,7 @@ test("a change of state or a new error shows within ten seconds, mere numbers wi
 test("when the gateway ends, the service does, and no timer is left", async () => {
   const { clock, directory, status } = fixture();
   status.start();
+  clock.advanceMs(1000);
   await answered();
   status.stop();
   await answered();
