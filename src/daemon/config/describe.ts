@@ -56,7 +56,11 @@ function gatewayLiteral(gateway: GatewayConfig) {
     return { type, domain, url, user, password: secret, root, name, board, filter };
   }
   const { site, onLoss, maxDevices } = gateway.options;
-  return { type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices };
+  const { presence, mirror, queries } = gateway.options;
+  return {
+    ...{ type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices },
+    ...{ presence, mirror, queries },
+  };
 }
 
 /** The reference shows the first five; the others follow where they matter. */

@@ -7,6 +7,7 @@ import { parseFilter } from "../../core/filter/syntax.js";
 import { parseBrowseName } from "../../gateway/mdns/service-names.js";
 import { parseBrokerUrl } from "../../gateway/mqtt/broker-url.js";
 import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
+import { checkedTemplate } from "../../gateway/template.js";
 
 /** `key` is relative to the object checked: `max`, or `` for the object itself. */
 export type Report = (key: string, message: string) => void;
@@ -115,6 +116,15 @@ export function checkFederation(
 ): void {
   checkBroker(gateway, report, given);
   checkBy(parseFilter, gateway.filter, "filter", report);
+}
+
+export function checkMirrorRule({ filter, kind }: { filter?: string; kind?: string }, report: Report): void {
+  checkBy(parseFilter, filter, "filter", report);
+  checkBy(checkedTemplate, kind, "kind", report);
+}
+
+export function checkFilter({ filter }: { filter?: string }, report: Report): void {
+  checkBy(parseFilter, filter, "filter", report);
 }
 
 export function checkClientCertificate(_: unknown, report: Report, given: Given): void {

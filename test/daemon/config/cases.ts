@@ -108,7 +108,7 @@ export const RIGHT: readonly (readonly [string, (config: Config) => unknown, unk
         domain: 0,
         options: {
           ...{ url: "mqtt://h", root: "sd1", site: "local", keepaliveSeconds: 60, onLoss: "withdraw" },
-          ...{ onLossOfKind: {}, clearStale: false, maxDevices: 10_000 },
+          ...{ onLossOfKind: {}, clearStale: false, maxDevices: 10_000, maxPacketBytes: 256 },
         },
       },
     ],
@@ -123,6 +123,19 @@ export const RIGHT: readonly (readonly [string, (config: Config) => unknown, unk
     (c) => [options(c).onLoss, options(c).onLossOfKind],
     ["orphan", { lamp: "withdraw" }],
   ],
+  [mqtt("presence: {}"), (c) => options(c).presence, { priority: 10, directory: "shared" }],
+  [
+    mqtt("presence: {name: attic, priority: 255, directory: own}"),
+    (c) => options(c).presence,
+    { name: "attic", priority: 255, directory: "own" },
+  ],
+  [
+    mqtt(`mirror: [{filter: (kind=lamp), order: [url, '*']}, {kind: 'x-\${floor}'}], max_packet: 128`),
+    (c) => [options(c).mirror, options(c).maxPacketBytes],
+    [[{ filter: "(kind=lamp)", kind: `\${kind}`, order: ["url", "*"] }, { kind: `x-\${floor}` }], 128],
+  ],
+  [mqtt("queries: {}"), (c) => options(c).queries, {}],
+  [mqtt("queries: {filter: (a=b)}, broker_max_packet: 2048"), (c) => options(c).brokerMaxPacketBytes, 2048],
   [mqtt("clear_stale: true, max_devices: 1"), (c) => [options(c).clearStale, options(c).maxDevices], [true, 1]],
   [
     `${DOMAIN}gateways: [{type: mqtt, url: "mqtts://h:1", tls: {ca: a, cert: c, key: k}}]`,
@@ -290,6 +303,19 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   [mqtt("kinds: {lamp: {}}"), /kinds\.lamp\.on_will: missing; needed is/.source],
   [mqtt("kinds: {a b: {on_will: orphan}}"), /kinds\.a b: not a key of a mapping of device kinds/.source],
   [mqtt("clear_stale: 2"), /clear_stale: 2 is not true or false/.source],
+  [mqtt("presence: {name: 'a b'}"), /presence\.name: "a b" is not the name of a gateway/.source],
+  [mqtt("presence: {priority: 256}"), /presence\.priority: 256 is not a priority \(a whole number, 0 to 255\)/.source],
+  [
+    mqtt("presence: {directory: both}"),
+    /directory: "both" is not a kind of directory \(valid values: shared own\)/.source,
+  ],
+  [mqtt("mirror: []"), /mirror: the list is empty \(at least 1 needed\)/.source],
+  [mqtt("mirror: [{filter: '(kind'}]"), /mirror\[0\]\.filter: filter "\(kind": ends too early/.source],
+  [mqtt(`mirror: [{kind: '\${'}]`), /mirror\[0\]\.kind: template "\$\{": expected \$\{PROPERTY\}/.source],
+  [mqtt("queries: {filter: x}"), /queries\.filter: filter "x": unexpected character/.source],
+  [mqtt("queries: true"), /queries: true is not a mapping/.source],
+  [mqtt("max_packet: 127"), /max_packet: 127 is not a number of bytes \(a whole number, 128 to 65535\)/.source],
+  [mqtt("broker_max_packet: 2000000"), /broker_max_packet: 2000000 is not a number of bytes/.source],
   [mqtt("max_devices: 1.5"), /max_devices: 1\.5 is not a number of devices/.source],
   ["gateways: [{type: mdns}]", "f:1: gateways[0].domain: missing, and there is no domain (no domain has a name)"],
   [
