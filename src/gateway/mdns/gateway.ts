@@ -20,7 +20,7 @@ import { browserQuery } from "./messages.js";
 import { NameError } from "./names.js";
 import { heardRecords } from "./records.js";
 import { Outbound } from "./responder/outbound.js";
-import { checkRule, type PublishRule } from "./responder/publish-rule.js";
+import { type PublishRule, ruleProblems } from "./responder/publish-rule.js";
 import type { Responder } from "./responder/responder.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
 
@@ -184,11 +184,8 @@ class MdnsGateway implements Gateway {
     const { publish = [], gatewayName = hostname(), namesFile } = this.options;
     if (publish.length === 0) return undefined;
     publish.forEach((rule, i) => {
-      try {
-        checkRule(rule);
-      } catch (error) {
-        throw new MdnsOptionError(`publish[${i}].${(error as Error).message}`);
-      }
+      const [problem] = ruleProblems(rule);
+      if (problem) throw new MdnsOptionError(`publish[${i}].${problem.key}: ${problem.message}`);
     });
     const maxPublished = positive("maxPublished", this.options.maxPublished, 512);
     const isOwnAddress = (address: string) => this.ownAddresses.has(address);

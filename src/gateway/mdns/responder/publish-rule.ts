@@ -66,31 +66,25 @@ const TXT_BYTES_LIMIT = 1300;
 const ADDRESSES_LIMIT = 16;
 const SUBTYPES_LIMIT = 16;
 
-/** Throws a `RangeError` that names the key with a template that cannot be read. */
-export function checkRule(rule: PublishRule): void {
-  const templates: [string, string | undefined][] = [
-    ["instance", rule.instance],
-    ["type", rule.type],
-    ["port", rule.port],
-    ["host", rule.host],
-    ["addresses", rule.addresses],
-    ...(rule.subtypes ?? []).map((subtype, i): [string, string] => [`subtypes[${i}]`, subtype]),
-    ...Object.entries(rule.txt ?? {}).map(([key, template]): [string, string] => [`txt.${key}`, template]),
-  ];
-  for (const [key, template] of templates) {
+/** What of a rule cannot be used, by key; the filter is the directory's to check. */
+export function ruleProblems(rule: PublishRule): { readonly key: string; readonly message: string }[] {
+  const problems: { key: string; message: string }[] = [];
+  const check = (key: string, template: string | undefined) => {
     try {
       if (template !== undefined) checkedTemplate(template);
     } catch (error) {
-      throw new RangeError(`${key}: ${(error as Error).message}`);
+      problems.push({ key, message: (error as Error).message });
     }
-  }
-  for (const key of Object.keys(rule.txt ?? {})) {
+  };
+  for (const key of ["instance", "type", "port", "host", "addresses"] as const) check(key, rule[key]);
+  for (const [i, subtype] of (rule.subtypes ?? []).entries()) check(`subtypes[${i}]`, subtype);
+  for (const [key, template] of Object.entries(rule.txt ?? {})) {
+    check(`txt.${key}`, template);
     if (!isTxtKey(key)) {
-      throw new RangeError(
-        `txt.${key}: not a key of a TXT record (printable ASCII without "=", at most 254 characters)`,
-      );
+      problems.push({ key: `txt.${key}`, message: 'not a TXT key (1 to 254 printable ASCII characters, no "=")' });
     }
   }
+  return problems;
 }
 
 /** The marks of our announcements, which importers know them by (spec D.6). */
