@@ -14,6 +14,7 @@ export interface GatewayContext {
   readonly isDirectoryReachable?: () => boolean;
 }
 
+/** For the log and for pafc. */
 export interface GatewayState {
   readonly state: "starting" | "running" | "waiting" | "stopped";
   /** Numbers by name, e.g. services, instances, devices, mirrored. */

@@ -74,8 +74,17 @@ function gatewayKeys(gateway: GatewayConfig) {
 }
 
 function mdnsKeys({ options }: GatewayConfig & { type: "mdns" }) {
-  const { types, interfaces, scope, maxInstances } = options;
-  return { types, interfaces, scope, max_instances: maxInstances };
+  const { types, interfaces, scope, maxInstances, publish, gatewayName, maxPublished, namesFile } = options;
+  return {
+    types,
+    interfaces,
+    scope,
+    max_instances: maxInstances,
+    publish,
+    gateway_name: gatewayName,
+    max_published: maxPublished,
+    names_file: namesFile,
+  };
 }
 
 function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {

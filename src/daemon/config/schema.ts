@@ -22,16 +22,10 @@ import { type SchemaOptions, type Static, Type } from "@sinclair/typebox";
 import { LOG_LEVELS } from "../../core/log.js";
 import { DEFAULT_OUTPUT_QUEUE } from "../../server/output-queues.js";
 import type { LocalUser } from "../../server/users.js";
-import {
-  checkDomain,
-  checkIdle,
-  checkMdns,
-  checkOutputQueue,
-  checkProtocolVersion,
-  checkSocket,
-} from "./object-checks.js";
+import { checkDomain, checkIdle, checkOutputQueue, checkProtocolVersion, checkSocket } from "./object-checks.js";
+import { mdnsGateway } from "./schema-mdns.js";
 import { federationGateway, mqttGateway } from "./schema-mqtt.js";
-import { count, file, gatewayDomain, mapping, oneOf, path, seconds, text } from "./schema-parts.js";
+import { count, file, mapping, oneOf, path, seconds, text } from "./schema-parts.js";
 
 /** Syslog facilities as the reference names them. */
 export const FACILITIES = [
@@ -218,47 +212,6 @@ const log = mapping(
     filter: oneOf(LOG_LEVELS, { what: "a filter level", default: "info", description: "Drop messages below this." }),
   },
   { default: {}, description: "Where messages go. Under systemd, console alone is enough." },
-);
-
-const mdnsGateway = mapping(
-  {
-    type: Type.Literal("mdns"),
-    domain: gatewayDomain,
-    types: Type.Union(
-      [
-        oneOf<"all">(["all"], { what: 'a list of service types, or the word "all"', accepted: "" }),
-        Type.Array(text({ what: "a DNS-SD service type", accepted: "like _ipp._tcp" }), {
-          minItems: 1,
-          maxItems: 1000,
-          what: "a list of service types",
-        }),
-      ],
-      {
-        default: "all",
-        what: 'a list of service types, or the word "all"',
-        description: "DNS-SD service types to browse; all: every type announced on the link.",
-      },
-    ),
-    interfaces: Type.Optional(
-      Type.Array(Type.String({ pattern: "^[^\\s/]{1,15}$", what: "a network interface name", accepted: "like eth0" }), {
-        minItems: 1,
-        maxItems: 64,
-        what: "a list of network interfaces",
-        examples: [["eth0", "wlan0"]],
-        description: "Interfaces to browse on. Default: every one that can do multicast, as they come and go.",
-      }),
-    ),
-    scope: text({
-      default: "local",
-      maxLength: 64,
-      description: "Names the link; gateways on the same link that share a scope give a service the same id.",
-    }),
-    max_instances: count("a number of instances", 1, 1_000_000, {
-      default: 4096,
-      description: "Most service instances kept; further ones are ignored with a warning.",
-    }),
-  },
-  { check: checkMdns, description: "What is announced on the link with mDNS: printers, speakers, ..." },
 );
 
 export const configSchema = mapping(
