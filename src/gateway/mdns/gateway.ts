@@ -2,6 +2,7 @@
 
 import type { Timer } from "../../core/clock.js";
 import { type Logger, prefixed } from "../../core/log.js";
+import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { isHostAddress } from "./addresses.js";
@@ -74,6 +75,7 @@ class MdnsGateway implements Gateway {
   private readonly pollMs: number;
   private readonly log: Logger;
   private readonly instances: Instances;
+  private readonly dropped = new Dropped();
   private readonly ports = new Map<string, Port>();
   /** Links that broke and have not brought anything since, by interface and family. */
   private readonly troubles = new Map<string, { failures: number; retryAtMs: number; isTold: boolean }>();
@@ -105,6 +107,9 @@ class MdnsGateway implements Gateway {
       clock,
       timers,
       random,
+      limit: this.limits.instances,
+      log: this.log,
+      onDropped: (reason) => this.dropped.add(reason),
       views: (key) => [...this.ports.values()].flatMap(({ browser }) => browser.view(key) ?? []),
     });
   }
@@ -178,6 +183,8 @@ class MdnsGateway implements Gateway {
         send: (message) => {
           for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(message);
         },
+        families: () => [...port.links.keys()],
+        onDropped: (reason) => this.dropped.add(reason),
         onChange: (instanceKey) => this.instances.change(instanceKey),
       }),
     };

@@ -9,6 +9,11 @@ import { type DecodedMessage, type HeardRecord, heardRecords } from "./records.j
 
 export type Family = 4 | 6;
 
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface LinkOptions {
   readonly family: Family;
   readonly interface: NetworkInterface;

@@ -45,6 +45,13 @@ export function serviceProperties(scope: string, views: readonly [InstanceView, 
   return properties;
 }
 
+/** Whether the TXT says that a gateway announces this for a service that is in a directory already: it has `sdid`. */
+export function isMarked(strings: readonly Uint8Array[]): boolean {
+  return strings
+    .slice(0, TXT_STRINGS_LIMIT)
+    .some((string) => /^sdid(=|$)/i.test(Buffer.from(string).toString("latin1")));
+}
+
 /**
  * The pairs of a TXT record (RFC 6763, 6.3–6.5): the first of equal keys counts, whatever its case; strings without a
  * key, or with one that is not printable ASCII, are ignored.

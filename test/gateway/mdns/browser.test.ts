@@ -2,60 +2,12 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Browser } from "../../../src/gateway/mdns/browser.js";
-import type { LinkLimits } from "../../../src/gateway/mdns/link-state.js";
-import { MESSAGE_BYTES_LIMIT, type QueryMessage } from "../../../src/gateway/mdns/questions.js";
+import { MESSAGE_BYTES_LIMIT } from "../../../src/gateway/mdns/questions.js";
 import type { HeardRecord } from "../../../src/gateway/mdns/records.js";
-import { parseBrowseName } from "../../../src/gateway/mdns/service-names.js";
-import { FakeClock } from "../../support/fake-clock.js";
+import { Bench } from "./browser-bench.js";
 import { addressRecord, instance, messageBytes, pointerRecord, srvRecord, txtRecord } from "./records.js";
 
-const LIMITS: LinkLimits = { ttlSeconds: 4500, records: 4096, recordsPerSource: 4096, instances: 1024, types: 256 };
 const META = "_services._dns-sd._udp.local";
-
-class Bench {
-  readonly clock = new FakeClock();
-  /** Everything asked: `<ms> TYPE name`. */
-  asked: string[] = [];
-  readonly messages: QueryMessage[] = [];
-  readonly changed: string[] = [];
-  readonly browser: Browser;
-
-  constructor(types: string[] | "all" = ["_x._tcp"], limits: Partial<LinkLimits> = {}) {
-    this.browser = new Browser({
-      interfaceName: "eth0",
-      browse: types === "all" ? "all" : types.map(parseBrowseName),
-      limits: { ...LIMITS, ...limits },
-      clock: this.clock,
-      timers: this.clock,
-      random: () => 0,
-      acceptsAddress: () => true,
-      send: (message) => {
-        this.messages.push(message);
-        for (const { type, name } of message.questions) {
-          this.asked.push(`${Math.round(this.clock.monotonicMs())} ${type} ${name}`);
-        }
-      },
-      onChange: (key) => this.changed.push(key),
-    });
-    this.browser.restart();
-  }
-
-  hear(...records: HeardRecord[]): void {
-    this.browser.receive(records, "10.0.0.2");
-  }
-
-  view(label = "a") {
-    return this.browser.view(`${label}._x._tcp.local`);
-  }
-
-  /** What was asked while time passed. */
-  during(ms: number): string[] {
-    this.asked = [];
-    this.clock.advanceMs(ms);
-    return this.asked;
-  }
-}
 
 test("a type is asked for after 20 to 120 ms, then with gaps of 1, 2, 4 … 3600 s", () => {
   const bench = new Bench();

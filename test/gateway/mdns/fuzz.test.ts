@@ -86,6 +86,8 @@ test(`${ROUNDS} mutated packets`, () => {
     timers: clock,
     random: () => random(1000) / 1000,
     acceptsAddress: () => true,
+    families: () => [4, 6],
+    onDropped: () => {},
     send: ({ questions, answers }) => {
       sent++;
       // What we heard we must be able to write.

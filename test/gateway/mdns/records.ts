@@ -2,7 +2,7 @@
 
 import { dnsPacket } from "../../../src/gateway/mdns/name-codec.js";
 import type { QueryMessage } from "../../../src/gateway/mdns/questions.js";
-import type { HeardRecord } from "../../../src/gateway/mdns/records.js";
+import type { DecodedMessage, HeardRecord } from "../../../src/gateway/mdns/records.js";
 
 export const pointerRecord = (label: string, { ttlSeconds = 4500 } = {}): HeardRecord => ({
   name: "_x._tcp.local",
@@ -50,4 +50,14 @@ export function messageBytes({ questions, answers }: QueryMessage): number {
     questions: questions.map(({ name, type }) => ({ name, type })),
     answers: answers.map(({ name, target, ttlSeconds }) => ({ name, type: "PTR", ttl: ttlSeconds, data: target })),
   }).length;
+}
+
+/** A response as a link hands it on. */
+export function responseOf(records: readonly HeardRecord[]): DecodedMessage {
+  const answers = records.map(({ name, ttlSeconds, flush, data }) => {
+    const { type } = data;
+    const plain = data.type === "PTR" ? data.target : data.type === "TXT" ? data.strings : data;
+    return { name, type, class: "IN", ttl: ttlSeconds, flush, data: "address" in data ? data.address : plain };
+  });
+  return { type: "response", opcode: "QUERY", rcode: "NOERROR", answers };
 }
