@@ -125,6 +125,7 @@ export class Browser {
   /** Begins to ask for what is missing; a question that is new (the host's address, say) starts the schedule again. */
   private resolve(instance: Instance): void {
     const missing = this.state.missing(instance, !instance.isResolved).map(questionKey);
+    if (missing.length === 0) instance.isResolved = true;
     if (missing.every((question) => instance.resolve?.asked.has(question))) return;
     const { schedule } = this.state;
     if (instance.resolve) schedule.stop(instance.resolve.backoff);
@@ -215,8 +216,9 @@ export class Browser {
   /** Sets the timer to the first thing that happens. */
   private arm(): void {
     const { cache, schedule } = this.state;
-    const questionMs = this.outbox.size > 0 ? this.sendNotBeforeMs : Number.POSITIVE_INFINITY;
-    const atMs = Math.min(cache.dueMs, schedule.dueMs, questionMs);
+    // What is due before the next message may go out waits for that moment.
+    const questionMs = this.outbox.size > 0 ? this.now : schedule.dueMs;
+    const atMs = Math.min(cache.dueMs, Math.max(questionMs, this.sendNotBeforeMs));
     if (atMs === this.timerAtMs) return;
     this.timer?.cancel();
     this.timer = undefined;

@@ -85,6 +85,7 @@ const REFRESH_GAP_MS = 1000;
  */
 const COARSEST_GRID_MS = 64_000;
 const FINEST_GRID_MS = 1000;
+const DENIAL_GRID_MS = 2000;
 /** Records of one name and type, except PTR: more addresses or TXTs than any host has. */
 const SET_LIMIT = 32;
 const MAKE_ROOM_GAP_MS = 1000;
@@ -276,7 +277,9 @@ export class RecordCache {
   /** Sets `dueMs` to the next question that is not before `notBeforeMs`, or else to the end of the record's life. */
   private schedule(record: CachedRecord, notBeforeMs = Number.NEGATIVE_INFINITY): void {
     const end = endMs(record);
-    record.dueMs = end;
+    // Denials are not asked for again; that each ends to the millisecond is not worth a wake-up.
+    record.dueMs = record.data.type === "NSEC" ? this.onGrid(end, DENIAL_GRID_MS) : end;
+    if (record.data.type === "NSEC") record.refreshes = REFRESH_POINTS.length;
     if (!record.dying && record.doubts > 0) record.dueMs = Math.min(end, notBeforeMs);
     else if (!record.dying) {
       for (; record.refreshes < REFRESH_POINTS.length; record.refreshes++) {
@@ -294,7 +297,10 @@ export class RecordCache {
     const atMs = heardMs + lifeMs * point;
     const jitterMs = lifeMs * REFRESH_JITTER;
     if (jitterMs < FINEST_GRID_MS) return atMs + this.random() * jitterMs;
-    const gridMs = Math.min(COARSEST_GRID_MS, 1000 * 2 ** Math.floor(Math.log2(jitterMs / 1000)));
+    return this.onGrid(atMs, Math.min(COARSEST_GRID_MS, 1000 * 2 ** Math.floor(Math.log2(jitterMs / 1000))));
+  }
+
+  private onGrid(atMs: number, gridMs: number): number {
     return Math.ceil((atMs - this.phaseMs) / gridMs) * gridMs + this.phaseMs;
   }
 

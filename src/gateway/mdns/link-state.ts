@@ -347,7 +347,8 @@ export class LinkState {
 
   private linkHosts(instance: Instance): void {
     const { name } = instance.name;
-    const hosts = this.cache.of("SRV", name).flatMap(({ data }) => (data.type === "SRV" ? nameKey(data.target) : []));
+    const records = instance.isMarked ? [] : this.cache.of("SRV", name); // a marked one's addresses are of no interest
+    const hosts = records.flatMap(({ data }) => (data.type === "SRV" ? nameKey(data.target) : []));
     this.hosts.move(nameKey(name), instance.hosts, hosts);
     instance.hosts = hosts;
   }
@@ -356,6 +357,8 @@ export class LinkState {
     const txt = newest(this.cache.of("TXT", instance.name.name));
     const wasMarked = instance.isMarked;
     instance.isMarked = txt?.type === "TXT" && isMarked(txt.strings);
-    if (instance.isMarked && !wasMarked) this.options.onDropped("loop");
+    if (instance.isMarked === wasMarked) return;
+    this.linkHosts(instance);
+    if (instance.isMarked) this.options.onDropped("loop");
   }
 }
