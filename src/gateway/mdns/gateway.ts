@@ -7,11 +7,14 @@ import type { Gateway, GatewayContext } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { isHostAddress } from "./addresses.js";
 import { Browser } from "./browser.js";
+import { Echoes } from "./echoes.js";
 import { Instances } from "./instances.js";
 import { linkScope, listInterfaces, type NetworkInterface } from "./interfaces.js";
 import { type Family, type Link, type LinkOptions, openLink } from "./link.js";
 import type { LinkLimits } from "./link-state.js";
+import { browserQuery } from "./messages.js";
 import { NameError } from "./names.js";
+import { heardRecords } from "./records.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
 
 /** All have defaults but `types`; what each limit does when it is reached is in README.md. */
@@ -76,6 +79,7 @@ class MdnsGateway implements Gateway {
   private readonly log: Logger;
   private readonly instances: Instances;
   private readonly dropped = new Dropped();
+  private readonly echoes: Echoes;
   private readonly ports = new Map<string, Port>();
   /** Links that broke and have not brought anything since, by interface and family. */
   private readonly troubles = new Map<string, { failures: number; retryAtMs: number; isTold: boolean }>();
@@ -90,6 +94,7 @@ class MdnsGateway implements Gateway {
     private readonly environment: MdnsEnvironment,
   ) {
     const { directory, clock, timers, random } = context;
+    this.echoes = new Echoes(clock);
     this.log = prefixed(context.log, () => "mdns: ");
     this.browse = options.types === "all" ? "all" : options.types.map(browseOption);
     this.pollMs = 1000 * positive("interfacePollSeconds", options.interfacePollSeconds, 5);
@@ -181,7 +186,8 @@ class MdnsGateway implements Gateway {
         random,
         acceptsAddress: (address) => isHostAddress(address, found.isLoopback),
         send: (message) => {
-          for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(message);
+          const query = browserQuery(message);
+          for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(query);
         },
         families: () => [...port.links.keys()],
         onDropped: (reason) => this.dropped.add(reason),
@@ -222,9 +228,12 @@ class MdnsGateway implements Gateway {
       family,
       interface: port.interface,
       isInScope: (source) => port.isInScope(source),
-      onRecords: (records, source) => {
+      echoes: this.echoes,
+      onMessage: (message, from) => {
         this.troubles.delete(place);
-        port.browser.receive(records, source);
+        if (message.type === "query") port.browser.overhear(message, from);
+        const records = heardRecords(message);
+        if (records.length > 0) port.browser.receive(records, from.address);
       },
       onBroken: (error) => {
         if (state.isBroken) return;

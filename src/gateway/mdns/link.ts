@@ -1,11 +1,15 @@
-/** The socket for one interface and address family: questions out, the records of acceptable responses in. */
+/** The socket for one interface and address family: messages out, acceptable messages in; for browser and responder. */
 
+import { createSocket } from "node:dgram";
 import makeMdns from "multicast-dns";
 import { type Logger, logStack } from "../../core/log.js";
+import type { Echoes } from "./echoes.js";
 import type { NetworkInterface } from "./interfaces.js";
+import type { OutgoingMessage } from "./messages.js";
 import { dnsPacket } from "./name-codec.js";
-import type { QueryMessage } from "./questions.js";
-import { type DecodedMessage, type HeardRecord, heardRecords } from "./records.js";
+import { type DecodedMessage, MDNS_PORT } from "./records.js";
+
+export { MDNS_PORT };
 
 export type Family = 4 | 6;
 
@@ -19,44 +23,65 @@ export interface LinkOptions {
   readonly interface: NetworkInterface;
   /** Asked for each packet: does its source belong to this link? */
   readonly isInScope: (source: string) => boolean;
-  readonly onRecords: (records: readonly HeardRecord[], source: string) => void;
+  /** Shared by all links of a gateway. */
+  readonly echoes: Echoes;
+  /**
+   * A query from any port (one that is not 5353: a legacy query), or a response from port 5353; nothing of our own, and
+   * nothing that RFC 6762 (18.3, 18.11) says to ignore. Of buffers in it, what shall last must be copied.
+   */
+  readonly onMessage: (message: DecodedMessage, from: Peer) => void;
   /** The socket is of no use any more (interface gone, port refused): close it and open another one later. */
   readonly onBroken: (error: Error) => void;
   readonly log: Logger;
 }
 
 export interface Link {
-  send(message: QueryMessage): void;
+  /** By multicast, unless `to` names a peer. What does not become a packet is logged, and not sent. */
+  send(message: OutgoingMessage, to?: Peer): void;
+  /** What was sent before still goes out. */
   close(): Promise<void>;
 }
 
-const MDNS_PORT = 5353;
+const GROUP = { 4: "224.0.0.251", 6: "ff02::fb" } as const;
+/** Messages that wait for the socket to be bound, which takes a moment; further ones are dropped. */
+const WAITING_LIMIT = 64;
 
 /**
  * Bound to the group's address, not to a wildcard: beside another responder on this host (avahi) we would take its
  * unicast packets. For IPv6 that binds to the interface as well.
  */
 function socketOptions({ family, interface: { name, addresses } }: LinkOptions): makeMdns.Options {
-  if (family === 6) return { type: "udp6", ip: "ff02::fb", interface: `::%${name}`, bind: `ff02::fb%${name}` };
+  if (family === 6) return { type: "udp6", ip: GROUP[6], interface: `::%${name}`, bind: `${GROUP[6]}%${name}` };
   const address = addresses.find((candidate) => candidate.family === 4)?.address;
-  return { interface: address, bind: "224.0.0.251" };
+  return { interface: address, bind: GROUP[4] };
 }
 
 export function openLink(options: LinkOptions): Link {
-  const { log, isInScope, onRecords, onBroken } = options;
-  const place = `mDNS on ${options.interface.name} (IPv${options.family})`;
-  const mdns = makeMdns(socketOptions(options));
+  const { family, log, isInScope, echoes, onMessage, onBroken } = options;
+  const place = `mDNS on ${options.interface.name} (IPv${family})`;
+  const socket = createSocket({ type: `udp${family}`, reuseAddr: true });
+  let isEcho = false;
+  socket.on("message", (packet) => (isEcho = echoes.has(packet))); // before multicast-dns listens, and decodes
+  const mdns = makeMdns({ ...socketOptions(options), socket });
   let isClosed = false;
+  /** Absent once the socket is bound. */
+  let waiting: (() => void)[] | undefined = [];
   const broken = (error: Error) => {
     if (!isClosed) onBroken(error);
   };
-  mdns.on("response", (message, { address, port }) => {
-    if (isClosed || port !== MDNS_PORT || !isInScope(address)) return;
+  mdns.on("ready", () => {
+    const sends = waiting ?? [];
+    waiting = undefined;
+    for (const send of sends) if (!isClosed) send();
+  });
+  mdns.on("packet", (packet, { address, port }) => {
+    const message = packet as DecodedMessage;
+    if (isClosed || isEcho || message.opcode !== "QUERY" || message.rcode !== "NOERROR") return;
+    if ((message.type === "response" && port !== MDNS_PORT) || !isInScope(address)) return;
     try {
-      const records = heardRecords(message as DecodedMessage);
-      if (records.length > 0) onRecords(records, address);
+      onMessage(message, { address, port });
     } catch (error) {
-      logStack(log, `${place}: a response from ${address} was not processed`, error);
+      logStack(log, `${place}: a ${message.type} from ${address} was not processed`, error);
     }
   });
   mdns.on("error", broken);
@@ -64,26 +89,48 @@ export function openLink(options: LinkOptions): Link {
     if (error.syscall !== undefined) broken(error);
     else log.debug(() => `${place}: a packet was not understood: ${error.message}`);
   });
+  let sending = 0;
+  let onSent: () => void = () => {};
+  const sendPacket = (packet: Buffer, { address, port }: Peer) => {
+    echoes.sent(packet);
+    sending++;
+    socket.send(packet, port, address, (error) => {
+      if (--sending === 0) onSent();
+      if (error && port === MDNS_PORT && address === GROUP[family]) broken(error);
+      else if (error) log.debug(() => `${place}: cannot send to ${address}: ${error.message}`);
+    });
+  };
   return {
-    send({ questions, answers, truncated }) {
-      const message = {
-        flags: truncated ? dnsPacket.TRUNCATED_RESPONSE : 0,
-        questions: questions.map(({ name, type }) => ({ name, type })),
-        answers: answers.map(({ name, target, ttlSeconds }) => ({
-          name,
-          type: "PTR" as const,
-          ttl: ttlSeconds,
-          data: target,
-        })),
-      };
-      mdns.query(message, (error) => {
-        if (error) broken(error);
-      });
+    send(message, to = { address: GROUP[family], port: MDNS_PORT }) {
+      if (isClosed) return;
+      let packet: Buffer;
+      try {
+        packet = encodeMessage(message);
+      } catch (error) {
+        logStack(log, `${place}: a message cannot be sent`, error);
+        return;
+      }
+      if (!waiting) sendPacket(packet, to);
+      else if (waiting.length < WAITING_LIMIT) waiting.push(() => sendPacket(packet, to));
     },
     close() {
       if (isClosed) return Promise.resolve();
       isClosed = true;
-      return new Promise((resolve) => mdns.destroy(resolve));
+      return new Promise((resolve) => {
+        // Node sends in a later tick: what is closed at once would never say goodbye.
+        onSent = () => mdns.destroy(resolve);
+        if (sending === 0) onSent();
+      });
     },
   };
+}
+
+/** The bytes of a message. Throws if it cannot be written (a name that is too long, say). */
+export function encodeMessage(message: OutgoingMessage): Buffer {
+  const { type, id, truncated, questions = [], answers = [], authorities = [], additionals = [] } = message;
+  const flags =
+    (type === "response" ? dnsPacket.AUTHORITATIVE_ANSWER : 0) | (truncated ? dnsPacket.TRUNCATED_RESPONSE : 0);
+  // dns-packet's types know neither the QU bit nor every type it can write.
+  const packet = { type, id: id ?? 0, flags, questions, answers, authorities, additionals };
+  return dnsPacket.encode(packet as unknown as dnsPacket.Packet);
 }

@@ -1,14 +1,15 @@
 /**
- * Teaches the bundled dns-packet to read and write any domain name, in the text form of names.ts.
+ * Teaches the bundled dns-packet to read and write any domain name, in the text form of names.ts, to compress names
+ * (RFC 1035, 4.1.4) and to know the QU bit of questions (RFC 6762, 5.4), as the property `qu`.
  *
  * Its own codec joins labels by dots without escapes: an instance called "v1.0 lamp" can be seen, but not asked for,
- * and a label that is too long becomes a packet nobody can read. It looks the three functions of its exported object
- * `name` up at each call, so replacing them is enough. This changes dns-packet for the whole process, which is ours:
+ * and a label that is too long becomes a packet nobody can read. It looks the functions of its exported objects `name` and
+ * `question` up at each call, so replacing them is enough. This changes dns-packet for the whole process, which is ours:
  * multicast-dns is its only other user. A test sends every kind of name through it, so an update that breaks this shows.
  */
 
 import * as dnsPacket from "dns-packet";
-import { NameError, nameBytes, readName } from "./names.js";
+import { labelBytes, labelsOf, NameError, nameBytes, readName } from "./names.js";
 
 /** dns-packet's convention: after each call the function carries the number of bytes it wrote or read. */
 interface NameCodec {
@@ -17,18 +18,59 @@ interface NameCodec {
   encodingLength: (name: string) => number;
 }
 
-const codec = (dnsPacket as unknown as { name: NameCodec }).name;
+interface Question {
+  class?: string;
+  qu?: boolean;
+}
+
+interface QuestionCodec {
+  encode: { (question: Question, into?: Buffer, offset?: number): Question; bytes: number };
+  decode: { (from: Buffer, offset?: number): Question; bytes: number };
+}
+
+const { name: codec, question: questionCodec } = dnsPacket as unknown as { name: NameCodec; question: QuestionCodec };
+
+const HEADER_BYTES = 12;
+const POINTER = 0xc000;
+/** A pointer has 14 bits. */
+const POINTER_REACH = 0x4000;
+
+/** Where each message being written has which ends of names, in their text form. */
+const written = new WeakMap<Buffer, Map<string, number>>();
+
+function endsIn(message: Buffer, offset: number): Map<string, number> {
+  let ends = written.get(message);
+  if (!ends || offset === HEADER_BYTES) written.set(message, (ends = new Map())); // the first name of a message
+  return ends;
+}
+
+/** Writes a name into a message, ending in a pointer if the rest stands there already; the number of bytes written. */
+function writeCompressed(name: string, message: Buffer, offset: number): number {
+  const labels = labelsOf(name);
+  const ends = endsIn(message, offset);
+  let at = offset;
+  for (let i = 0; i < labels.length; i++) {
+    const end = labels.slice(i).join(".");
+    const known = ends.get(end);
+    if (known !== undefined) return message.writeUInt16BE(POINTER | known, at) - offset;
+    if (at < POINTER_REACH) ends.set(end, at);
+    const bytes = labelBytes(labels[i]);
+    at = message.writeUInt8(bytes.length, at);
+    if (bytes.copy(message, at) < bytes.length) throw new RangeError("no room for a domain name");
+    at += bytes.length;
+  }
+  return message.writeUInt8(0, at) - offset;
+}
 
 const encode = (name: string, into?: Buffer, offset = 0): Buffer => {
   const bytes = nameBytes(name);
   encode.bytes = bytes.length;
   if (!into) return bytes;
-  if (bytes.copy(into, offset) < bytes.length) throw new RangeError("no room for a domain name");
+  if (offset >= HEADER_BYTES) encode.bytes = writeCompressed(name, into, offset);
+  else if (bytes.copy(into, offset) < bytes.length) throw new RangeError("no room for a domain name");
   return into;
 };
 encode.bytes = 0;
-
-const HEADER_BYTES = 12;
 
 const decode = (from: Buffer, offset = 0): string => {
   // After a truncated TXT or HINFO dns-packet loses its place and starts again at 0, up to 4 × 65535 times.
@@ -42,5 +84,29 @@ decode.bytes = 0;
 codec.encode = encode;
 codec.decode = decode;
 codec.encodingLength = (name) => nameBytes(name).length;
+
+/** They note their bytes at what is then `question.encode` and `decode`: at ours. */
+const { encode: plainEncode, decode: plainDecode } = questionCodec;
+const CLASS_BYTES = 2;
+const QU = 0x8000;
+const CLASS_IN = 1;
+
+const encodeQuestion = (question: Question, into?: Buffer, offset = 0): Question => {
+  plainEncode(question, into, offset);
+  const at = offset + encodeQuestion.bytes - CLASS_BYTES;
+  if (into && question.qu) into.writeUInt16BE(into.readUInt16BE(at) | QU, at);
+  return question;
+};
+encodeQuestion.bytes = 0;
+
+const decodeQuestion = (from: Buffer, offset = 0): Question => {
+  const question = plainDecode(from, offset);
+  if (from.readUInt16BE(offset + decodeQuestion.bytes - CLASS_BYTES) !== (QU | CLASS_IN)) return question;
+  return { ...question, class: "IN", qu: true };
+};
+decodeQuestion.bytes = 0;
+
+questionCodec.encode = encodeQuestion;
+questionCodec.decode = decodeQuestion;
 
 export { dnsPacket };

@@ -10,7 +10,7 @@ import type { LinkOptions } from "../../../src/gateway/mdns/link.js";
 import type { HeardRecord } from "../../../src/gateway/mdns/records.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { RecordingDirectory } from "../recording-directory.js";
-import { addressRecord, instance, pointerRecord, srvRecord, txtRecord } from "./records.js";
+import { addressRecord, instance, pointerRecord, responseOf, srvRecord, txtRecord } from "./records.js";
 
 const ETH0: NetworkInterface = {
   name: "eth0",
@@ -77,7 +77,7 @@ class Bench {
   }
 
   hear(link: string, ...records: HeardRecord[]): void {
-    this.links.get(link)!.onRecords(records, "10.0.0.2");
+    this.links.get(link)!.onMessage(responseOf(records), { address: "10.0.0.2", port: 5353 });
   }
 
   /** Lets time pass, and the directory answer. What it was told meanwhile, as short lines. */

@@ -1,16 +1,18 @@
 /** The socket of a link, on the loopback interface: which packets are let through. */
 
 import { createSocket, type Socket } from "node:dgram";
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SILENT } from "../../../src/core/log.js";
+import { Echoes } from "../../../src/gateway/mdns/echoes.js";
 import { listInterfaces } from "../../../src/gateway/mdns/interfaces.js";
-import { type Link, openLink } from "../../../src/gateway/mdns/link.js";
+import { encodeMessage, type Link, openLink, type Peer } from "../../../src/gateway/mdns/link.js";
 import { dnsPacket } from "../../../src/gateway/mdns/name-codec.js";
-import { type DecodedMessage, type HeardRecord, heardRecords } from "../../../src/gateway/mdns/records.js";
+import { type DecodedMessage, heardRecords } from "../../../src/gateway/mdns/records.js";
 
 const lo = listInterfaces().find(({ isLoopback }) => isLoopback)!;
+const SYSTEM_CLOCK = { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 };
 const GROUP = "224.0.0.251";
 
 /** A response that names its instance after `label`. */
@@ -19,6 +21,10 @@ const response = (label: string) =>
     type: "response",
     answers: [{ name: "_x._tcp.local", type: "PTR", ttl: 120, data: `${label}._x._tcp.local` }],
   });
+const OWN = {
+  type: "response",
+  answers: [{ name: "_x._tcp.local", type: "PTR", ttl: 120, data: "own._x._tcp.local" }],
+} as const;
 const withFlags = (packet: Buffer, flags: number) => {
   packet.writeUInt16BE(flags, 2);
   return packet;
@@ -34,6 +40,7 @@ async function sender(port: number): Promise<Socket> {
 
 class Bench {
   readonly heard: string[] = [];
+  readonly queries: { readonly message: DecodedMessage; readonly from: Peer }[] = [];
   readonly sockets: Socket[] = [];
   link!: Link;
   private expected: { label: string; resolve: () => void } | undefined;
@@ -43,7 +50,8 @@ class Bench {
       family: 4,
       interface: lo,
       isInScope,
-      onRecords: (records) => this.hear(records),
+      echoes: new Echoes(SYSTEM_CLOCK),
+      onMessage: (message, from) => this.hear(message, from),
       onBroken: (error) => this.heard.push(String(error)),
       log: SILENT,
     });
@@ -68,8 +76,9 @@ class Bench {
     await this.link.close(); // twice is harmless
   }
 
-  private hear(records: readonly HeardRecord[]): void {
-    for (const { data } of records) {
+  private hear(message: DecodedMessage, from: Peer): void {
+    if (message.type === "query") this.queries.push({ message, from });
+    for (const { data } of heardRecords(message)) {
       const label = data.type === "PTR" ? data.target.split(".")[0] : data.type;
       if (label === this.expected?.label) this.expected.resolve();
       else this.heard.push(label);
@@ -77,7 +86,7 @@ class Bench {
   }
 }
 
-test("responses from port 5353 come through; other ports, queries and garbage do not", async () => {
+test("responses from port 5353 come through; those from other ports, and garbage, do not", async () => {
   const bench = new Bench();
   const [mdns, other] = await bench.open(() => true);
   await bench.last(mdns); // the link is open
@@ -94,6 +103,48 @@ test("responses from port 5353 come through; other ports, queries and garbage do
   const heard = [...(await bench.last(mdns))];
   await bench.close();
   assert.equal(heard, ["good"]);
+});
+
+test("queries come through with the port they are from, the QU bit, TC and the id", async () => {
+  const bench = new Bench();
+  const [mdns, other] = await bench.open(() => true);
+  await bench.last(mdns);
+  const question = { name: "v1\\.0._x._tcp.local", type: "ANY" };
+  const port = other.address().port;
+  mdns.send(encodeMessage({ type: "query", truncated: true, questions: [{ ...question, qu: true }] }), 5353, GROUP);
+  other.send(encodeMessage({ type: "query", id: 77, questions: [question] }), 5353, GROUP);
+  await bench.last(mdns);
+  await bench.close();
+  const shown = bench.queries.map(({ message: { id, flag_tc, questions }, from }) => ({
+    id,
+    flag_tc,
+    questions,
+    from,
+  }));
+  const { address } = shown[0].from;
+  assert.equal(shown, [
+    { id: 0, flag_tc: true, questions: [{ ...question, class: "IN", qu: true }], from: { address, port: 5353 } },
+    { id: 77, flag_tc: false, questions: [{ ...question, class: "IN" }], from: { address, port } },
+  ]);
+});
+
+test("what the link sends does not come back to it, and goes out although it is closed at once", async () => {
+  const bench = new Bench();
+  const [mdns] = await bench.open(() => true);
+  await bench.last(mdns);
+  mdns.addMembership(GROUP, "127.0.0.1");
+  const arrival = async (packet: Buffer) => {
+    for await (const [heard] of on(mdns, "message")) if (packet.equals(heard)) return;
+  };
+  const first = arrival(encodeMessage({ ...OWN, id: 1 }));
+  bench.link.send({ ...OWN, id: 1 });
+  await first;
+  assert.equal(await bench.last(mdns), []);
+  const second = arrival(encodeMessage({ ...OWN, id: 2 }));
+  bench.link.send({ ...OWN, id: 2 });
+  await bench.link.close();
+  await second;
+  await bench.close();
 });
 
 test("packets from outside of the link's scope do not come through", async () => {
@@ -127,7 +178,8 @@ test("a link that cannot be opened says so, instead of throwing", async () => {
     family: 4,
     interface: nowhere,
     isInScope: () => true,
-    onRecords() {},
+    echoes: new Echoes(SYSTEM_CLOCK),
+    onMessage() {},
     onBroken,
     log: SILENT,
   });

@@ -2,6 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { encodeMessage } from "../../../src/gateway/mdns/link.js";
 import { dnsPacket } from "../../../src/gateway/mdns/name-codec.js";
 import {
   canonicalName,
@@ -130,6 +131,39 @@ test("a truncated TXT does not make dns-packet read records from the header on",
   const header = Buffer.from("000084000000ffffffffffff", "hex");
   const record = Buffer.from("00001000010000000000ff", "hex");
   assert.throws(() => dnsPacket.decode(Buffer.concat([header, record])), /past the end of the message/);
+});
+
+const INSTANCE = "v1\\.0._x._tcp.local";
+const MESSAGE = {
+  type: "response",
+  questions: [{ name: INSTANCE, type: "ANY", class: "IN", qu: true }],
+  answers: [
+    { name: "_x._tcp.local", type: "PTR", ttl: 1, data: INSTANCE },
+    { name: INSTANCE, type: "SRV", ttl: 2, flush: true, data: { priority: 0, weight: 0, port: 80, target: "H.local" } },
+    { name: INSTANCE, type: "NSEC", ttl: 2, flush: true, data: { nextDomain: INSTANCE, rrtypes: ["TXT", "SRV"] } },
+    { name: "H.local", type: "A", ttl: 2, flush: true, data: "10.0.0.2" },
+  ],
+} as const;
+
+test("names in a message are compressed, and read again as they were", () => {
+  const bytes = encodeMessage(MESSAGE);
+  const heads = 12 + 4 + 4 * 10;
+  const names = nameBytes(INSTANCE).length + 4 * 2 + (2 + 2) + "_H".length + 2;
+  assert.is(bytes.length, heads + names + 6 + (2 + 5) + 4);
+  const { questions, answers } = dnsPacket.decode(bytes);
+  assert.equal(questions, MESSAGE.questions as unknown);
+  assert.equal(
+    (answers as unknown as typeof MESSAGE.answers).map(({ name, data }) => [name, data]),
+    MESSAGE.answers.map(({ name, data }) => [name, data]),
+  );
+  assert.equal(encodeMessage(MESSAGE), bytes, "nothing is left over from the message before");
+});
+
+test("a question of another class than IN keeps what it has", () => {
+  const bytes = dnsPacket.encode({ type: "query", questions: [{ name: "a.local", type: "A", class: "CH" }] });
+  assert.equal(dnsPacket.decode(bytes).questions, [{ name: "a.local", type: "A", class: "CH" }]);
+  bytes.writeUInt16BE(0x8003, bytes.length - 2);
+  assert.equal(dnsPacket.decode(bytes).questions![0].class, "UNKNOWN_32771" as "CH");
 });
 
 test.run();
