@@ -50,7 +50,11 @@ async function overSockets(): Promise<Result[]> {
     const idle = await lab.gateway("i", { ...options, types: ["_other._tcp"] });
     const floor = await lab.peer("f", { role: "floor", address: "10.77.0.3" });
     await sleep(3);
-    const all = () => Promise.all([lab.usage("g", gateway), lab.usage("i", idle), lab.usage("f", floor)]);
+    const all = async (): Promise<Each> => [
+      await lab.usage("g", gateway),
+      await lab.usage("i", idle),
+      await lab.usage("f", floor),
+    ];
     const began = await all();
     const beganMs = performance.now();
     await lab.peer("r", { role: "responder", address: "10.77.0.4", services: INSTANCES, type: TYPE });

@@ -11,12 +11,17 @@ export interface FloodOptions {
   readonly seed: number;
 }
 
-/** After its first announcement; the last of three goes out after 3 s. */
-const SEEN_WITHIN_SECONDS = 10;
+/** After its first announcement; the last of five goes out after 15 s. */
+const SEEN_WITHIN_SECONDS = 20;
 const REAL_EVERY_SECONDS = 2;
 const WARM_UP_SECONDS = 5;
-/** Between the middle of the flood and its end. */
-const GROWTH_LIMIT_MIB = 16;
+/** Of the gateway's process: Node.js itself takes 9, and what it keeps of a flood is bounded by its limits. */
+const MEMORY_LIMIT_MIB = 128;
+/**
+ * If the kernel threw away more than this share before the gateway had the CPU to read it, five announcements may all have
+ * been among them: then what is missing is told, but is no failure of the gateway.
+ */
+const JUDGED_LOSS = 0.25;
 
 export async function floodGateway({ seconds, perSecond, seed }: FloodOptions): Promise<string> {
   const announcedMs = new Map<string, number>();
@@ -55,10 +60,13 @@ export async function floodGateway({ seconds, perSecond, seed }: FloodOptions): 
       ([name, atMs]) => !((seenMs.get(name) ?? Number.POSITIVE_INFINITY) - atMs <= SEEN_WITHIN_SECONDS * 1000),
     );
     const text = report({ before, middle, after, seconds, sent, announcedMs, seenMs });
-    if (missing.length > 0) throw new Error(`${text}\nnot seen in time: ${missing.map(([name]) => name).join(", ")}`);
+    const lost = after.lost - before.lost;
+    const isJudged = lost / (lost + after.received - before.received) <= JUDGED_LOSS;
+    const notSeen = `not seen in time: ${missing.map(([name]) => name).join(", ") || "none"}`;
+    if (missing.length > 0 && isJudged) throw new Error(`${text}\n${notSeen}`);
     if (announcedMs.size === 0) throw new Error(`${text}\nnothing was announced`);
-    const grownMiB = after.anonymousMiB - middle.anonymousMiB;
-    if (grownMiB > GROWTH_LIMIT_MIB) throw new Error(`${text}\nmemory grew by ${grownMiB.toFixed(1)} MiB`);
+    if (after.anonymousMiB > MEMORY_LIMIT_MIB) throw new Error(`${text}\nmore than ${MEMORY_LIMIT_MIB} MiB`);
+    if (!isJudged) return `${text}\n${notSeen}; too many datagrams were lost before the gateway to judge that`;
     return text;
   } finally {
     await lab.stop();
@@ -80,12 +88,12 @@ function report(run: {
   const received = after.received - before.received;
   const cpuMs = after.cpuMs - before.cpuMs;
   const delays = [...announcedMs]
-    .flatMap(([name, atMs]) => (seenMs.get(name) ?? Number.NaN) - atMs)
+    .flatMap(([name, atMs]) => (seenMs.has(name) ? seenMs.get(name)! - atMs : []))
     .sort((a, b) => a - b);
   return [
     `${sent} mutated packets in ${seconds} s (${Math.round(sent / seconds)}/s), ${received} datagrams read, ${after.lost - before.lost} lost before`,
     `CPU ${((cpuMs * 1000) / received).toFixed(0)} µs per packet, ${(cpuMs / seconds / 10).toFixed(0)} % of a core; ${((after.waitedMs - before.waitedMs) / seconds / 10).toFixed(0)} % of the time it waited for one`,
     `anonymous memory ${before.anonymousMiB.toFixed(1)} MiB before, ${middle.anonymousMiB.toFixed(1)} in the middle, ${after.anonymousMiB.toFixed(1)} at the end`,
-    `${seenMs.size >= announcedMs.size ? "all" : "not all"} of ${announcedMs.size} real services seen, the median after ${Math.round(delays[delays.length >> 1])} ms, the last after ${Math.round(delays[delays.length - 1])} ms`,
+    `${delays.length} of ${announcedMs.size} real services seen, the median after ${Math.round(delays[delays.length >> 1])} ms, the last after ${Math.round(delays[delays.length - 1])} ms`,
   ].join("\n");
 }

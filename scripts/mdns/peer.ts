@@ -25,7 +25,7 @@ export type Role =
       readonly seconds: number;
       readonly seed: number;
     }
-  /** A new service from time to time, announced as responders do: at once, after 1 s and after 3 s; and answered for. */
+  /** A new service from time to time, announced as responders may: after 0, 1, 3, 7 and 15 s; and answered for. */
   | {
       readonly role: "announcer";
       readonly address: string;
@@ -78,7 +78,7 @@ async function announceNew(host: HandMadeHost, type: string, everySeconds: numbe
     responder.add(service);
     tell({ event: "announced", name: service.label });
     void (async () => {
-      for (const waitMs of [0, 1000, 2000]) {
+      for (const waitMs of [0, 1000, 2000, 4000, 8000]) {
         await sleep(waitMs);
         await announce(host, [service]);
       }

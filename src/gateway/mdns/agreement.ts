@@ -1,6 +1,6 @@
 /** Which of the things that several interfaces show under one name are the same thing. */
 
-import type { InstanceView } from "./link-state.js";
+import type { InstanceView } from "./instance-view.js";
 import { nameKey } from "./names.js";
 import { dataKey } from "./records.js";
 import { txtProperties } from "./translation.js";

@@ -9,8 +9,9 @@
 import { isIPv6 } from "node:net";
 import type { Timer, Timers } from "../../core/clock.js";
 import { ForeignQueries } from "./foreign-queries.js";
+import type { Instance, InstanceView } from "./instance-view.js";
 import type { Family, Peer } from "./link.js";
-import { type Instance, type InstanceView, LinkState, type LinkStateOptions } from "./link-state.js";
+import { LinkState, type LinkStateOptions } from "./link-state.js";
 import { nameKey } from "./names.js";
 import { OverheardQuestions } from "./overheard-questions.js";
 import { packQuestions, type QueryMessage, type Question, questionKey } from "./questions.js";

@@ -8,9 +8,10 @@
 
 import { isIPv6 } from "node:net";
 import type { Random } from "../../core/clock.js";
-import { Heap, type HeapItem } from "../../core/heap.js";
+import { Heap } from "../../core/heap.js";
+import { type CachedRecord, endMs, RecordSet, TRUSTED } from "./cached-record.js";
 import { nameKey } from "./names.js";
-import { dataKey, type HeardRecord, type RecordData, type RecordType } from "./records.js";
+import { dataKey, type HeardRecord, type RecordType } from "./records.js";
 
 export interface CacheLimits {
   /** Longer lives are cut to this. */
@@ -19,40 +20,6 @@ export interface CacheLimits {
   readonly records: number;
   /** Records first heard from one source address. */
   readonly recordsPerSource: number;
-}
-
-export interface CachedRecord extends HeapItem {
-  /** As it was first heard; case may differ from how others spell it. */
-  readonly name: string;
-  readonly data: RecordData;
-  /** Source address of the packet that brought it first. */
-  readonly source: string;
-  readonly firstHeardMs: number;
-  readonly set: RecordSet;
-  heardMs: number;
-  /** Its whole life, from `heardMs`. */
-  lifeMs: number;
-  /** After a goodbye or a cache flush: it has one second left, and is not refreshed. */
-  dying: boolean;
-  /** Refresh points already passed (80, 85, 90, 95 % of its life), and when the next thing happens. */
-  refreshes: number;
-  dueMs: number;
-  /** In doubt: gone at this time, whatever its TTL says, unless it is heard before. Else infinity. */
-  goneMs: number;
-  /** Questions still to be asked because of a doubt. */
-  doubts: number;
-  /** Others' questions that it would have answered and has not. */
-  unanswered: number;
-}
-
-/** All records of one name and type, by data. */
-class RecordSet extends Map<string, CachedRecord> {
-  /** When another host asked for it and that was counted. */
-  questionedMs = Number.NEGATIVE_INFINITY;
-
-  constructor(readonly key: string) {
-    super();
-  }
 }
 
 /** One message's or one wake's effect. `revived` was dying and has been stated again. */
@@ -315,13 +282,6 @@ export class RecordCache {
     if (left > 0) this.perSource.set(source, left);
     else this.perSource.delete(source);
   }
-}
-
-/** Of a record that has just been heard. */
-const TRUSTED = { goneMs: Number.POSITIVE_INFINITY, doubts: 0, unanswered: 0 };
-
-function endMs({ heardMs, lifeMs, goneMs }: CachedRecord): number {
-  return Math.min(heardMs + lifeMs, goneMs);
 }
 
 function setKey(type: string, name: string): string {

@@ -12,7 +12,7 @@ import { type Properties, sameProperties } from "../../core/properties.js";
 import type { Publications } from "../publications.js";
 import { agreeing } from "./agreement.js";
 import { Damping } from "./damping.js";
-import type { InstanceView } from "./link-state.js";
+import type { InstanceView } from "./instance-view.js";
 import { serviceId, serviceProperties, TTL_SECONDS } from "./translation.js";
 
 export interface InstancesOptions {

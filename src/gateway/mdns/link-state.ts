@@ -4,23 +4,18 @@
  */
 
 import type { Clock, Random } from "../../core/clock.js";
-import { type Backoff, Schedule } from "./backoff.js";
-import { type CacheChanges, type CachedRecord, type CacheLimits, RecordCache } from "./cache.js";
+import { Schedule } from "./backoff.js";
+import { type CacheChanges, type CacheLimits, RecordCache } from "./cache.js";
+import type { CachedRecord } from "./cached-record.js";
 import type { ForeignQuery } from "./foreign-queries.js";
 import { HostIndex } from "./host-index.js";
+import type { Asker, Browse, Instance, InstanceView } from "./instance-view.js";
 import type { Family } from "./link.js";
 import { nameKey } from "./names.js";
 import { newest, preferred } from "./preference.js";
 import { type KnownAnswer, type Question, questionKey } from "./questions.js";
 import { type DecodedQuestion, dataKey, type HeardRecord } from "./records.js";
-import {
-  type BrowseName,
-  browseNameOf,
-  DOMAIN,
-  type InstanceName,
-  instanceNameOf,
-  META_QUERY,
-} from "./service-names.js";
+import { type BrowseName, browseNameOf, DOMAIN, instanceNameOf, META_QUERY } from "./service-names.js";
 import { isMarked } from "./translation.js";
 
 export interface LinkLimits extends CacheLimits {
@@ -41,42 +36,6 @@ export interface LinkStateOptions {
   readonly acceptsAddress: (address: string) => boolean;
   /** An announcement is not taken, for this reason (a fixed text). */
   readonly onDropped: (reason: string) => void;
-}
-
-/** A complete instance as one interface shows it. */
-export interface InstanceView extends InstanceName {
-  readonly interfaceName: string;
-  readonly subtypes: readonly string[];
-  readonly host: string;
-  readonly port: number;
-  readonly priority: number;
-  readonly weight: number;
-  readonly txt: readonly Buffer[];
-  readonly addresses: readonly string[];
-}
-
-/** A continuous PTR question. */
-export interface Browse {
-  readonly name: BrowseName | "meta";
-  readonly question: Question;
-  readonly backoff: Backoff<Asker>;
-}
-
-/** Who asks again and again: a continuous question, or an instance for what it lacks. */
-export type Asker = Question | Instance;
-
-export interface Instance {
-  readonly name: InstanceName;
-  /** Keys of the live PTR records that name it: its type's, and its subtypes'. */
-  readonly pointers: Map<string, BrowseName>;
-  /** Keys of the hosts that its SRV records name. */
-  hosts: readonly string[];
-  /** Asking for what is missing; absent while nothing is. */
-  resolve: { readonly backoff: Backoff<Asker>; readonly asked: ReadonlySet<string> } | undefined;
-  /** It has been complete, or at least asked for, once: an absent address family is not asked for again. */
-  isResolved: boolean;
-  /** Its TXT says that a gateway made it of a service that is in the directory already. */
-  isMarked: boolean;
 }
 
 const ADDRESS_TYPES = ["A", "AAAA"] as const;

@@ -1,6 +1,6 @@
 /** Which of several records of one name and type counts. */
 
-import type { CachedRecord } from "./cache.js";
+import type { CachedRecord } from "./cached-record.js";
 import type { RecordData } from "./records.js";
 
 /** The one stated last, and none that is about to go if another one is not. */

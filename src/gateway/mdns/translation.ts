@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Properties, PropertyValue } from "../../core/properties.js";
 import { usableAddresses } from "./addresses.js";
-import type { InstanceView } from "./link-state.js";
+import type { InstanceView } from "./instance-view.js";
 import { displayLabel } from "./names.js";
 
 /** The directory keeps an orphaned service for twice the life of SRV and address records. */

@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { agreeing } from "../../../src/gateway/mdns/agreement.js";
-import type { InstanceView } from "../../../src/gateway/mdns/link-state.js";
+import type { InstanceView } from "../../../src/gateway/mdns/instance-view.js";
 
 interface Shown {
   readonly host?: string;

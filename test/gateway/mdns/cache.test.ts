@@ -2,7 +2,8 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type CachedRecord, type CacheLimits, RecordCache } from "../../../src/gateway/mdns/cache.js";
+import { type CacheLimits, RecordCache } from "../../../src/gateway/mdns/cache.js";
+import type { CachedRecord } from "../../../src/gateway/mdns/cached-record.js";
 import type { HeardRecord } from "../../../src/gateway/mdns/records.js";
 
 const LIMITS: CacheLimits = { ttlSeconds: 4500, records: 100, recordsPerSource: 50 };
