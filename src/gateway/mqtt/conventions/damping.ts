@@ -1,0 +1,38 @@
+/** Holds what changes too often: more than 5 generations within 60 s, then nothing for 60 s (part D.6). */
+
+import { TIMES } from "./limits.js";
+
+interface History {
+  readonly timesMs: number[];
+  heldUntilMs: number;
+}
+
+export class Damping {
+  /** Those that changed within the last window, the latest last. */
+  private readonly histories = new Map<bigint, History>();
+
+  /** Milliseconds for which this id must not change; 0 if it may. */
+  heldMs(id: bigint, nowMs: number): number {
+    const history = this.histories.get(id);
+    if (!history) return 0;
+    if (nowMs < history.heldUntilMs) return history.heldUntilMs - nowMs;
+    const recent = history.timesMs.filter((timeMs) => timeMs > nowMs - TIMES.windowMs);
+    if (recent.length < TIMES.generations) return 0;
+    history.timesMs.length = 0; // after the hold it may change again
+    history.heldUntilMs = nowMs + TIMES.holdMs;
+    return TIMES.holdMs;
+  }
+
+  changed(id: bigint, nowMs: number): void {
+    const history = this.histories.get(id) ?? { timesMs: [], heldUntilMs: 0 };
+    history.timesMs.push(nowMs);
+    if (history.timesMs.length > TIMES.generations) history.timesMs.shift();
+    this.histories.delete(id);
+    this.histories.set(id, history);
+    for (const [oldest, { timesMs, heldUntilMs }] of this.histories) {
+      const lastMs = Math.max(timesMs[timesMs.length - 1] ?? 0, heldUntilMs);
+      if (lastMs > nowMs - TIMES.windowMs) break;
+      this.histories.delete(oldest);
+    }
+  }
+}
