@@ -48,9 +48,10 @@ export function readHaConfig({ component, object }: HaTopic, json: Json): HaConf
   if (entities.length === 0) return component === "device" ? "removed" : "not an announcement";
 
   const collector = new SightingCollector();
-  identify(collector, device, entities[0].entity, object);
+  const isDevice = identify(collector, device);
+  if (!isDevice) identifyEntity(collector, entities[0].entity, object);
   collector
-    .add("name", member(device, "name"))
+    .add("name", member(isDevice ? device : entities[0].entity, "name"))
     .add("manufacturer", member(device, "manufacturer"))
     .add("model", member(device, "model"))
     .add("model.id", member(device, "model_id"))
@@ -66,8 +67,6 @@ export function readHaConfig({ component, object }: HaTopic, json: Json): HaConf
     collector.add("cap", [one.component, one.object, ...(deviceClass === undefined ? [] : [deviceClass])].join(":"));
   }
   for (const one of entities) collector.add("mqtt.topic", ...topicsOf(one.entity));
-  if (collector.first("name") === undefined) collector.add("name", member(entities[0].entity, "name"));
-
   const sighting = collector.sighting();
   if (!sighting) return "no identity";
   const own = availabilityOf(shared);
@@ -126,8 +125,8 @@ function components(top: JsonObject): Component[] {
   return result;
 }
 
-/** Which device it is: by its connections and identifiers; without any the entity is a device of its own. */
-function identify(collector: SightingCollector, device: JsonObject, entity: JsonObject, object: string): void {
+/** By connections and identifiers. False: there are none. */
+function identify(collector: SightingCollector, device: JsonObject): boolean {
   for (const connection of listOf(member(device, "connections")).slice(0, LIMITS.keys)) {
     const [type, value] = listOf(connection);
     if (type === "mac") collector.mac(value);
@@ -142,7 +141,11 @@ function identify(collector: SightingCollector, device: JsonObject, entity: Json
     if (macOf(text) !== undefined) collector.mac(text);
     else if (ieeeOf(text.slice(-18)) !== undefined) collector.ieee(text.slice(-18));
   }
-  if (collector.sighting()) return;
+  return collector.sighting() !== undefined;
+}
+
+/** An entity without a device is one of its own. */
+function identifyEntity(collector: SightingCollector, entity: JsonObject, object: string): void {
   const unique = cleanText(member(entity, "unique_id"));
   if (unique === undefined) collector.key("own", `homeassistant/${object}`);
   else collector.key("ha", `entity:${unique}`);

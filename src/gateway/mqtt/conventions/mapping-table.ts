@@ -99,7 +99,6 @@ export class Mapping {
       if (typeof rule === "string") return { name, value: read(key, rule), map: undefined };
       return { name, value: read(`${key}.value`, rule.value), map: new Map(Object.entries(rule.map)) };
     });
-    const identifies = (name: string) => name === "mac" || name === "ieee" || name === "mqtt.base";
     if (!this.id && !this.rules.some(({ name }) => identifies(name))) {
       throw new MappingError("id", "missing; needed is what tells devices apart, or a property mac, ieee or mqtt.base");
     }
@@ -116,14 +115,19 @@ export class Mapping {
 
   /** What tells this announcement's device from others on the same topic. */
   idOf(from: Announced): string | undefined {
-    return cleanText(this.id?.text(from));
+    if (this.id) return cleanText(this.id.text(from));
+    for (const { name, value } of this.rules) {
+      const id = identifies(name) ? cleanText(value.text(from)) : undefined;
+      if (id !== undefined) return id;
+    }
+    return undefined;
   }
 
   /** `undefined` if nothing tells which device it is. `intervalSeconds`: as observed. */
   read(from: Announced, intervalSeconds: number | undefined): Mapped | undefined {
     const { name, kept } = this.table;
     const collector = new SightingCollector();
-    const id = this.idOf(from);
+    const id = this.id && this.idOf(from);
     if (id !== undefined) collector.key("own", `${name}/${id}`);
     for (const rule of this.rules) {
       for (const value of rule.value.values(from)) {
@@ -150,6 +154,9 @@ export class Mapping {
     return Math.min(Math.max(Math.ceil(ttlIntervals * intervalSeconds), 60), 86_400);
   }
 }
+
+/** Properties that tell devices apart. */
+const identifies = (name: string) => name === "mac" || name === "ieee" || name === "mqtt.base";
 
 function presenceReader(rule: PresenceRule, read: (key: string, text: string) => Expression) {
   const topic = read("presence.topic", rule.topic);

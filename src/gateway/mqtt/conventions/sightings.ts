@@ -69,7 +69,7 @@ export class Sightings {
 
   presence(subject: string, presence: Presence, replayed: boolean): void {
     const life = presence === "unknown" ? this.lives.get(subject) : this.admit(subject);
-    if (!life) return;
+    if (!life || (presence === "unknown" && life.presence === "unknown")) return;
     life.presence = presence;
     this.happen(life, presence === "up" && replayed ? "up-replayed" : presence);
   }
