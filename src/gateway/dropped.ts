@@ -1,16 +1,15 @@
-/** Counts announcements that were not taken, or not made, by reason. */
+/** Announcements that were not taken, or not made, counted by reason. */
 
-/** Reasons are fixed strings of ours; should they ever be made from foreign text, no more than this many are kept. */
+/** Reasons are fixed texts of this program, never foreign ones; this only guards against a mistake. */
 const MAX_REASONS = 64;
 
 export class Dropped {
   private readonly byReason = new Map<string, number>();
 
-  /** `reason`: a fixed text, never a piece of what was received. */
   add(reason: string): void {
-    const known = this.byReason.has(reason) || this.byReason.size < MAX_REASONS;
-    const key = known ? reason : "other";
-    this.byReason.set(key, (this.byReason.get(key) ?? 0) + 1);
+    const before = this.byReason.get(reason);
+    if (before === undefined && this.byReason.size === MAX_REASONS) return;
+    this.byReason.set(reason, (before ?? 0) + 1);
   }
 
   get counts(): Readonly<Record<string, number>> {

@@ -10,6 +10,17 @@ export interface GatewayContext {
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Logger;
+  /** False while the directory cannot be asked. Absent: it is in this process. */
+  readonly isDirectoryReachable?: () => boolean;
+}
+
+export interface GatewayState {
+  readonly state: "starting" | "running" | "waiting" | "stopped";
+  /** Numbers by name, e.g. services, instances, devices, mirrored. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Announcements not taken, or not made, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly lastError?: { readonly text: string; readonly unixSeconds: number };
 }
 
 export interface Gateway {

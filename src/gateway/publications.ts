@@ -12,10 +12,17 @@ import type { Directory } from "../core/directory-access.js";
 import type { Logger } from "../core/log.js";
 import { type Properties, sameProperties } from "../core/properties.js";
 
+interface Published {
+  readonly state: "published";
+  readonly ttlSeconds: bigint;
+  readonly properties: Properties;
+}
+
 type Wanted =
-  | { readonly state: "published"; readonly ttlSeconds: bigint; readonly properties: Properties }
+  | Published
   | { readonly state: "orphaned" }
-  | { readonly state: "withdrawn" };
+  | { readonly state: "withdrawn" }
+  | { readonly state: "released" };
 
 interface Publication {
   wanted: Wanted;
@@ -34,6 +41,11 @@ export interface PublicationsOptions {
   readonly log: Logger;
   /** At most so many services; further ones are refused with a warning. */
   readonly limit: number;
+  /**
+   * Somebody else may have published these services before: the first publish goes on from what is there, with the same
+   * generation if nothing differs, which takes one question more. Default: false.
+   */
+  readonly continues?: boolean;
 }
 
 export class Publications {
@@ -85,6 +97,12 @@ export class Publications {
     if (publication && publication.wanted.state === "published") this.want(id, publication, { state: "orphaned" });
   }
 
+  /** Gives the service up: it stays, as an orphan unless somebody else has taken it over. */
+  release(id: bigint): void {
+    const publication = this.publications.get(id);
+    if (publication) this.want(id, publication, { state: "released" });
+  }
+
   private want(id: bigint, publication: Publication, wanted: Wanted): void {
     publication.wanted = wanted;
     if (publication.busy) return;
@@ -108,7 +126,7 @@ export class Publications {
     } while (publication.wanted !== wanted);
     // Nothing may run between the last comparison and this, or a change in between would be lost.
     publication.busy = false;
-    if (wanted.state === "withdrawn") this.publications.delete(id);
+    if (wanted.state === "withdrawn" || wanted.state === "released") this.publications.delete(id);
   }
 
   private async tell(id: bigint, publication: Publication, wanted: Wanted): Promise<void> {
@@ -116,6 +134,9 @@ export class Publications {
     if (wanted.state === "withdrawn") {
       publication.told = undefined;
       if (told) await this.options.directory.unpublish(id);
+    } else if (wanted.state === "released") {
+      publication.told = undefined;
+      if (told && !told.orphaned) await this.options.directory.orphan(id);
     } else if (wanted.state === "orphaned") {
       if (!told || told.orphaned) return;
       await this.options.directory.orphan(id);
@@ -125,10 +146,20 @@ export class Publications {
       const same = told && told.ttlSeconds === ttlSeconds && sameProperties(told.properties, properties);
       if (same && !told.orphaned) return;
       if (!same) publication.generation += 1n;
+      if (!told && this.options.continues) await this.goOn(id, publication, wanted);
       if (await this.send(id, publication, ttlSeconds, properties)) {
         publication.told = { ttlSeconds, properties, orphaned: false };
       }
     }
+  }
+
+  /** Takes over the generation of what the directory has, one above it if that differs. */
+  private async goOn(id: bigint, publication: Publication, { ttlSeconds, properties }: Published): Promise<void> {
+    const present = await this.options.directory.find(id);
+    if (!present) return;
+    const same = present.ttlSeconds === ttlSeconds && sameProperties(present.properties, properties);
+    if (same) publication.generation = present.generation;
+    else if (publication.generation <= present.generation) publication.generation = present.generation + 1n;
   }
 
   private async send(

@@ -17,22 +17,20 @@
  * after reading.
  */
 
-import { type SchemaOptions, type Static, type TSchema, Type } from "@sinclair/typebox";
+import { type SchemaOptions, type Static, Type } from "@sinclair/typebox";
 import { LOG_LEVELS } from "../../core/log.js";
-import type { OnLoss } from "../../gateway/mqtt/gateway.js";
-import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
 import { DEFAULT_OUTPUT_QUEUE } from "../../server/output-queues.js";
 import type { LocalUser } from "../../server/users.js";
 import {
-  checkClientCertificate,
   checkDomain,
   checkIdle,
   checkMdns,
-  checkMqtt,
   checkOutputQueue,
   checkProtocolVersion,
   checkSocket,
 } from "./object-checks.js";
+import { mqttGateway } from "./schema-mqtt.js";
+import { count, file, gatewayDomain, mapping, oneOf, path, seconds, text } from "./schema-parts.js";
 
 /** Syslog facilities as the reference names them. */
 export const FACILITIES = [
@@ -40,20 +38,6 @@ export const FACILITIES = [
   ...(["security", "solaris-cron", "syslog", "user", "uucp"] as const),
   ...(["local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"] as const),
 ] as const;
-
-/** A text that is one of `values`. */
-const oneOf = <T extends string>(values: readonly T[], options: SchemaOptions) =>
-  Type.Unsafe<T>({ type: "string", enum: [...values], ...options });
-
-const mapping = <P extends Record<string, TSchema>>(keys: P, options: SchemaOptions = {}) =>
-  Type.Object(keys, { additionalProperties: false, ...options });
-
-const text = (options: SchemaOptions = {}) => Type.String({ minLength: 1, maxLength: 1024, ...options });
-
-const path = (options: SchemaOptions = {}) => text({ what: "a file name", maxLength: 4095, ...options });
-
-const count = (what: string, minimum: number, maximum: number, options: SchemaOptions = {}) =>
-  Type.Integer({ minimum, maximum, what, ...options });
 
 const limit = (of: string, suggested: number) =>
   Type.Optional(
@@ -64,13 +48,7 @@ const limit = (of: string, suggested: number) =>
     }),
   );
 
-/** The name of a file that may be left out. */
-const file = (example: string, description: string) => Type.Optional(path({ examples: [example], description }));
-
 const protocolVersion = (options: SchemaOptions) => count("a protocol version", 2, 3, options);
-
-const seconds = (minimum: number, maximum: number, options: SchemaOptions) =>
-  count("a number of seconds", minimum, maximum, options);
 
 const MAX_SECONDS = 86_400 * 365;
 
@@ -216,14 +194,6 @@ const log = mapping(
   { default: {}, description: "Where messages go. Under systemd, console alone is enough." },
 );
 
-const gatewayDomain = Type.Optional(
-  text({
-    maxLength: 256,
-    suggested: "home",
-    description: "Name of the domain the gateway serves; may be left out if there is exactly one domain.",
-  }),
-);
-
 const mdnsGateway = mapping(
   {
     type: Type.Literal("mdns"),
@@ -263,97 +233,6 @@ const mdnsGateway = mapping(
     }),
   },
   { check: checkMdns, description: "What is announced on the link with mDNS: printers, speakers, ..." },
-);
-
-const willAction = (options: SchemaOptions) =>
-  oneOf<OnLoss>(["withdraw", "orphan"], { what: "an action on a last will", ...options });
-
-const mqttGateway = mapping(
-  {
-    type: Type.Literal("mqtt"),
-    domain: gatewayDomain,
-    url: text({
-      secret: true, // may hold a password, which is then refused
-      what: "a broker address",
-      accepted: "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]",
-      examples: ["mqtt://localhost"],
-      description:
-        "The broker: mqtt://HOST[:PORT] (port 1883) or mqtts://HOST[:PORT] (TLS, port 8883). Never with user and password.",
-    }),
-    user: Type.Optional(text({ maxLength: 65_535, examples: ["pafd"], description: "User name at the broker." })),
-    password: Type.Optional(
-      text({
-        secret: true,
-        insteadOf: "password_file",
-        maxLength: 65_535,
-        description: "The password itself.",
-      }),
-    ),
-    password_file: file("/etc/pafd/broker-pw", "File with the password on its first line; best mode 0600."),
-    tls: Type.Optional(
-      mapping(
-        {
-          ca: file("/etc/pafd/broker-ca.pem", "Authorities for the broker's certificate, PEM. Default: the system's."),
-          cert: file("/etc/pafd/client.pem", "Certificate of this client, PEM; together with key."),
-          key: file("/etc/pafd/client.key", "Private key of this client, PEM; together with cert."),
-        },
-        {
-          description: "Only for mqtts: addresses.",
-          check: checkClientCertificate,
-          dependencies: { cert: ["key"], key: ["cert"] },
-        },
-      ),
-    ),
-    root: text({
-      default: "sd1",
-      description: "First level(s) of the topics below which devices announce themselves.",
-    }),
-    site: text({
-      default: "local",
-      maxLength: 64,
-      description: "Gateways that share a site and a root give a device the same service id.",
-    }),
-    client_id: Type.Optional(
-      text({
-        maxLength: 256,
-        examples: ["pafd-attic"],
-        description: "MQTT client id. Default: made from site and host name.",
-      }),
-    ),
-    keepalive: seconds(5, 65_535, { default: 60, description: "MQTT keep alive." }),
-    on_will: willAction({
-      default: "withdraw",
-      description:
-        "When a device's last will says it is gone: withdraw its service, or orphan it until its TTL passes.",
-    }),
-    kinds: Type.Optional(
-      Type.Record(
-        Type.String({ pattern: NAME_PATTERN.source }),
-        mapping({ on_will: willAction({ description: "As above, for this kind." }) }),
-        {
-          maxProperties: 1000,
-          what: "a mapping of device kinds",
-          accepted: "each named by 1 to 20 of A-Z a-z 0-9 _ -",
-          examples: [{ sensor: { on_will: "orphan" } }],
-          description: "Exceptions by kind of device.",
-        },
-      ),
-    ),
-    clear_stale: Type.Boolean({
-      default: false,
-      description: "Clear retained announcements of devices that are long gone, which writes to the broker.",
-    }),
-    max_devices: count("a number of devices", 1, 1_000_000, {
-      default: 10_000,
-      description: "Most devices kept; further ones are ignored with a warning.",
-    }),
-  },
-  {
-    check: checkMqtt,
-    description: "Devices that announce themselves to an MQTT broker.",
-    dependencies: { password: ["user"], password_file: ["user"] },
-    not: { required: ["password", "password_file"] },
-  },
 );
 
 export const configSchema = mapping(

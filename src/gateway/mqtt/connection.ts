@@ -13,10 +13,16 @@ import type { Clock, Random, Timer, Timers } from "../../core/clock.js";
 import type { Logger } from "../../core/log.js";
 import { type BrokerAddress, parseBrokerUrl } from "./broker-url.js";
 import { PacketSizeLimit } from "./packet-size.js";
+import { type PublishOptions, publishPacketBytes } from "./publish-size.js";
+import { Subscriptions, type TopicSubscription } from "./subscriptions.js";
 import { TIMES } from "./times.js";
 
-/** Larger packets end the connection: nothing we subscribe to is larger than a few kilobytes. */
+/** Larger packets end the connection, and none is sent: nothing we subscribe to is larger than a few hundred kilobytes. */
 const MAX_PACKET_BYTES = 1_048_576;
+
+/** Of what was published so much may wait for a broker that does not read, and so many for its acknowledgement. */
+const MAX_BACKLOG_BYTES = 1_048_576;
+const MAX_UNACKNOWLEDGED = 1000;
 
 /** CONNACK codes for a protocol version that the broker does not speak: MQTT 3.1.1, MQTT 5. */
 const VERSION_REFUSED: ReadonlySet<unknown> = new Set([1, 132]);
@@ -43,14 +49,46 @@ export interface BrokerOptions {
   readonly tls?: BrokerTls;
   readonly clientId: string;
   readonly keepaliveSeconds: number;
+  /** What the broker publishes for us when the connection ends without `stop`; at each attempt to connect it is asked anew. */
+  readonly will?: () => Will;
+  /**
+   * The largest packet that the broker takes, if it is known: an MQTT 5 broker tells, one of 3.1.1 ends the connection
+   * instead. Default: 1,048,576 bytes, which is the most in any case.
+   */
+  readonly maxPacketBytes?: number;
 }
+
+export interface Will {
+  readonly topic: string;
+  readonly payload: string;
+  readonly retain: boolean;
+  readonly qos: 0 | 1;
+}
+
+/** What came with a message besides topic and payload. Without MQTT 5 there are no properties. */
+export interface Received {
+  /** The broker had kept it: its age is unknown. */
+  readonly retained: boolean;
+  /** A name that was given several times has a list. */
+  readonly userProperties: Readonly<Record<string, string | readonly string[]>>;
+  readonly responseTopic?: string;
+  readonly correlationData?: Uint8Array;
+}
+
+/**
+ * `not-connected`: there is no connection, or the broker takes nothing at the moment (1 MiB or 1,000 acknowledgements
+ * are outstanding). `too-large`: the broker would end the connection. In both cases nothing was sent, and nothing waits.
+ */
+export type PublishOutcome = "sent" | "not-connected" | "too-large";
+
+const NO_PROPERTIES: Received["userProperties"] = Object.freeze({});
 
 export interface ConnectionEvents {
   /** Connected and about to subscribe: kept messages will be replayed. */
   up(): void;
   down(): void;
-  /** `userProperties`: the names of MQTT 5 user properties. `payload` is valid during the call. */
-  message(topic: string, payload: Uint8Array, retained: boolean, userProperties: readonly string[]): void;
+  /** `payload` and `correlationData` are valid during the call. */
+  message(topic: string, payload: Uint8Array, received: Received): void;
 }
 
 export interface ConnectionContext {
@@ -69,16 +107,63 @@ export class BrokerConnection {
   private fiveRefused = false;
   private failures = 0;
   private connectedAtMs: number | undefined;
+  /** Why the last connection, or attempt, ended. */
+  private failure: { readonly text: string; readonly unixSeconds: number } | undefined;
   /** What was last written to the log while the broker could not be reached. */
   private complaint: string | undefined;
+  private readonly subscriptions: Subscriptions;
+  /** What the broker of this connection takes at most. */
+  private maxPacketBytes = MAX_PACKET_BYTES;
+  private unacknowledged = 0;
 
+  /** `filters`: what to subscribe to from the begin, in this order. */
   constructor(
     private readonly options: BrokerOptions,
-    private readonly filters: readonly string[],
+    filters: readonly (string | TopicSubscription)[],
     private readonly events: ConnectionEvents,
     private readonly context: ConnectionContext,
   ) {
     this.address = parseBrokerUrl(options.url);
+    this.subscriptions = new Subscriptions((filter) =>
+      context.log.warning(() => `MQTT broker ${this.address.text}: refused the subscription to ${filter}.`),
+    );
+    for (const filter of filters) this.subscribe(typeof filter === "string" ? { filter } : filter);
+  }
+
+  /** The version of MQTT that is spoken, while there is a connection. */
+  get protocolVersion(): 4 | 5 | undefined {
+    return this.client?.connected ? this.version : undefined;
+  }
+
+  get lastError(): { readonly text: string; readonly unixSeconds: number } | undefined {
+    return this.failure;
+  }
+
+  /** From now on and after each reconnect; kept messages are replayed. Throws a `RangeError` beyond 1,000 filters. */
+  subscribe(subscription: TopicSubscription): void {
+    this.subscriptions.add(subscription);
+  }
+
+  unsubscribe(filter: string): void {
+    this.subscriptions.remove(filter);
+  }
+
+  /** Hands a message to the broker, or says why not. Never throws, never keeps anything for later. */
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): PublishOutcome {
+    const { client, version } = this;
+    if (!client?.connected || this.stopped) return "not-connected";
+    if (publishPacketBytes(version, topic, payload, options) > this.maxPacketBytes) return "too-large";
+    const { retain = false, qos = 0 } = options;
+    const backlog = (client.stream as { readonly writableLength?: number } | undefined)?.writableLength ?? 0;
+    if (backlog > MAX_BACKLOG_BYTES) return "not-connected";
+    if (qos === 1 && this.unacknowledged >= MAX_UNACKNOWLEDGED) return "not-connected";
+    const bytes = typeof payload === "string" ? payload : Buffer.from(payload);
+    const properties = version === 5 ? { properties: publishProperties(options) } : {};
+    if (qos === 1) this.unacknowledged++;
+    client.publish(topic, bytes, { qos, retain, ...properties }, () => {
+      if (qos === 1 && this.client === client) this.unacknowledged--;
+    });
+    return "sent";
   }
 
   start(): void {
@@ -107,11 +192,6 @@ export class BrokerConnection {
     });
   }
 
-  /** Removes what the broker keeps under `topic`. Nothing happens while there is no connection. */
-  clearRetained(topic: string): void {
-    if (this.client?.connected) this.client.publish(topic, "", { qos: 0, retain: true });
-  }
-
   private async attempt(): Promise<void> {
     let socketError: Error | undefined;
     let refusal: unknown;
@@ -122,6 +202,7 @@ export class BrokerConnection {
       if (ended) return;
       ended = true;
       this.client = undefined;
+      this.subscriptions.lost();
       this.lost(reason ?? socketError?.message ?? "the broker closed the connection", refusal);
     };
     try {
@@ -146,6 +227,7 @@ export class BrokerConnection {
           clientId: this.options.clientId,
           clean: true,
           protocolVersion: this.version,
+          ...this.will(),
           keepalive: this.options.keepaliveSeconds,
           connectTimeout: TIMES.connectMs,
           reconnectPeriod: 0,
@@ -168,10 +250,15 @@ export class BrokerConnection {
         client.stream?.destroy();
       });
       client.on("close", over);
-      client.on("connect", () => this.connected(client));
-      client.on("message", (topic, payload, packet) => {
-        const names = packet.properties?.userProperties;
-        this.events.message(topic, payload, packet.retain, names ? Object.keys(names) : []);
+      client.on("connect", (connack) => this.connected(client, connack.properties?.maximumPacketSize));
+      client.on("message", (topic, payload, { retain, properties }) => {
+        const { userProperties, responseTopic, correlationData } = properties ?? {};
+        this.events.message(topic, payload, {
+          retained: retain,
+          userProperties: userProperties ?? NO_PROPERTIES,
+          ...(responseTopic === undefined ? {} : { responseTopic }),
+          ...(correlationData === undefined ? {} : { correlationData }),
+        });
       });
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
@@ -179,29 +266,27 @@ export class BrokerConnection {
     }
   }
 
-  private connected(client: MqttClient): void {
+  private connected(client: MqttClient, maxPacketBytes = MAX_PACKET_BYTES): void {
     this.connectedAtMs = this.context.clock.monotonicMs();
     this.complaint = undefined;
+    this.unacknowledged = 0;
+    this.maxPacketBytes = Math.min(maxPacketBytes, this.options.maxPacketBytes ?? MAX_PACKET_BYTES, MAX_PACKET_BYTES);
     this.events.up();
-    // One after the other: the states shall be replayed before the announcements.
-    const next = (index: number): void => {
-      if (!client.connected) return;
-      if (index === this.filters.length) {
-        this.context.log.info(
-          () => `MQTT broker ${this.address.text}: connected (MQTT ${this.version === 5 ? "5" : "3.1.1"}).`,
-        );
-        return;
-      }
-      const filter = this.filters[index];
-      client.subscribe(filter, { qos: 0 }, (error, granted) => {
-        const refused = error ?? granted?.find(({ qos }) => qos >= 0x80);
-        if (refused && client.connected) {
-          this.context.log.warning(() => `MQTT broker ${this.address.text}: refused the subscription to ${filter}.`);
-        }
-        next(index + 1);
-      });
-    };
-    next(0);
+    const five = this.version === 5;
+    this.subscriptions.connected(
+      {
+        subscribe: ({ filter, qos = 0, noLocal = false }, done) => {
+          if (!client.connected) return;
+          client.subscribe(filter, { qos, ...(five ? { nl: noLocal } : {}) }, (error, granted) => {
+            if (client.connected) done(Boolean(error) || (granted?.some((grant) => grant.qos >= 0x80) ?? false));
+          });
+        },
+        unsubscribe: (filter, done) => {
+          if (client.connected) client.unsubscribe(filter, () => done());
+        },
+      },
+      () => this.context.log.info(() => `MQTT broker ${this.address.text}: connected (MQTT ${five ? "5" : "3.1.1"}).`),
+    );
   }
 
   private lost(reason: string, refusal: unknown): void {
@@ -225,6 +310,7 @@ export class BrokerConnection {
       this.version = this.version === 5 ? 4 : 5;
     }
     const complaint = `${wasConnected ? "connection lost" : "cannot connect"}: ${reason}`;
+    this.failure = { text: complaint, unixSeconds: clock.unixSeconds() };
     if (complaint !== this.complaint) {
       log.warning(() => `MQTT broker ${this.address.text}: ${complaint}. Trying again, once a minute at least.`);
       this.complaint = complaint;
@@ -236,6 +322,11 @@ export class BrokerConnection {
 
   private rival(): string {
     return `another client uses the client id "${this.options.clientId}"`;
+  }
+
+  private will(): { will?: { topic: string; payload: Buffer; retain: boolean; qos: 0 | 1 } } {
+    const will = this.options.will?.();
+    return will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {};
   }
 
   private login(): { username?: string; password?: string } {
@@ -260,6 +351,15 @@ export class BrokerConnection {
     };
     return () => connectTls(settings);
   }
+}
+
+function publishProperties({ responseTopic, correlationData, messageExpirySeconds, userProperties }: PublishOptions) {
+  return {
+    ...(responseTopic === undefined ? {} : { responseTopic }),
+    ...(correlationData === undefined ? {} : { correlationData: Buffer.from(correlationData) }),
+    ...(messageExpirySeconds === undefined ? {} : { messageExpiryInterval: messageExpirySeconds }),
+    ...(userProperties === undefined ? {} : { userProperties: { ...userProperties } }),
+  };
 }
 
 function read(path: string): Buffer {

@@ -257,6 +257,6 @@ export class Devices {
   }
 }
 
-function sameAnnouncement(a: Announcement, b: Announcement): boolean {
+export function sameAnnouncement(a: Announcement, b: Announcement): boolean {
   return a.kind === b.kind && a.ttlSeconds === b.ttlSeconds && sameProperties(a.properties, b.properties);
 }

@@ -1,18 +1,22 @@
-/** The MQTT gateway: devices that announce themselves to a broker (parts D.1 to D.5) appear in the directory. */
+/** The MQTT gateway: one connection to a broker, and those who read from it or write to it. */
 
 import { hostname } from "node:os";
-import { type Logger, logStack } from "../../core/log.js";
-import type { Properties, PropertyValue } from "../../core/properties.js";
-import type { Gateway, GatewayContext } from "../gateway.js";
+import { logStack } from "../../core/log.js";
+import { Dropped } from "../dropped.js";
+import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
-import { type Announcement, AnnouncementError, show } from "./announced.js";
-import { parseAnnouncement } from "./announcement.js";
+import { show } from "./announced.js";
 import { Complaints } from "./complaints.js";
 import { BrokerConnection, type BrokerTls } from "./connection.js";
-import { type DeviceState, Devices, type OnLoss } from "./devices.js";
-import { checkedSite, serviceId, type Topics, type Tree, topicsBelow } from "./topics.js";
+import { Devices, type OnLoss } from "./devices.js";
+import { NativeInbound, serviceProperties } from "./native/inbound.js";
+import type { MirrorRule } from "./native/known-services.js";
+import { NativeOutbound } from "./native/outbound.js";
+import { type DeviceTarget, OwnedDevices } from "./native/owned-devices.js";
+import { Router } from "./router.js";
+import { checkedRoot, checkedSite, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
 
-export type { BrokerTls, OnLoss };
+export type { BrokerTls, MirrorRule, OnLoss };
 
 /** What the configuration says of one broker. Only `url` is needed. */
 export interface MqttGatewayOptions {
@@ -38,6 +42,28 @@ export interface MqttGatewayOptions {
   readonly clearStale?: boolean;
   /** Default: 10,000. */
   readonly maxDevices?: number;
+  /** The largest packet that the broker takes; an MQTT 5 broker tells. Default: 1,048,576 bytes. */
+  readonly brokerMaxPacketBytes?: number;
+  /** The largest packet that devices take. Default: 256 bytes. */
+  readonly maxPacketBytes?: number;
+  /** Several gateways share the work. Given anyway if there is a mirror or queries. */
+  readonly presence?: PresenceSettings;
+  /** What of the directory is mirrored for devices: this writes to the broker. Default: nothing. */
+  readonly mirror?: readonly MirrorRule[];
+  /** Answers queries of devices: this writes to the broker. `filter`: what they may find. Default: no answers. */
+  readonly queries?: { readonly filter?: string };
+}
+
+export interface PresenceSettings {
+  /** 1 to 20 of `A-Z a-z 0-9 _ -`; different for each gateway at the broker. Default: made from the host name. */
+  readonly name?: string;
+  /** 0 to 255: only gateways of the highest priority act; the others stand by. Default: 10. */
+  readonly priority?: number;
+  /**
+   * `shared`: the gateways serve one directory (or directories that are joined), and each device is published by one of
+   * them. `own`: each serves its own directory, and publishes all devices there. Default: `shared`.
+   */
+  readonly directory?: "shared" | "own";
 }
 
 /** Throws a `RangeError` if an option cannot be used. */
@@ -45,125 +71,145 @@ export function mqttGateway(options: MqttGatewayOptions, context: GatewayContext
   return new MqttGateway(options, context);
 }
 
+/** A name that a gateway can have, made from that of its host. */
+export function gatewayName(hostName: string): string {
+  return hostName.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 20) || "gateway";
+}
+
 class MqttGateway implements Gateway {
   readonly name: string;
-  private readonly site: string;
-  private readonly publications: Publications;
-  private readonly devices: Devices;
   private readonly connection: BrokerConnection;
-  private readonly complaints: Complaints;
-  private readonly topics: Topics;
-  private readonly log: Logger;
+  private readonly router: Router;
+  private readonly dropped = new Dropped();
+  private readonly devices: Devices;
+  private readonly owned: OwnedDevices;
+  private readonly publications: Publications;
+  private readonly outbound: NativeOutbound | undefined;
+  private phase: "waiting" | "running" | "starting" | "stopped" = "starting";
 
   constructor(options: MqttGatewayOptions, context: GatewayContext) {
-    const { clock, timers, random, log } = context;
-    this.site = checkedSite(options.site ?? "local");
-    this.log = log;
-    this.topics = topicsBelow(options.root ?? "sd1");
-    this.complaints = new Complaints(clock, log);
+    const { clock, timers, random, log, directory } = context;
+    const site = checkedSite(options.site ?? "local");
+    const root = checkedRoot(options.root ?? "sd1");
+    const { presence, mirror = [], queries } = options;
     const limit = options.maxDevices ?? 10_000;
-    this.publications = new Publications({ directory: context.directory, clock, log, limit });
+    this.publications = new Publications({ directory, clock, log, limit, continues: true });
+    const shared = (presence?.directory ?? "shared") === "shared";
+    this.owned = new OwnedDevices({
+      target: this.target(site, root, log),
+      publishes: (device) => !shared || this.isMine(device),
+      clears: (device) => this.isMine(device),
+      ...{ clock, timers, log },
+    });
     const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
-    const id = (device: string) => serviceId(this.site, device);
     this.devices = new Devices({
-      sink: {
-        publish: (device, announcement) => {
-          const shown = serviceProperties(this.site, device, announcement);
-          this.publications.publish(id(device), BigInt(announcement.ttlSeconds), shown);
-        },
-        withdraw: (device) => this.publications.withdraw(id(device)),
-        orphan: (device) => this.publications.orphan(id(device)),
-        clearRetained: (device) => {
-          log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
-          this.connection.clearRetained(this.topics.of("a", device));
-          this.connection.clearRetained(this.topics.of("s", device));
-        },
-      },
+      sink: this.owned,
       ...{ clock, timers, random, log, limit },
       onLoss: (kind) => lossOfKind.get(kind) ?? options.onLoss ?? "withdraw",
       clearStale: options.clearStale ?? false,
     });
+    if (presence || mirror.length > 0 || queries) {
+      this.outbound = new NativeOutbound({
+        topics: outboundTopicsBelow(root),
+        connection: { publish: (...message) => this.connection.publish(...message), version: () => this.version },
+        presence: { name: presence?.name ?? gatewayName(hostname()), priority: presence?.priority ?? 10 },
+        rules: mirror,
+        ...(queries ? { queries } : {}),
+        maxPacketBytes: options.maxPacketBytes ?? 256,
+        isReachable: context.isDirectoryReachable ?? (() => true),
+        ...{ directory, clock, timers, random, log, dropped: this.dropped },
+        onOwnersChanged: () => this.owned.ownersChanged(),
+      });
+    }
+    const { outbound } = this;
     this.connection = new BrokerConnection(
       {
         ...options,
-        clientId: options.clientId ?? `pathfinder-edge-${this.site}-${hostname()}`,
+        clientId: options.clientId ?? `pathfinder-edge-${site}-${hostname()}`,
         keepaliveSeconds: Math.max(5, options.keepaliveSeconds ?? 60),
+        ...(options.brokerMaxPacketBytes === undefined ? {} : { maxPacketBytes: options.brokerMaxPacketBytes }),
+        ...(outbound ? { will: () => outbound.will } : {}),
       },
-      this.topics.filters,
+      [],
       {
-        up: () => this.devices.brokerBack(),
-        down: () => this.devices.brokerLost(),
-        message: (topic, payload, retained, userProperties) =>
-          this.heard(topic, payload, retained, userProperties.includes("sdid")),
+        up: () => {
+          this.phase = "running";
+          this.router.brokerBack();
+        },
+        down: () => {
+          if (this.phase === "running") this.phase = "waiting";
+          this.router.brokerLost();
+        },
+        message: (topic, payload, received) => this.router.heard(topic, payload, received),
       },
       { clock, timers, random, log },
     );
     this.name = `mqtt ${this.connection.address.host}:${this.connection.address.port}`;
+    this.router = new Router(this.connection, (topic, error) => logStack(log, `MQTT topic ${show(topic)}`, error));
+    this.router.add(
+      new NativeInbound({
+        topics: topicsBelow(root),
+        devices: this.devices,
+        complaints: new Complaints(clock, log),
+        log,
+        dropped: this.dropped,
+      }),
+    );
+    if (outbound) this.router.add(outbound);
   }
 
   start(): void {
+    this.outbound?.start();
     this.connection.start();
   }
 
   async stop(): Promise<void> {
+    this.phase = "stopped";
+    this.outbound?.leave();
     await this.connection.stop();
-    this.devices.stop();
+    this.router.stop();
+    this.owned.stop();
   }
 
-  private heard(topic: string, payload: Uint8Array, retained: boolean, marked: boolean): void {
-    try {
-      const parsed = this.topics.parse(topic);
-      if ("reason" in parsed) throw new AnnouncementError(parsed.reason);
-      if (!this.dispatch(parsed.tree, parsed.device, payload, retained, marked)) {
-        throw new AnnouncementError("the limit of devices is reached");
-      }
-    } catch (error) {
-      if (error instanceof AnnouncementError) {
-        this.complaints.add(() => `MQTT topic ${show(topic)} ignored: ${error.message}.`);
-      } else {
-        // our bug; it shall cost this message and nothing else
-        logStack(this.log, `MQTT topic ${show(topic)}`, error);
-      }
-    }
+  state(): GatewayState {
+    const { lastError } = this.connection;
+    return {
+      state: this.phase === "starting" && lastError ? "waiting" : this.phase,
+      counts: {
+        services: this.publications.size,
+        devices: this.devices.size,
+        ...(this.outbound ? { owned: this.owned.size } : {}),
+        ...this.outbound?.counts,
+      },
+      dropped: this.dropped.counts,
+      ...(lastError ? { lastError } : {}),
+    };
   }
 
-  /** False: there are too many devices. */
-  private dispatch(tree: Tree, device: string, payload: Uint8Array, retained: boolean, marked: boolean): boolean {
-    if (tree === "s") {
-      if (payload.length === 0) return true; // the announcement's withdrawal says it all
-      return this.devices.stated(device, parseState(payload), retained);
-    }
-    if (payload.length === 0) {
-      this.devices.cleared(device);
-      return true;
-    }
-    const announcement = parseAnnouncement(payload);
-    if (marked || announcement.mirrored) return true; // a gateway made it from what a directory holds (D.6)
-    for (const key of announcement.refusedKeys) {
-      this.complaints.add(() => `MQTT device ${device}: property ${show(key)} left out, the name is reserved.`);
-    }
-    return this.devices.announced(device, announcement, retained);
+  private get version(): 4 | 5 {
+    return this.connection.protocolVersion ?? 5;
   }
-}
 
-/** Reads `1`, `0` or `z<seconds>`; longer sleeps than a day count as a day. */
-export function parseState(payload: Uint8Array): DeviceState {
-  const text = Buffer.from(payload.subarray(0, 12)).toString("latin1");
-  if (text === "1") return "up";
-  if (text === "0") return "down";
-  const seconds = payload.length <= 11 ? /^z([0-9]{1,10})$/.exec(text)?.[1] : undefined;
-  if (seconds === undefined || Number(seconds) === 0) {
-    throw new AnnouncementError(`state ${show(text)}: expected 1, 0, or z and a number of seconds`);
+  /** Whether it is this gateway's part to act for a device. One that does not know of others does everything. */
+  private isMine(device: string): boolean {
+    return this.outbound?.isMine(device) ?? true;
   }
-  return { sleepSeconds: Math.min(Number(seconds), 86_400) };
-}
 
-/** The properties under which a device is shown. */
-export function serviceProperties(site: string, device: string, announcement: Announcement): Properties {
-  const shown = new Map<string, readonly PropertyValue[]>(announcement.properties);
-  if (!shown.has("name")) shown.set("name", [device]);
-  shown.set("kind", [announcement.kind]);
-  shown.set("mqtt.device", [device]);
-  shown.set("src", [`mqtt:${site}`]);
-  return shown;
+  private target(site: string, root: string, log: GatewayContext["log"]): DeviceTarget {
+    const topics = topicsBelow(root);
+    const id = (device: string) => serviceId(site, device);
+    return {
+      publish: (device, announcement) => {
+        const shown = serviceProperties(site, device, announcement);
+        this.publications.publish(id(device), BigInt(announcement.ttlSeconds), shown);
+      },
+      withdraw: (device) => this.publications.withdraw(id(device)),
+      orphan: (device) => this.publications.orphan(id(device)),
+      release: (device) => this.publications.release(id(device)),
+      clearRetained: (device) => {
+        log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
+        for (const tree of ["a", "s"] as const) this.connection.publish(topics.of(tree, device), "", { retain: true });
+      },
+    };
+  }
 }

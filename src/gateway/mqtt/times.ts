@@ -15,6 +15,20 @@ export const TIMES = {
   /** A timer this late shows that the whole process stood still. */
   stalledMs: 5_000,
 
+  /** Before a gateway acts at all: what the broker keeps is being heard (D.7). */
+  listenMs: 3_000,
+  /** From a gateway's coming or going to the change of who acts: a random time in between (D.7). */
+  leastTakeoverMs: 2_000,
+  mostTakeoverMs: 5_000,
+  /** Who no longer acts for a device gives it up so long after: the new one has published it by then. */
+  handOverMs: 10_000,
+  /** What we said of ourselves comes back to us within this. */
+  ownEchoMs: 10_000,
+  /** The least time between two announcements of a gateway. */
+  reannounceMs: 1_000,
+  /** Between two replies (D.4). */
+  replyMs: 20,
+
   /** Between attempts to connect: doubling from the first to the last, then half to all of it by chance. */
   firstRetryMs: 1_000,
   lastRetryMs: 60_000,

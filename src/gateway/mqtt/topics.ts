@@ -40,6 +40,55 @@ export function topicsBelow(root: string): Topics {
   };
 }
 
+/** The topics that a gateway writes, or reads queries and the other gateways' words from. */
+export interface OutboundTopics {
+  /** Filters: all mirrors, all queries, all gateways. */
+  readonly mirrors: string;
+  readonly queries: string;
+  readonly gateways: string;
+  /** `id`: 16 lower-case hexadecimal digits. */
+  mirror(kind: string, id: string): string;
+  reply(device: string): string;
+  gateway(name: string): string;
+  /** The parts of a topic of that tree; `undefined` if it is none. */
+  parseMirror(topic: string): { readonly kind: string; readonly id: string } | undefined;
+  parseQuery(topic: string): string | undefined;
+  parseGateway(topic: string): string | undefined;
+  /** Whether a device may have its answer there: below `<root>/r/`, or gateways would write into foreign trees. */
+  isReplyTopic(topic: string): boolean;
+}
+
+const MAX_REPLY_TOPIC_BYTES = 128;
+
+export function outboundTopicsBelow(root: string): OutboundTopics {
+  const prefix = `${checkedRoot(root)}/`;
+  const nameBelow = (tree: string) => (topic: string) => {
+    const name = topic.startsWith(`${prefix}${tree}/`) ? topic.slice(prefix.length + tree.length + 1) : "";
+    return NAME_PATTERN.test(name) ? name : undefined;
+  };
+  return {
+    mirrors: `${prefix}m/+/+`,
+    queries: `${prefix}q/+`,
+    gateways: `${prefix}g/+`,
+    mirror: (kind, id) => `${prefix}m/${kind}/${id}`,
+    reply: (device) => `${prefix}r/${device}`,
+    gateway: (name) => `${prefix}g/${name}`,
+    parseMirror(topic) {
+      if (!topic.startsWith(`${prefix}m/`)) return undefined;
+      const [kind, id, more] = topic.slice(prefix.length + 2).split("/", 3);
+      const legal = more === undefined && NAME_PATTERN.test(kind) && /^[0-9a-f]{16}$/.test(id ?? "");
+      return legal ? { kind, id } : undefined;
+    },
+    parseQuery: nameBelow("q"),
+    parseGateway: nameBelow("g"),
+    isReplyTopic: (topic) =>
+      topic.startsWith(`${prefix}r/`) &&
+      topic.length > prefix.length + 2 &&
+      Buffer.byteLength(topic) <= MAX_REPLY_TOPIC_BYTES + prefix.length &&
+      !/[+#\u0000-\u001f\u007f]/.test(topic),
+  };
+}
+
 /** The root again. Throws a `RangeError` unless it is one or more topic levels without wildcards, at most 100 bytes. */
 export function checkedRoot(root: string): string {
   const legal = /^[^/+#\u0000-\u001f\u007f$][^+#\u0000-\u001f\u007f]*$/.test(root) && !root.endsWith("/");

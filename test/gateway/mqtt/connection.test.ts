@@ -88,6 +88,7 @@ async function fixture(behaviour: Behaviour, options: Partial<BrokerOptions> = {
   };
   return {
     ...{ clock, versions, log, events, connection, until, end },
+    look: changed,
     /** Waits for the retry timer, and says in how many milliseconds it is due. */
     async retryInMs() {
       await until("a retry", () => clock.timers().includes("mqtt connect"));
@@ -227,6 +228,61 @@ test("a login appears in no log line and in no error, whatever the broker does",
   await on.retryInMs();
   assert.is(on.log.count(/Connection refused: Bad User Name or Password/), 1, on.log.lines.join("\n"));
   assert.is(on.log.count(/s3cret|operator7/), 0);
+  await on.end();
+});
+
+test("publishing: not without a connection, nothing larger than the broker takes, the will stands in CONNECT", async () => {
+  const received: Buffer[] = [];
+  let connect: Uint8Array = Buffer.alloc(0);
+  const on = await fixture(
+    (socket, bytes) => {
+      connect = bytes;
+      socket.on("data", (more) => {
+        received.push(more);
+        on.look();
+      });
+      socket.write(Buffer.from([0x20, 0x08, 0x00, 0x00, 0x05, 0x27, 0, 0, 0, 64])); // maximum packet size 64
+    },
+    { will: () => ({ topic: "sd1/g/attic", payload: "0", retain: true, qos: 1 }) },
+  );
+  const { connection } = on;
+  assert.is(connection.publish("t", "x"), "not-connected");
+  assert.is(connection.protocolVersion, undefined);
+  connection.start();
+  await on.until("up", () => on.events.includes("up"));
+  assert.is(connection.protocolVersion, 5);
+  assert.ok(Buffer.from(connect).includes("sd1/g/attic"));
+  // fixed header 2, topic 3, properties 1
+  assert.is(connection.publish("t", "x".repeat(58)), "sent");
+  assert.is(connection.publish("t", "x".repeat(59)), "too-large");
+  assert.is(connection.publish("t", "x".repeat(57), { userProperties: { a: "" } }), "too-large");
+  assert.is(connection.publish("t", "x", { qos: 1, retain: true }), "sent");
+  await on.until("the packet of 64 bytes", () => Buffer.concat(received).includes("x".repeat(58)));
+  await on.end();
+  assert.is(connection.publish("t", "x"), "not-connected");
+});
+
+test("the smaller of the broker's limit and ours holds; MQTT 3.1.1 tells none", async () => {
+  const on = await fixture(
+    (socket, bytes) => socket.write(bytes.includes(Buffer.from("MQTT\x05")) ? Buffer.from([0x20, 2, 0, 1]) : CONNACK_4),
+    { maxPacketBytes: 20 },
+  );
+  on.connection.start();
+  await on.until("up", () => on.events.includes("up"));
+  assert.is(on.connection.protocolVersion, 4);
+  assert.is(on.connection.publish("t", "x".repeat(15)), "sent");
+  assert.is(on.connection.publish("t", "x".repeat(16)), "too-large");
+  assert.is(on.connection.publish("t", "x", { userProperties: { long: "y".repeat(100) } }), "sent", "not in 3.1.1");
+  await on.end();
+});
+
+test("a broker that acknowledges nothing: after 1,000 messages nothing is kept for it", async () => {
+  const on = await fixture((socket) => socket.write(CONNACK_5));
+  on.connection.start();
+  await on.until("up", () => on.events.includes("up"));
+  for (let n = 0; n < 1000; n++) assert.is(on.connection.publish("t", "x", { qos: 1 }), "sent");
+  assert.is(on.connection.publish("t", "x", { qos: 1 }), "not-connected");
+  assert.is(on.connection.publish("t", "x"), "sent");
   await on.end();
 });
 

@@ -1,0 +1,98 @@
+/** The part of the configuration file that describes an MQTT gateway. See schema.ts for the keywords. */
+
+import { type SchemaOptions, Type } from "@sinclair/typebox";
+import type { OnLoss } from "../../gateway/mqtt/gateway.js";
+import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
+import { checkClientCertificate, checkMqtt } from "./object-checks.js";
+import { count, file, gatewayDomain, mapping, oneOf, seconds, text } from "./schema-parts.js";
+
+const willAction = (options: SchemaOptions) =>
+  oneOf<OnLoss>(["withdraw", "orphan"], { what: "an action on a last will", ...options });
+
+export const mqttGateway = mapping(
+  {
+    type: Type.Literal("mqtt"),
+    domain: gatewayDomain,
+    url: text({
+      secret: true, // may hold a password, which is then refused
+      what: "a broker address",
+      accepted: "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]",
+      examples: ["mqtt://localhost"],
+      description:
+        "The broker: mqtt://HOST[:PORT] (port 1883) or mqtts://HOST[:PORT] (TLS, port 8883). Never with user and password.",
+    }),
+    user: Type.Optional(text({ maxLength: 65_535, examples: ["pafd"], description: "User name at the broker." })),
+    password: Type.Optional(
+      text({
+        secret: true,
+        insteadOf: "password_file",
+        maxLength: 65_535,
+        description: "The password itself.",
+      }),
+    ),
+    password_file: file("/etc/pafd/broker-pw", "File with the password on its first line; best mode 0600."),
+    tls: Type.Optional(
+      mapping(
+        {
+          ca: file("/etc/pafd/broker-ca.pem", "Authorities for the broker's certificate, PEM. Default: the system's."),
+          cert: file("/etc/pafd/client.pem", "Certificate of this client, PEM; together with key."),
+          key: file("/etc/pafd/client.key", "Private key of this client, PEM; together with cert."),
+        },
+        {
+          description: "Only for mqtts: addresses.",
+          check: checkClientCertificate,
+          dependencies: { cert: ["key"], key: ["cert"] },
+        },
+      ),
+    ),
+    root: text({
+      default: "sd1",
+      description: "First level(s) of the topics below which devices announce themselves.",
+    }),
+    site: text({
+      default: "local",
+      maxLength: 64,
+      description: "Gateways that share a site and a root give a device the same service id.",
+    }),
+    client_id: Type.Optional(
+      text({
+        maxLength: 256,
+        examples: ["pafd-attic"],
+        description: "MQTT client id. Default: made from site and host name.",
+      }),
+    ),
+    keepalive: seconds(5, 65_535, { default: 60, description: "MQTT keep alive." }),
+    on_will: willAction({
+      default: "withdraw",
+      description:
+        "When a device's last will says it is gone: withdraw its service, or orphan it until its TTL passes.",
+    }),
+    kinds: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: NAME_PATTERN.source }),
+        mapping({ on_will: willAction({ description: "As above, for this kind." }) }),
+        {
+          maxProperties: 1000,
+          what: "a mapping of device kinds",
+          accepted: "each named by 1 to 20 of A-Z a-z 0-9 _ -",
+          examples: [{ sensor: { on_will: "orphan" } }],
+          description: "Exceptions by kind of device.",
+        },
+      ),
+    ),
+    clear_stale: Type.Boolean({
+      default: false,
+      description: "Clear retained announcements of devices that are long gone, which writes to the broker.",
+    }),
+    max_devices: count("a number of devices", 1, 1_000_000, {
+      default: 10_000,
+      description: "Most devices kept; further ones are ignored with a warning.",
+    }),
+  },
+  {
+    check: checkMqtt,
+    description: "Devices that announce themselves to an MQTT broker.",
+    dependencies: { password: ["user"], password_file: ["user"] },
+    not: { required: ["password", "password_file"] },
+  },
+);

@@ -1,0 +1,202 @@
+/**
+ * Which gateways are there, and who of them is to act (part D.7). Each gateway says `1;<priority>;<start time>` in
+ * `sd1/g/<name>`, and its will says `0`. For each device and each kind, that gateway acts which has the highest hash
+ * among the living ones of the highest priority; all others follow what happens, ready to take over.
+ */
+
+import type { Clock, Random, Timer, Timers } from "../../../core/clock.js";
+import type { Logger } from "../../../core/log.js";
+import type { Dropped } from "../../dropped.js";
+import { responsible } from "../../rendezvous.js";
+import { TIMES } from "../times.js";
+
+export const PRESENCE_LIMITS = { gateways: 32, payloadBytes: 64, priority: 255 } as const;
+
+type Phase =
+  /** The broker is out of reach. Who was to act still is: nobody can tell us otherwise. */
+  | "away"
+  /** The broker is there (again); the others are being heard, or are on their way back. */
+  | "settling"
+  | "steady"
+  /** A gateway came or went; it may be the other way round in a moment. */
+  | "changing";
+
+type Input = "back" | "lost" | "changed" | "deadline";
+
+type Effect = "announce" | "await-settling" | "await-change" | "adopt" | "disarm";
+
+const to = (next: Phase, ...effects: Effect[]) => ({ next, effects });
+
+/** A pair that is missing means nothing there. */
+const PRESENCE: { readonly [phase in Phase]: { readonly [input in Input]?: ReturnType<typeof to> } } = {
+  away: { back: to("settling", "announce", "await-settling") },
+  settling: { deadline: to("steady", "adopt"), lost: to("away", "disarm") },
+  steady: { changed: to("changing", "await-change"), lost: to("away") },
+  changing: { deadline: to("steady", "adopt"), lost: to("away", "disarm") },
+};
+
+interface Peer {
+  readonly priority: number;
+  /** Heard since the broker is back. */
+  confirmed: boolean;
+}
+
+export interface PresenceOptions {
+  readonly name: string;
+  readonly priority: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly dropped: Dropped;
+  /** Publishes what this gateway says of itself, retained. */
+  readonly announce: (payload: string) => void;
+  /** Who is to act has changed, or might have. */
+  readonly onChange: () => void;
+}
+
+export class Presence {
+  private phase: Phase = "away";
+  private readonly peers = new Map<string, Peer>();
+  /** Those among whom is chosen; empty until we have listened for the first time. */
+  private acting: readonly string[] = [];
+  private timer: Timer | undefined;
+  private again: Timer | undefined;
+  private readonly payload: string;
+  private rivalTold = false;
+  private announcedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly options: PresenceOptions) {
+    this.payload = `1;${options.priority};${Math.floor(options.clock.unixSeconds())}`;
+  }
+
+  /** Gateways that are alive as far as is known, this one included. */
+  get size(): number {
+    return this.peers.size + 1;
+  }
+
+  /** Whether this gateway is to act for that device (`dev/<name>`) or kind (`kind/<name>`). */
+  isMine(key: string): boolean {
+    return responsible(this.acting, key) === this.options.name;
+  }
+
+  brokerBack(): void {
+    for (const peer of this.peers.values()) peer.confirmed = false;
+    this.happen("back");
+  }
+
+  brokerLost(): void {
+    this.happen("lost");
+  }
+
+  /** `gateway` said this of itself, or its will did. */
+  heard(gateway: string, payload: Uint8Array): void {
+    const text = Buffer.from(payload.subarray(0, PRESENCE_LIMITS.payloadBytes)).toString("latin1");
+    const said = /^(?:(0?)|1;([0-9]{1,3})(?:;.*)?)$/.exec(text);
+    if (!said) {
+      this.options.dropped.add("gateway-malformed");
+      return;
+    }
+    if (gateway === this.options.name) this.heardOfMyself(text);
+    else if (said[2] === undefined) this.gone(gateway);
+    else this.there(gateway, Math.min(Number(said[2]), PRESENCE_LIMITS.priority));
+  }
+
+  /** Says goodbye, so that the others take over at once. */
+  leave(): void {
+    if (this.phase !== "away") this.options.announce("0");
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+    this.again?.cancel();
+    this.phase = "away";
+    this.peers.clear();
+    this.acting = [];
+  }
+
+  private there(gateway: string, priority: number): void {
+    const before = this.peers.get(gateway);
+    if (!before && this.peers.size >= PRESENCE_LIMITS.gateways) {
+      this.options.dropped.add("too-many-gateways");
+      return;
+    }
+    this.peers.set(gateway, { priority, confirmed: true });
+    if (before?.priority !== priority) this.happen("changed");
+  }
+
+  private gone(gateway: string): void {
+    const before = this.peers.get(gateway);
+    // After a return of the broker this is the will of the connection that was lost; it has time to come back.
+    if (!before || (this.phase === "settling" && !before.confirmed)) return;
+    this.peers.delete(gateway);
+    this.happen("changed");
+  }
+
+  private heardOfMyself(text: string): void {
+    if (text === this.payload || this.phase === "away") return;
+    if (text.startsWith("1")) {
+      if (this.rivalTold || this.options.clock.monotonicMs() - this.announcedMs < TIMES.ownEchoMs) return;
+      this.rivalTold = true;
+      this.options.log.warning(() => `MQTT: another gateway is called "${this.options.name}", too; both do the same.`);
+      return;
+    }
+    // The will of an older connection of ours. Once a second at most: with a rival this might go on for ever.
+    this.again ??= this.options.timers.after("mqtt gateways again", TIMES.reannounceMs, () => {
+      this.again = undefined;
+      if (this.phase !== "away") this.announce();
+    });
+  }
+
+  private happen(input: Input): void {
+    const transition = PRESENCE[this.phase][input];
+    if (!transition) return;
+    this.phase = transition.next;
+    for (const effect of transition.effects) this.carryOut(effect);
+  }
+
+  private carryOut(effect: Effect): void {
+    const { random } = this.options;
+    switch (effect) {
+      case "announce":
+        this.announce();
+        break;
+      case "await-settling":
+        this.arm(this.acting.length === 0 ? TIMES.listenMs : TIMES.settleMs);
+        break;
+      case "await-change":
+        this.arm(TIMES.leastTakeoverMs + random() * (TIMES.mostTakeoverMs - TIMES.leastTakeoverMs));
+        break;
+      case "adopt":
+        this.adopt();
+        break;
+      case "disarm":
+        this.timer?.cancel();
+        break;
+    }
+  }
+
+  private announce(): void {
+    this.announcedMs = this.options.clock.monotonicMs();
+    this.options.announce(this.payload);
+  }
+
+  private arm(delayMs: number): void {
+    this.timer?.cancel();
+    this.timer = this.options.timers.after(`mqtt gateways ${this.phase}`, delayMs, () => this.happen("deadline"));
+  }
+
+  private adopt(): void {
+    for (const [gateway, { confirmed }] of this.peers) if (!confirmed) this.peers.delete(gateway);
+    const all = [[this.options.name, this.options.priority] as const].concat(
+      [...this.peers].map(([name, { priority }]) => [name, priority] as const),
+    );
+    const highest = Math.max(...all.map(([, priority]) => priority));
+    this.acting = all.flatMap(([name, priority]) => (priority === highest ? [name] : [])).sort();
+    const { log, onChange } = this.options;
+    log.info(
+      () => `MQTT: ${all.length} gateway${all.length === 1 ? "" : "s"} here; acting: ${this.acting.join(", ")}.`,
+    );
+    onChange();
+  }
+}
