@@ -9,6 +9,7 @@ import type { TlsFiles } from "../../transport/index.js";
 import { ConfigError, type ConfigProblem } from "./config-error.js";
 import type { ConfigFile, FACILITIES } from "./schema.js";
 import { configSchema } from "./schema.js";
+import { type ConventionsInFile, conventionsOptions } from "./schema-mqtt-conventions.js";
 import { type ReadableSchema, type Reading, readBySchema } from "./schema-reader.js";
 import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
 import { parseYaml } from "./yaml-source.js";
@@ -183,6 +184,8 @@ function mqttOptions(gateway: GatewayOfType<"mqtt">): MqttGatewayOptions {
     onLossOfKind: Object.fromEntries([...kinds].map(([kind, { on_will }]) => [kind, on_will])),
     clearStale: gateway.clear_stale,
     maxDevices: gateway.max_devices,
+    ...conventionsOptions(gateway as ConventionsInFile),
+    ...(gateway.ask ? { ask: true } : {}),
   };
 }
 

@@ -6,6 +6,7 @@
 import { Document, isMap } from "yaml";
 import type { TlsFiles } from "../../transport/index.js";
 import type { Config, DomainConfig, GatewayConfig, ResourceLimits, SocketConfig } from "./config.js";
+import { conventionsFileKeys } from "./schema-mqtt-conventions.js";
 
 export function effectiveFile(config: Config): string {
   const { domains, resources, log, gateways } = config;
@@ -80,5 +81,7 @@ function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {
     ),
     clear_stale: options.clearStale,
     max_devices: options.maxDevices,
+    ...conventionsFileKeys(options.conventions),
+    ask: options.ask,
   };
 }

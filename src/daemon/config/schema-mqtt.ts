@@ -3,7 +3,8 @@
 import { type SchemaOptions, Type } from "@sinclair/typebox";
 import type { OnLoss } from "../../gateway/mqtt/gateway.js";
 import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
-import { checkClientCertificate, checkMqtt } from "./object-checks.js";
+import { checkClientCertificate, checkMqtt, type Given, type Report } from "./object-checks.js";
+import { checkConventions, conventionKeys } from "./schema-mqtt-conventions.js";
 import { count, file, gatewayDomain, mapping, oneOf, seconds, text } from "./schema-parts.js";
 
 const willAction = (options: SchemaOptions) =>
@@ -88,9 +89,13 @@ export const mqttGateway = mapping(
       default: 10_000,
       description: "Most devices kept; further ones are ignored with a warning.",
     }),
+    ...conventionKeys,
   },
   {
-    check: checkMqtt,
+    check: (gateway: object, report: Report, given: Given) => {
+      checkMqtt(gateway, report, given);
+      checkConventions(gateway, report);
+    },
     description: "Devices that announce themselves to an MQTT broker.",
     dependencies: { password: ["user"], password_file: ["user"] },
     not: { required: ["password", "password_file"] },

@@ -20,6 +20,11 @@ export interface Convention {
   stop(): void;
 }
 
+/** Subscriptions that may still be made, over all conventions. */
+export interface FilterBudget {
+  left: number;
+}
+
 export interface ConventionContext {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -28,6 +33,7 @@ export interface ConventionContext {
   readonly complaints: Complaints;
   readonly dropped: Dropped;
   readonly devices: MergedDevices;
+  readonly budget: FilterBudget;
   /** Topics it waits for have changed. The kept messages of those that were added shall be replayed. */
   onFiltersChanged(convention: Convention, added: readonly string[], removed: readonly string[]): void;
   /** For asking devices to announce themselves; absent unless the configuration allows it. */

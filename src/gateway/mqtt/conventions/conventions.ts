@@ -9,6 +9,7 @@ import type { Convention, ConventionContext } from "./convention.js";
 import { HomeAssistant } from "./homeassistant.js";
 import { Homie4 } from "./homie4.js";
 import { Homie5 } from "./homie5.js";
+import { LIMITS } from "./limits.js";
 import { MappedConvention } from "./mapped.js";
 import type { MappingTable } from "./mapping-table.js";
 import { MergedDevices, type ServiceSink } from "./merged-devices.js";
@@ -59,6 +60,7 @@ export function conventions(options: ConventionsOptions, context: ConventionsCon
   const each: ConventionContext = {
     ...context,
     devices,
+    budget: { left: LIMITS.filters },
     onFiltersChanged: (convention, added, removed) => context.onFiltersChanged(convention, added, removed),
   };
   const chosen = new Set(options.conventions);

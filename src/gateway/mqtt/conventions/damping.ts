@@ -1,6 +1,9 @@
-/** Holds what changes too often: more than 5 generations within 60 s, then nothing for 60 s (part D.6). */
+/**
+ * Holds devices that change too often: more than 5 generations within 60 s, then nothing for 60 s (part D.6). Unlike the
+ * native one it keeps no wish for later: a device is looked at anew when the hold is over.
+ */
 
-import { TIMES } from "./limits.js";
+import { DAMPING } from "../native/damping.js";
 
 interface History {
   readonly timesMs: number[];
@@ -16,22 +19,22 @@ export class Damping {
     const history = this.histories.get(id);
     if (!history) return 0;
     if (nowMs < history.heldUntilMs) return history.heldUntilMs - nowMs;
-    const recent = history.timesMs.filter((timeMs) => timeMs > nowMs - TIMES.windowMs);
-    if (recent.length < TIMES.generations) return 0;
+    const recent = history.timesMs.filter((timeMs) => timeMs > nowMs - DAMPING.windowMs);
+    if (recent.length < DAMPING.changes) return 0;
     history.timesMs.length = 0; // after the hold it may change again
-    history.heldUntilMs = nowMs + TIMES.holdMs;
-    return TIMES.holdMs;
+    history.heldUntilMs = nowMs + DAMPING.holdMs;
+    return DAMPING.holdMs;
   }
 
   changed(id: bigint, nowMs: number): void {
     const history = this.histories.get(id) ?? { timesMs: [], heldUntilMs: 0 };
     history.timesMs.push(nowMs);
-    if (history.timesMs.length > TIMES.generations) history.timesMs.shift();
+    if (history.timesMs.length > DAMPING.changes) history.timesMs.shift();
     this.histories.delete(id);
     this.histories.set(id, history);
     for (const [oldest, { timesMs, heldUntilMs }] of this.histories) {
       const lastMs = Math.max(timesMs[timesMs.length - 1] ?? 0, heldUntilMs);
-      if (lastMs > nowMs - TIMES.windowMs) break;
+      if (lastMs > nowMs - DAMPING.windowMs) break;
       this.histories.delete(oldest);
     }
   }

@@ -4,7 +4,7 @@
  * a handful of filters.
  */
 
-import { LIMITS } from "./limits.js";
+import type { FilterBudget } from "./convention.js";
 import { matchesFilter } from "./topic-filter.js";
 
 /** So many topics that differ in one level make it `+`; below the second number it is undone. */
@@ -21,6 +21,7 @@ export class FoldedFilters {
   constructor(
     /** What is subscribed to anyway. */
     private readonly fixed: readonly string[],
+    private readonly budget: FilterBudget,
     private readonly onChange: (added: readonly string[], removed: readonly string[]) => void,
   ) {}
 
@@ -42,17 +43,14 @@ export class FoldedFilters {
     if (masks.some((mask) => this.folded.has(mask))) return true;
     const full = masks.find((mask) => this.byMask.get(mask)!.size >= FOLD_AT);
     if (full !== undefined) this.fold(full);
-    else if (this.subscribed.size >= LIMITS.filters) return false;
-    else {
-      this.subscribed.add(topic);
-      this.onChange([topic], []);
-    }
+    else if (this.budget.left <= 0) return false;
+    else this.change([topic], []);
     return true;
   }
 
   remove(topic: string): void {
     if (!this.topics.delete(topic)) return;
-    if (this.subscribed.delete(topic)) this.onChange([], [topic]);
+    if (this.subscribed.has(topic)) this.change([], [topic]);
     for (const mask of masksOf(topic)) {
       const alike = this.byMask.get(mask);
       if (!alike?.delete(topic)) continue;
@@ -63,18 +61,27 @@ export class FoldedFilters {
 
   private fold(mask: string): void {
     this.folded.add(mask);
-    const removed = [...this.byMask.get(mask)!].filter((topic) => this.subscribed.delete(topic));
-    this.subscribed.add(mask);
-    this.onChange([mask], removed);
+    const covered = [...this.byMask.get(mask)!];
+    this.change(
+      [mask],
+      covered.filter((topic) => this.subscribed.has(topic)),
+    );
   }
 
   private unfold(mask: string, alike: ReadonlySet<string>): void {
     this.folded.delete(mask);
-    this.subscribed.delete(mask);
     const covered = (topic: string) => masksOf(topic).some((other) => this.folded.has(other));
-    const added = [...alike].filter((topic) => !covered(topic));
-    for (const topic of added) this.subscribed.add(topic);
-    this.onChange(added, [mask]);
+    this.change(
+      [...alike].filter((topic) => !covered(topic)),
+      [mask],
+    );
+  }
+
+  private change(added: readonly string[], removed: readonly string[]): void {
+    for (const filter of removed) this.subscribed.delete(filter);
+    for (const filter of added) this.subscribed.add(filter);
+    this.budget.left += removed.length - added.length;
+    this.onChange(added, removed);
   }
 }
 

@@ -27,7 +27,7 @@ export class HomeAssistant implements Convention {
         this.topics.watch(subject, []);
       },
     });
-    this.topics = new PresenceTopics([], context.dropped, (added, removed) =>
+    this.topics = new PresenceTopics([], context.dropped, context.budget, (added, removed) =>
       context.onFiltersChanged(this, added, removed),
     );
   }

@@ -22,8 +22,8 @@ export const LIMITS = {
   deviceBytes: 32_768,
   /** Keys by which one announcement may be recognised. */
   keys: 8,
-  /** Subscriptions of one convention besides its fixed ones, and topics it waits for below them. */
-  filters: 500,
+  /** Subscriptions of all conventions besides their fixed ones; and topics that one of them waits for with these. */
+  filters: 800,
   presenceTopics: 20_000,
   /** Availability topics of one Home Assistant announcement, and the components of a device announcement. */
   availabilityTopics: 16,
@@ -38,10 +38,6 @@ export const TIMES = {
   /** A device must be quiet for so long before it is shown or changed, but not longer than `longestWaitMs`. */
   quietMs: 2_000,
   longestWaitMs: 10_000,
-  /** More than `generations` within `windowMs`: the device is held as it is for `holdMs`. */
-  generations: 5,
-  windowMs: 60_000,
-  holdMs: 60_000,
   /** From a will to the loss of the device: a take-over or reconnect gives `offline`, then `online`. */
   graceMs: 10_000,
   /** An announcement that the broker kept, without presence, must be confirmed within this; after a reconnect, too. */

@@ -40,7 +40,7 @@ export class MappedConvention implements Convention {
     this.mapping = new Mapping(table);
     this.name = table.name;
     this.sightings = new Sightings(this.name, context, { forgotten: (subject) => this.forget(subject) });
-    this.topics = new PresenceTopics([this.mapping.topics.filter], context.dropped, (added, removed) =>
+    this.topics = new PresenceTopics([this.mapping.topics.filter], context.dropped, context.budget, (added, removed) =>
       context.onFiltersChanged(this, added, removed),
     );
   }

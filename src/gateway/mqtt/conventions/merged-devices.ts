@@ -13,6 +13,7 @@ import type { Logger } from "../../../core/log.js";
 import { type Properties, sameProperties } from "../../../core/properties.js";
 import type { Dropped } from "../../dropped.js";
 import { show } from "../announced.js";
+import { DAMPING } from "../native/damping.js";
 import { Damping } from "./damping.js";
 import { betterKey, type DeviceKey, deviceId } from "./device-keys.js";
 import { LIMITS, TIMES, TTL_SECONDS } from "./limits.js";
@@ -224,10 +225,10 @@ export class MergedDevices {
     const { clock, log } = this.options;
     const heldMs = this.damping.heldMs(id, clock.monotonicMs());
     if (heldMs === 0) return false;
-    if (heldMs === TIMES.holdMs) {
+    if (heldMs === DAMPING.holdMs) {
       const name = String(device.shown?.properties.get("name")?.[0] ?? id.toString(16));
       log.warning(
-        () => `MQTT device ${show(name)} changes all the time; it stays as it is for ${TIMES.holdMs / 1000} s.`,
+        () => `MQTT device ${show(name)} changes all the time; it stays as it is for ${DAMPING.holdMs / 1000} s.`,
       );
     }
     device.held = true;

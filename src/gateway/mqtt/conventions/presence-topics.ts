@@ -1,6 +1,7 @@
 /** Topics in which devices say whether they are there: who waits for which, and what was last said there. */
 
 import type { Dropped } from "../../dropped.js";
+import type { FilterBudget } from "./convention.js";
 import { FoldedFilters } from "./folded-filters.js";
 import { LIMITS } from "./limits.js";
 import { usableTopic } from "./texts.js";
@@ -20,9 +21,10 @@ export class PresenceTopics {
   constructor(
     private readonly fixed: readonly string[],
     private readonly dropped: Dropped,
+    budget: FilterBudget,
     onChange: (added: readonly string[], removed: readonly string[]) => void,
   ) {
-    this.folded = new FoldedFilters(fixed, onChange);
+    this.folded = new FoldedFilters(fixed, budget, onChange);
   }
 
   /** What to subscribe to besides the fixed filters. */

@@ -31,7 +31,7 @@ export class Zigbee2Mqtt implements Convention {
       },
     });
     // names with a slash have availability topics that the fixed filter does not match
-    this.topics = new PresenceTopics([`${base}/+/availability`], context.dropped, (added, removed) =>
+    this.topics = new PresenceTopics([`${base}/+/availability`], context.dropped, context.budget, (added, removed) =>
       context.onFiltersChanged(this, added, removed),
     );
   }
