@@ -184,6 +184,11 @@ function mqttOptions(gateway: GatewayOfType<"mqtt">): MqttGatewayOptions {
     onLossOfKind: Object.fromEntries([...kinds].map(([kind, { on_will }]) => [kind, on_will])),
     clearStale: gateway.clear_stale,
     maxDevices: gateway.max_devices,
+    ...present("presence", gateway.presence),
+    ...present("mirror", gateway.mirror),
+    ...present("queries", gateway.queries),
+    maxPacketBytes: gateway.max_packet,
+    ...present("brokerMaxPacketBytes", gateway.broker_max_packet),
     ...conventionsOptions(gateway as ConventionsInFile),
     ...(gateway.ask ? { ask: true } : {}),
   };

@@ -45,7 +45,11 @@ function gatewayLiteral(gateway: GatewayConfig) {
   }
   const { url, user, password, passwordFile, root, site, onLoss, maxDevices } = gateway.options;
   const secret = password !== undefined || passwordFile !== undefined ? "(not shown)" : undefined;
-  return { type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices };
+  const { presence, mirror, queries } = gateway.options;
+  return {
+    ...{ type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices },
+    ...{ presence, mirror, queries },
+  };
 }
 
 /** The reference shows the first five; the others follow where they matter. */

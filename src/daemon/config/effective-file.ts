@@ -81,6 +81,15 @@ function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {
     ),
     clear_stale: options.clearStale,
     max_devices: options.maxDevices,
+    presence: options.presence && {
+      name: options.presence.name,
+      priority: options.presence.priority,
+      directory: options.presence.directory,
+    },
+    mirror: options.mirror?.map(({ filter, kind, order }) => ({ filter, kind, order })),
+    queries: options.queries && { filter: options.queries.filter },
+    max_packet: options.maxPacketBytes,
+    broker_max_packet: options.brokerMaxPacketBytes,
     ...conventionsFileKeys(options.conventions),
     ask: options.ask,
   };

@@ -3,9 +3,11 @@
  * a problem of its own, which was reported, is absent in what is checked here; whether it was `Given` tells the difference.
  */
 
+import { parseFilter } from "../../core/filter/syntax.js";
 import { parseBrowseName } from "../../gateway/mdns/service-names.js";
 import { parseBrokerUrl } from "../../gateway/mqtt/broker-url.js";
 import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
+import { checkedTemplate } from "../../gateway/template.js";
 
 /** `key` is relative to the object checked: `max`, or `` for the object itself. */
 export type Report = (key: string, message: string) => void;
@@ -87,6 +89,15 @@ export function checkMqtt(gateway: CheckedMqtt, report: Report, given: Given): v
     report(key, 'given without "user" (MQTT knows no password without a user name)');
   }
   if (tls && broker?.tls === false) report("tls", 'given for a broker without TLS (write the url with "mqtts://")');
+}
+
+export function checkMirrorRule({ filter, kind }: { filter?: string; kind?: string }, report: Report): void {
+  checkBy(parseFilter, filter, "filter", report);
+  checkBy(checkedTemplate, kind, "kind", report);
+}
+
+export function checkFilter({ filter }: { filter?: string }, report: Report): void {
+  checkBy(parseFilter, filter, "filter", report);
 }
 
 export function checkClientCertificate(_: unknown, report: Report, given: Given): void {

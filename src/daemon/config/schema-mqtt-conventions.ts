@@ -106,9 +106,10 @@ const mappingTable = mapping(
       maxProperties: 64,
       what: "a mapping of properties",
       accepted: "at most 64",
-      examples: [{ name: "{/name|room}", mac: "{/mac}", kind: { value: "{/type}", map: { t: "sensor" } } }],
+      examples: [{ mac: "{/mac}" }],
       description:
-        "Properties of the service: {/a/b} is a JSON pointer, {room} a level, {x|y} the first that is there.",
+        "Properties of the service. {/a/b} is a JSON pointer, {room} a level, {/x|/y} the first that is there. Or a " +
+        "mapping: value, and map with what stands for which value.",
     }),
     presence: Type.Optional(presence),
     asleep: Type.Optional(

@@ -2,13 +2,86 @@
 
 import { type SchemaOptions, Type } from "@sinclair/typebox";
 import type { OnLoss } from "../../gateway/mqtt/gateway.js";
+import { DEFAULT_ORDER } from "../../gateway/mqtt/native/compact.js";
+import { DEFAULT_KIND } from "../../gateway/mqtt/native/known-services.js";
+import { PRESENCE_LIMITS } from "../../gateway/mqtt/native/presence.js";
 import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
-import { checkClientCertificate, checkMqtt, type Given, type Report } from "./object-checks.js";
+import {
+  checkClientCertificate,
+  checkFilter,
+  checkMirrorRule,
+  checkMqtt,
+  type Given,
+  type Report,
+} from "./object-checks.js";
 import { checkConventions, conventionKeys } from "./schema-mqtt-conventions.js";
 import { count, file, gatewayDomain, mapping, oneOf, seconds, text } from "./schema-parts.js";
 
 const willAction = (options: SchemaOptions) =>
   oneOf<OnLoss>(["withdraw", "orphan"], { what: "an action on a last will", ...options });
+
+const filter = (options: SchemaOptions) =>
+  text({ what: "a filter", accepted: "like (kind=lamp)", maxLength: 8192, ...options });
+
+const presence = mapping(
+  {
+    name: Type.Optional(
+      Type.String({
+        pattern: NAME_PATTERN.source,
+        what: "the name of a gateway",
+        accepted: "1 to 20 of A-Z a-z 0-9 _ -",
+        examples: ["attic"],
+        description: "Name of this gateway; each one at the broker needs its own. Default: made from the host name.",
+      }),
+    ),
+    priority: count("a priority", 0, PRESENCE_LIMITS.priority, {
+      default: 10,
+      description: "Only gateways of the highest priority act; the others stand by.",
+    }),
+    directory: oneOf<"shared" | "own">(["shared", "own"], {
+      what: "a kind of directory",
+      default: "shared",
+      description:
+        "shared: the gateways serve one directory (or joined ones), and each device is published by one of them. own: " +
+        "each serves its own directory and publishes every device there.",
+    }),
+  },
+  {
+    description:
+      "Several gateways share the devices and kinds of this broker among them; writes ROOT/g/NAME. In force anyway if " +
+      "there is a mirror or queries.",
+  },
+);
+
+const mirrorRule = mapping(
+  {
+    filter: Type.Optional(
+      filter({
+        examples: ["(kind=lamp)"],
+        description: "Which services. Default: all that no rule above it has taken.",
+      }),
+    ),
+    kind: text({
+      maxLength: 256,
+      what: "a kind of service",
+      accepted: `text with \${PROPERTY}`,
+      default: DEFAULT_KIND,
+      description: "The <kind> in the topic, after properties are put in; 1 to 20 of A-Z a-z 0-9 _ -.",
+    }),
+    order: Type.Optional(
+      Type.Array(text({ maxLength: 64, what: "a property name", accepted: "like url, txt.* or *" }), {
+        minItems: 1,
+        maxItems: 64,
+        what: "a list of property names",
+        examples: [["url", "addr", "port", "*"]],
+        description:
+          "Which properties come first, and are there when the rest is cut; * stands for all others. Default: " +
+          `${DEFAULT_ORDER.join(", ")}.`,
+      }),
+    ),
+  },
+  { check: checkMirrorRule },
+);
 
 export const mqttGateway = mapping(
   {
@@ -89,6 +162,41 @@ export const mqttGateway = mapping(
       default: 10_000,
       description: "Most devices kept; further ones are ignored with a warning.",
     }),
+    presence: Type.Optional(presence),
+    mirror: Type.Optional(
+      Type.Array(mirrorRule, {
+        minItems: 1,
+        maxItems: 64,
+        what: "a list of mirror rules",
+        examples: [[{ filter: "(kind=*)" }]],
+        description:
+          "Services of the directory that constrained devices find as retained messages in ROOT/m/<kind>/<id>; the first " +
+          "rule that matches a service decides. Default: none; nothing is written.",
+      }),
+    ),
+    queries: Type.Optional(
+      mapping(
+        {
+          filter: Type.Optional(
+            filter({ examples: ["(public=yes)"], description: "What devices may find. Default: every service." }),
+          ),
+        },
+        {
+          check: checkFilter,
+          description: "Answer the queries that devices send to ROOT/q/<device>; writes ROOT/r/<device>.",
+        },
+      ),
+    ),
+    max_packet: count("a number of bytes", 128, 65_535, {
+      default: 256,
+      description: "Size of the packet buffer of devices: mirrors and replies are cut so that they fit.",
+    }),
+    broker_max_packet: Type.Optional(
+      count("a number of bytes", 128, 1_048_576, {
+        examples: [65_536],
+        description: "Largest packet the broker takes. Default: what an MQTT 5 broker says, or 1048576.",
+      }),
+    ),
     ...conventionKeys,
   },
   {

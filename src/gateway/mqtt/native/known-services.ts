@@ -26,7 +26,7 @@ export interface MirrorRule {
   readonly order?: readonly string[];
 }
 
-export const DEFAULT_KIND = "$" + "{kind}";
+export const DEFAULT_KIND = `\${kind}`;
 
 /** More are not kept: they are neither mirrored nor found. */
 const MAX_SERVICES = 50_000;

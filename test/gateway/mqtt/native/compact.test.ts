@@ -101,7 +101,7 @@ test("names that the form cannot express are left out, and a plus tells", () => 
 
 test("cut at property boundaries, never longer than allowed, and what fits is there", () => {
   const fields = compactFields(properties({ url: "x".repeat(40), addr: "10.0.0.1", room: "kitchen", fw: 3 }));
-  const whole = "1;600;url=" + "x".repeat(40) + ";addr=10.0.0.1;fw#3;room=kitchen";
+  const whole = `1;600;url=${"x".repeat(40)};addr=10.0.0.1;fw#3;room=kitchen`;
   assert.is(cutFields("1;600", fields, whole.length), whole);
   for (let max = 7; max < whole.length; max++) {
     const cut = cutFields("1;600", fields, max)!;

@@ -1,0 +1,111 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { properties } from "../../../../src/core/properties.js";
+import type { Announcement } from "../../../../src/gateway/mqtt/announced.js";
+import { OwnedDevices } from "../../../../src/gateway/mqtt/native/owned-devices.js";
+import { FakeClock } from "../../../support/fake-clock.js";
+import { keptLog } from "../recording-directory.js";
+
+function announcement(room = "kitchen"): Announcement {
+  return { kind: "lamp", ttlSeconds: 600, properties: properties({ room }), refusedKeys: [], mirrored: false };
+}
+
+function fixture(mine: readonly string[] = ["x"]) {
+  const clock = new FakeClock();
+  const calls: string[] = [];
+  const owned = new Set(mine);
+  const log = keptLog();
+  const call = (what: string) => (device: string) => void calls.push(`${what} ${device}`);
+  const devices = new OwnedDevices({
+    target: {
+      publish: (device, { properties: shown }) => void calls.push(`publish ${device} ${shown.get("room")}`),
+      withdraw: call("withdraw"),
+      orphan: call("orphan"),
+      release: call("release"),
+      clearRetained: call("clear"),
+    },
+    publishes: (device) => owned.has(device),
+    clears: (device) => owned.has(device),
+    ...{ clock, timers: clock, log },
+  });
+  const become = (...names: string[]) => {
+    owned.clear();
+    for (const name of names) owned.add(name);
+    devices.ownersChanged();
+  };
+  return { clock, devices, become, log, took: () => calls.splice(0) };
+}
+
+test("D.7: only what is ours is published, withdrawn, orphaned and cleared", () => {
+  const { devices, took } = fixture();
+  for (const device of ["x", "y"]) {
+    devices.publish(device, announcement());
+    devices.orphan(device);
+    devices.publish(device, announcement());
+    devices.withdraw(device);
+    devices.clearRetained(device);
+  }
+  assert.equal(took(), ["publish x kitchen", "orphan x", "publish x kitchen", "withdraw x", "clear x"]);
+});
+
+test("take-over: the state was followed all along and is published as it is now", () => {
+  const { devices, become, took } = fixture([]);
+  devices.publish("x", announcement());
+  devices.publish("x", announcement("cellar"));
+  devices.publish("y", announcement());
+  devices.withdraw("y");
+  devices.publish("z", announcement());
+  devices.orphan("z");
+  assert.equal(took(), []);
+  become("x", "y", "z");
+  assert.equal(took(), ["publish x cellar", "orphan z"]);
+  assert.is(devices.size, 1);
+});
+
+test("hand-over: given up 10 s later, unless it comes back; until then changes are still told", () => {
+  const { clock, devices, become, took } = fixture(["x", "y", "z"]);
+  for (const device of ["x", "y", "z"]) devices.publish(device, announcement());
+  took();
+  become("z");
+  devices.publish("x", announcement("cellar"));
+  devices.withdraw("y");
+  assert.equal(took(), ["publish x cellar", "withdraw y"], "double ownership does no harm, a gap would");
+  clock.advanceMs(9999);
+  assert.equal(took(), []);
+  clock.advanceMs(1);
+  assert.equal(took(), ["release x"]);
+  devices.publish("x", announcement("hall"));
+  assert.equal(took(), []);
+  become("x");
+  assert.equal(took(), ["publish x hall"]);
+  become();
+  clock.advanceMs(5000);
+  become("x", "z");
+  clock.advanceMs(60_000);
+  assert.equal(took(), [], "nothing was given up in between");
+  assert.equal(clock.timers(), []);
+});
+
+test("D.6: a device that changes all the time is held; equal announcements are no changes", () => {
+  const { clock, devices, took, log } = fixture();
+  for (let n = 0; n < 20; n++) devices.publish("x", announcement());
+  assert.is(took().length, 20, "the one below knows that nothing differs");
+  for (let n = 0; n < 20; n++) devices.publish("x", announcement(`r${n}`));
+  assert.equal(took(), ["publish x r0", "publish x r1", "publish x r2", "publish x r3"]);
+  assert.is(log.count(/MQTT device x changes all the time; held for a minute/), 1);
+  clock.advanceMs(60_000);
+  assert.equal(took(), ["publish x r19"]);
+});
+
+test("stopping tells nothing and leaves no timer", () => {
+  const { clock, devices, become, took } = fixture();
+  for (let n = 0; n < 9; n++) devices.publish("x", announcement(`r${n}`));
+  become();
+  took();
+  devices.stop();
+  clock.advanceMs(100_000);
+  assert.equal(took(), []);
+  assert.equal(clock.timers(), []);
+});
+
+test.run();
