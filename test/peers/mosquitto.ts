@@ -16,8 +16,18 @@ const ENV = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 
 export interface MosquittoOptions {
   readonly persistence?: boolean;
+  /** More lines of the configuration, e.g. of a bridge or a limit. */
+  readonly lines?: readonly string[];
+  /** What each user may do, as an acl_file says it; needs `secure`. */
+  readonly acl?: string;
   /** TLS with a fresh authority, and a login that is needed. */
-  readonly secure?: { readonly user: string; readonly password: string; readonly clientCertificates?: boolean };
+  readonly secure?: {
+    readonly user: string;
+    readonly password: string;
+    readonly clientCertificates?: boolean;
+    /** Further logins: user and password. */
+    readonly others?: Readonly<Record<string, string>>;
+  };
 }
 
 export interface PublishOptions {
@@ -160,7 +170,7 @@ export class Mosquitto {
   }
 
   private config(): string {
-    const { persistence, secure } = this.options;
+    const { persistence, secure, acl, lines: more = [] } = this.options;
     const lines = ["user root", `listener ${this.port} ${this.host}`, "log_type error"];
     if (persistence)
       lines.push(
@@ -178,11 +188,15 @@ export class Mosquitto {
       );
       lines.push(`password_file ${this.path("passwords")}`, "allow_anonymous false");
       if (secure.clientCertificates) lines.push("require_certificate true");
+      if (acl !== undefined) {
+        writeFileSync(this.path("acl"), acl, { mode: 0o600 });
+        lines.push(`acl_file ${this.path("acl")}`);
+      }
     } else lines.push("allow_anonymous true");
-    return `${lines.join("\n")}\n`;
+    return `${[...lines, ...more].join("\n")}\n`;
   }
 
-  private makeSecrets({ user, password }: { user: string; password: string }): void {
+  private makeSecrets({ user, password, others = {} }: NonNullable<MosquittoOptions["secure"]>): void {
     const run = (command: string, ...args: string[]) =>
       execFileSync(command, args, { cwd: this.directory, env: ENV, stdio: ["ignore", "ignore", "pipe"] });
     const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
@@ -212,6 +226,7 @@ export class Mosquitto {
       run("openssl", "x509", "-req", "-in", `${name}.csr`, ...signed, "-out", `${name}.pem`, "-days", "2");
     }
     run("mosquitto_passwd", "-c", "-b", "passwords", user, password);
+    for (const [name, word] of Object.entries(others)) run("mosquitto_passwd", "-b", "passwords", name, word);
   }
 }
 
