@@ -9,6 +9,7 @@ import { show } from "./announced.js";
 import { Complaints } from "./complaints.js";
 import { BrokerConnection, type BrokerTls } from "./connection.js";
 import type { Conventions, ConventionsOptions } from "./conventions/conventions.js";
+import { OwnedServices } from "./conventions/owned-services.js";
 import { routedConventions } from "./conventions/routed.js";
 import { Devices, type OnLoss } from "./devices.js";
 import { NativeInbound, serviceProperties } from "./native/inbound.js";
@@ -92,6 +93,7 @@ class MqttGateway implements Gateway {
   private readonly publications: Publications;
   private readonly outbound: NativeOutbound | undefined;
   private readonly conventions: Conventions | undefined;
+  private readonly ownedServices: OwnedServices;
   private phase: "waiting" | "running" | "starting" | "stopped" = "starting";
 
   constructor(options: MqttGatewayOptions, context: GatewayContext) {
@@ -107,6 +109,11 @@ class MqttGateway implements Gateway {
       publishes: (device) => !shared || this.isMine(device),
       clears: (device) => this.isMine(device),
       ...{ clock, timers, log },
+    });
+    this.ownedServices = new OwnedServices({
+      target: this.publications,
+      publishes: (name) => !shared || this.isMine(name),
+      timers,
     });
     const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
     this.devices = new Devices({
@@ -125,7 +132,10 @@ class MqttGateway implements Gateway {
         maxPacketBytes: options.maxPacketBytes ?? 256,
         isReachable: context.isDirectoryReachable ?? (() => true),
         ...{ directory, clock, timers, random, log, dropped: this.dropped },
-        onOwnersChanged: () => this.owned.ownersChanged(),
+        onOwnersChanged: () => {
+          this.owned.ownersChanged();
+          this.ownedServices.ownersChanged();
+        },
       });
     }
     const { outbound } = this;
@@ -162,7 +172,7 @@ class MqttGateway implements Gateway {
     }
     if (options.conventions) {
       this.conventions = routedConventions(options.conventions, this.router, {
-        ...{ site, clock, timers, random, log, complaints, dropped, sink: this.publications },
+        ...{ site, clock, timers, random, log, complaints, dropped, sink: this.ownedServices },
         ...(options.ask ? { ask: (topic: string, payload: string) => this.connection.publish(topic, payload) } : {}),
       });
     }
@@ -180,6 +190,7 @@ class MqttGateway implements Gateway {
     await this.connection.stop();
     this.router.stop();
     this.conventions?.devices.stop();
+    this.ownedServices.stop();
     this.owned.stop();
   }
 
@@ -190,7 +201,7 @@ class MqttGateway implements Gateway {
       counts: {
         services: this.publications.size,
         devices: this.devices.size + (this.conventions?.devices.size ?? 0),
-        ...(this.outbound ? { owned: this.owned.size } : {}),
+        ...(this.outbound ? { owned: this.owned.size + this.ownedServices.size } : {}),
         ...this.outbound?.counts,
       },
       dropped: this.dropped.counts,
