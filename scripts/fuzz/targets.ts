@@ -19,6 +19,7 @@ import { type Message, Scanner } from "../../src/wire/scanner.js";
 import { domainFileTarget } from "./domain-file.js";
 import { evaluateNaively } from "./filter-reference.js";
 import { keyIdTarget } from "./key-id.js";
+import { conventionsTarget } from "./mqtt-conventions.js";
 import { mutate, recordedMessages } from "./mutate.js";
 import { SeededRandom } from "./random.js";
 import { type FieldValue, parseJson, referenceMessage } from "./reference.js";
@@ -345,6 +346,7 @@ export const TARGETS = {
   "key-id": keyIdTarget,
   domain: domainTarget,
   "domain-file": domainFileTarget,
+  "mqtt-conventions": conventionsTarget,
 } as const;
 export type TargetName = keyof typeof TARGETS;
 

@@ -12,6 +12,7 @@ import type { TlsFiles } from "../../transport/index.js";
 import { ConfigError, type ConfigProblem } from "./config-error.js";
 import type { ConfigFile, FACILITIES } from "./schema.js";
 import { configSchema } from "./schema.js";
+import { type ConventionsInFile, conventionsOptions } from "./schema-mqtt-conventions.js";
 import { type ReadableSchema, type Reading, readBySchema } from "./schema-reader.js";
 import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
 import { parseYaml } from "./yaml-source.js";
@@ -221,6 +222,8 @@ function mqttOptions(gateway: GatewayOfType<"mqtt">): MqttGatewayOptions {
     ...present("queries", gateway.queries),
     maxPacketBytes: gateway.max_packet,
     ...present("brokerMaxPacketBytes", gateway.broker_max_packet),
+    ...conventionsOptions(gateway as ConventionsInFile),
+    ...(gateway.ask ? { ask: true } : {}),
   };
 }
 

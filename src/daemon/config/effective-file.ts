@@ -6,6 +6,7 @@
 import { Document, isMap } from "yaml";
 import type { TlsFiles } from "../../transport/index.js";
 import type { Config, DomainConfig, GatewayConfig, ResourceLimits, SocketConfig } from "./config.js";
+import { conventionsFileKeys } from "./schema-mqtt-conventions.js";
 
 export function effectiveFile(config: Config): string {
   const { domains, resources, log, gateways } = config;
@@ -107,6 +108,8 @@ function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {
     queries: options.queries && { filter: options.queries.filter },
     max_packet: options.maxPacketBytes,
     broker_max_packet: options.brokerMaxPacketBytes,
+    ...conventionsFileKeys(options.conventions),
+    ask: options.ask,
   };
 }
 

@@ -7,7 +7,16 @@ import { DEFAULT_ORDER } from "../../gateway/mqtt/native/compact.js";
 import { DEFAULT_KIND } from "../../gateway/mqtt/native/known-services.js";
 import { PRESENCE_LIMITS } from "../../gateway/mqtt/native/presence.js";
 import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
-import { checkClientCertificate, checkFederation, checkFilter, checkMirrorRule, checkMqtt } from "./object-checks.js";
+import {
+  checkClientCertificate,
+  checkFederation,
+  checkFilter,
+  checkMirrorRule,
+  checkMqtt,
+  type Given,
+  type Report,
+} from "./object-checks.js";
+import { checkConventions, conventionKeys } from "./schema-mqtt-conventions.js";
 import { count, file, gatewayDomain, mapping, oneOf, seconds, text } from "./schema-parts.js";
 
 const willAction = (options: SchemaOptions) =>
@@ -200,9 +209,13 @@ export const mqttGateway = mapping(
         description: "Largest packet the broker takes. Default: what an MQTT 5 broker says, or 1048576.",
       }),
     ),
+    ...conventionKeys,
   },
   {
-    check: checkMqtt,
+    check: (gateway: object, report: Report, given: Given) => {
+      checkMqtt(gateway, report, given);
+      checkConventions(gateway, report);
+    },
     description: "Devices that announce themselves to an MQTT broker.",
     ...BROKER_RULES,
   },

@@ -144,6 +144,11 @@ export class BrokerConnection {
     this.subscriptions.add(subscription);
   }
 
+  /** Subscribes once more: what the broker keeps is replayed. */
+  renew(filter: string): void {
+    this.subscriptions.renew(filter);
+  }
+
   unsubscribe(filter: string): void {
     this.subscriptions.remove(filter);
   }

@@ -8,6 +8,9 @@ import { Publications } from "../publications.js";
 import { show } from "./announced.js";
 import { Complaints } from "./complaints.js";
 import { BrokerConnection, type BrokerTls } from "./connection.js";
+import type { Conventions, ConventionsOptions } from "./conventions/conventions.js";
+import { OwnedServices } from "./conventions/owned-services.js";
+import { routedConventions } from "./conventions/routed.js";
 import { Devices, type OnLoss } from "./devices.js";
 import { NativeInbound, serviceProperties } from "./native/inbound.js";
 import type { MirrorRule } from "./native/known-services.js";
@@ -50,6 +53,10 @@ export interface MqttGatewayOptions {
   readonly presence?: PresenceSettings;
   /** What of the directory is mirrored for devices: this writes to the broker. Default: nothing. */
   readonly mirror?: readonly MirrorRule[];
+  /** What else is read than the native convention. Default: nothing else. */
+  readonly conventions?: ConventionsOptions;
+  /** Devices of these conventions are asked to announce themselves: this writes to the broker. Default: false. */
+  readonly ask?: boolean;
   /** Answers queries of devices: this writes to the broker. `filter`: what they may find. Default: no answers. */
   readonly queries?: { readonly filter?: string };
 }
@@ -85,6 +92,8 @@ class MqttGateway implements Gateway {
   private readonly owned: OwnedDevices;
   private readonly publications: Publications;
   private readonly outbound: NativeOutbound | undefined;
+  private readonly conventions: Conventions | undefined;
+  private readonly ownedServices: OwnedServices;
   private phase: "waiting" | "running" | "starting" | "stopped" = "starting";
 
   constructor(options: MqttGatewayOptions, context: GatewayContext) {
@@ -100,6 +109,11 @@ class MqttGateway implements Gateway {
       publishes: (device) => !shared || this.isMine(device),
       clears: (device) => this.isMine(device),
       ...{ clock, timers, log },
+    });
+    this.ownedServices = new OwnedServices({
+      target: this.publications,
+      publishes: (name) => !shared || this.isMine(name),
+      timers,
     });
     const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
     this.devices = new Devices({
@@ -118,7 +132,10 @@ class MqttGateway implements Gateway {
         maxPacketBytes: options.maxPacketBytes ?? 256,
         isReachable: context.isDirectoryReachable ?? (() => true),
         ...{ directory, clock, timers, random, log, dropped: this.dropped },
-        onOwnersChanged: () => this.owned.ownersChanged(),
+        onOwnersChanged: () => {
+          this.owned.ownersChanged();
+          this.ownedServices.ownersChanged();
+        },
       });
     }
     const { outbound } = this;
@@ -146,15 +163,19 @@ class MqttGateway implements Gateway {
     );
     this.name = `mqtt ${this.connection.address.host}:${this.connection.address.port}`;
     this.router = new Router(this.connection, (topic, error) => logStack(log, `MQTT topic ${show(topic)}`, error));
-    this.router.add(
-      new NativeInbound({
-        topics: topicsBelow(root),
-        devices: this.devices,
-        complaints: new Complaints(clock, log),
-        log,
-        dropped: this.dropped,
-      }),
-    );
+    const complaints = new Complaints(clock, log);
+    const { dropped } = this;
+    if (options.conventions?.conventions.includes("native") ?? true) {
+      this.router.add(
+        new NativeInbound({ topics: topicsBelow(root), devices: this.devices, complaints, log, dropped }),
+      );
+    }
+    if (options.conventions) {
+      this.conventions = routedConventions(options.conventions, this.router, {
+        ...{ site, clock, timers, random, log, complaints, dropped, sink: this.ownedServices },
+        ...(options.ask ? { ask: (topic: string, payload: string) => this.connection.publish(topic, payload) } : {}),
+      });
+    }
     if (outbound) this.router.add(outbound);
   }
 
@@ -168,6 +189,8 @@ class MqttGateway implements Gateway {
     this.outbound?.leave();
     await this.connection.stop();
     this.router.stop();
+    this.conventions?.devices.stop();
+    this.ownedServices.stop();
     this.owned.stop();
   }
 
@@ -177,8 +200,8 @@ class MqttGateway implements Gateway {
       state: this.phase === "starting" && lastError ? "waiting" : this.phase,
       counts: {
         services: this.publications.size,
-        devices: this.devices.size,
-        ...(this.outbound ? { owned: this.owned.size } : {}),
+        devices: this.devices.size + (this.conventions?.devices.size ?? 0),
+        ...(this.outbound ? { owned: this.owned.size + this.ownedServices.size } : {}),
         ...this.outbound?.counts,
       },
       dropped: this.dropped.counts,

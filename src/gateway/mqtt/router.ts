@@ -18,6 +18,8 @@ export interface TopicHandler {
 
 export interface RouterConnection {
   subscribe(subscription: TopicSubscription): void;
+  /** Subscribes once more: what the broker keeps is replayed. */
+  renew(filter: string): void;
   unsubscribe(filter: string): void;
 }
 
@@ -47,6 +49,8 @@ export class Router {
     const { filter } = subscription;
     const present = this.filters.get(filter);
     if (present) {
+      // the newcomer wants what the broker keeps, which is replayed for a new subscription only
+      if (!present.handlers.has(handler)) this.connection.renew(filter);
       present.handlers.add(handler);
       return;
     }

@@ -43,6 +43,12 @@ export class Subscriptions {
     this.next();
   }
 
+  /** Subscribes once more to a filter that is there already, so that the broker replays what it keeps. */
+  renew(filter: string): void {
+    this.told.delete(filter);
+    this.next();
+  }
+
   remove(filter: string): void {
     if (this.wanted.delete(filter)) this.next();
   }

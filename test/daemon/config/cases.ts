@@ -3,6 +3,15 @@
 import type { Config } from "../../../src/daemon/config/config.js";
 
 export const DOMAIN = "domains: [{sockets: [ux:a]}]\n";
+/** An MQTT gateway with one mapping, of which some keys are others. */
+const mapped = (keys: string) => {
+  const present = (key: string) => new RegExp(`(^|[ {])${key}:`).test(keys);
+  const rest = ["name: a", "announce: 'x/{x}'", "id: '{x}'", "properties: {}"].filter(
+    (entry) => !present(entry.slice(0, entry.indexOf(":"))),
+  );
+  return mqtt(`mappings: [{${[keys, ...rest].join(", ")}}]`);
+};
+
 export const mqtt = (keys: string) => `${DOMAIN}gateways: [{type: mqtt, url: "mqtt://h", ${keys}}]`;
 export const mdns = (keys: string) => `${DOMAIN}gateways: [{type: mdns, ${keys}}]`;
 export const domain = (keys: string) => `domains: [{sockets: [ux:a], ${keys}}]`;
@@ -149,6 +158,35 @@ export const RIGHT: readonly (readonly [string, (config: Config) => unknown, unk
   ],
   [mqtt("queries: {}"), (c) => options(c).queries, {}],
   [mqtt("queries: {filter: (a=b)}, broker_max_packet: 2048"), (c) => options(c).brokerMaxPacketBytes, 2048],
+  [mqtt("conventions: [native]"), (c) => [options(c).conventions, options(c).ask], [undefined, undefined]],
+  [
+    mqtt("conventions: [homeassistant, homie], homeassistant_prefixes: [ha/x], homie_domain: home, ask: true"),
+    (c) => [options(c).conventions, options(c).ask],
+    [
+      {
+        conventions: ["homeassistant", "homie"],
+        homeassistantPrefixes: ["ha/x"],
+        homie5Domain: "home",
+        zigbee2mqttBases: ["zigbee2mqtt"],
+        mappings: [],
+      },
+      true,
+    ],
+  ],
+  [
+    mqtt(
+      "conventions: [], mappings: [{name: a, announce: 'x/{id}', id: '{id}', ttl_intervals: 3, " +
+        "properties: {kind: {value: '{/t}', map: {7: valve}}, addr: '{/ip}'}, presence: {topic: 'x/{id}/s', replace: {a: b}}}]",
+    ),
+    (c) => (options(c).conventions as { mappings?: unknown } | undefined)?.mappings,
+    [
+      {
+        ...{ name: "a", announce: "x/{id}", format: "json", id: "{id}", kept: true, sleepTtl: 86_400, ttlIntervals: 3 },
+        properties: { kind: { value: "{/t}", map: { "7": "valve" } }, addr: "{/ip}" },
+        presence: { topic: "x/{id}/s", up: "online", down: "offline", replace: { a: "b" } },
+      },
+    ],
+  ],
   [mqtt("clear_stale: true, max_devices: 1"), (c) => [options(c).clearStale, options(c).maxDevices], [true, 1]],
   [
     `${DOMAIN}gateways: [{type: mqtt, url: "mqtts://h:1", tls: {ca: a, cert: c, key: k}}]`,
@@ -336,6 +374,18 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   [mqtt("queries: true"), /queries: true is not a mapping/.source],
   [mqtt("max_packet: 127"), /max_packet: 127 is not a number of bytes \(a whole number, 128 to 65535\)/.source],
   [mqtt("broker_max_packet: 2000000"), /broker_max_packet: 2000000 is not a number of bytes/.source],
+  [mqtt("conventions: [tasmoto]"), /conventions\[0\]: "tasmoto" is not a convention \(valid values: native /.source],
+  [mqtt("homeassistant_prefixes: ['a/#']"), /homeassistant_prefixes\[0\]: MQTT root topic/.source],
+  [mqtt("homie_domain: a/b"), /homie_domain: "a\/b" is not one topic level/.source],
+  [mapped("name: homie5"), /mappings\[0\]\.name: "homie5" is the name of a built-in convention/.source],
+  [mapped("announce: '#'"), /mappings\[0\]\.announce: topic filter "#": names stand in braces/.source],
+  [mapped("announce: '{a}/{b}'"), /mappings\[0\]\.announce: topic filter .*one level at least must have fixed/.source],
+  [mapped("id: '{/a~}'"), /mappings\[0\]\.id: JSON pointer "\/a~"/.source],
+  [mapped("id: '{b}'"), /mappings\[0\]\.id: "{b}": {b} is neither a JSON pointer .*{x}, {payload}/.source],
+  [mapped("properties: {src: a}"), /mappings\[0\]\.properties\.src: is set by the gateway itself/.source],
+  [mapped("properties: {a: '{'}"), /mappings\[0\]\.properties\.a: "{": a brace without its partner/.source],
+  [mapped("presence: {topic: '{y}'}"), /mappings\[0\]\.presence\.topic: .*{y} is neither/.source],
+  [mqtt("mappings: [{name: a, announce: x/y, properties: {}}]"), /mappings\[0\]\.id: missing; needed is/.source],
   [mqtt("max_devices: 1.5"), /max_devices: 1\.5 is not a number of devices/.source],
   ["gateways: [{type: mdns}]", "f:1: gateways[0].domain: missing, and there is no domain (no domain has a name)"],
   [

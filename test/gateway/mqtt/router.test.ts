@@ -35,6 +35,7 @@ function fixture() {
   const router = new Router(
     {
       subscribe: ({ filter, noLocal }) => requests.push(`subscribe ${filter}${noLocal ? " nl" : ""}`),
+      renew: (filter) => requests.push(`renew ${filter}`),
       unsubscribe: (filter) => requests.push(`unsubscribe ${filter}`),
     },
     (topic, error) => errors.push(`${topic}: ${error}`),
@@ -68,7 +69,7 @@ test("a message goes to everybody who asked for it, once", () => {
   router.heard("nobody", Buffer.from("3"), LIVE);
   assert.equal(one.log, ["sd1/a/x 1"]);
   assert.equal(two.log, ["sd1/a/x 1", "other/x 2 kept"]);
-  assert.equal(requests, ["subscribe sd1/a/+", "subscribe sd1/#", "subscribe other/+"]);
+  assert.equal(requests, ["subscribe sd1/a/+", "subscribe sd1/#", "subscribe other/+", "renew sd1/a/+"]);
 });
 
 test("filters come and go at run time; the broker is told when the first comes and the last goes", () => {
@@ -84,7 +85,7 @@ test("filters come and go at run time; the broker is told when the first comes a
   router.heard("x/1", Buffer.from("b"), LIVE);
   assert.equal(one.log, []);
   assert.equal(two.log, ["x/1 a"]);
-  assert.equal(requests, ["subscribe x/+ nl", "unsubscribe x/+"]);
+  assert.equal(requests, ["subscribe x/+ nl", "renew x/+", "unsubscribe x/+"]);
 });
 
 test("what goes wrong in one handler costs nothing but that message there", () => {

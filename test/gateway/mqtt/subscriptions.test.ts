@@ -50,6 +50,18 @@ test("one after the other, in the order in which they were added, again after ea
   assert.is(completed(), 2);
 });
 
+test("renewed: subscribed to once more, for the sake of what the broker keeps", () => {
+  const { subscriptions, requests, connect, answered } = fixture();
+  subscriptions.add({ filter: "x" });
+  subscriptions.renew("x");
+  connect();
+  answered();
+  subscriptions.renew("x");
+  answered();
+  subscriptions.renew("unknown");
+  assert.equal(requests, ["x", "x"]);
+});
+
 test("added and removed at run time, also while a request is on its way", () => {
   const { subscriptions, requests, connect, answered, completed } = fixture();
   connect();

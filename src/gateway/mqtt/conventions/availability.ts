@@ -1,0 +1,84 @@
+/** Home Assistant's availability: one or several topics, each with its payloads, and how they count together. */
+
+import { type Json, listOf, member, pointedTo, readJson } from "./json.js";
+import { LIMITS } from "./limits.js";
+import type { Presence } from "./sightings.js";
+import { cleanText, usableTopic } from "./texts.js";
+
+export interface AvailabilityTopic {
+  readonly topic: string;
+  readonly available: string;
+  readonly notAvailable: string;
+  /** Where in a JSON payload the word stands; `undefined`: the payload is the word. */
+  readonly path?: readonly string[];
+}
+
+export interface Availability {
+  readonly topics: readonly AvailabilityTopic[];
+  /** `latest`: what was heard last counts. */
+  readonly mode: "all" | "any" | "latest";
+}
+
+/** The availability of an entity whose keys are spelled out and whose `~` is replaced. */
+export function availabilityOf(entity: Json): Availability {
+  const entries = listOf(member(entity, "availability")).slice(0, LIMITS.availabilityTopics);
+  const mode = member(entity, "availability_mode");
+  const topics = entries.flatMap((entry) => topicOf(entry, member(entry, "topic"), member(entry, "value_template")));
+  const single = topicOf(entity, member(entity, "availability_topic"), member(entity, "availability_template"));
+  return { topics: [...topics, ...single], mode: mode === "all" || mode === "any" ? mode : "latest" };
+}
+
+function topicOf(from: Json, topic: Json | undefined, template: Json | undefined): AvailabilityTopic[] {
+  if (!usableTopic(topic)) return [];
+  const path = template === undefined ? undefined : templatePath(template);
+  return [
+    {
+      topic,
+      available: cleanText(member(from, "payload_available")) ?? "online",
+      notAvailable: cleanText(member(from, "payload_not_available")) ?? "offline",
+      ...(path ? { path } : {}),
+    },
+  ];
+}
+
+/** Templates are programs and are not run. The usual one names a member: `{{ value_json.state }}`. */
+function templatePath(template: Json): readonly string[] | undefined {
+  if (typeof template !== "string" || template.length > 200) return undefined;
+  const dotted = /^\{\{-?\s*value_json((?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:'[^'\]]*'|"[^"\]]*")\])+)\s*-?\}\}$/.exec(
+    template.trim(),
+  );
+  if (!dotted) return undefined;
+  return [...dotted[1].matchAll(/\.([A-Za-z0-9_]+)|\[['"]([^'"\]]*)['"]\]/g)].map(([, name, quoted]) => name ?? quoted);
+}
+
+/** What a payload on this topic means. */
+export function wordOf({ available, notAvailable, path }: AvailabilityTopic, payload: string): Presence {
+  let word = payload.trim();
+  const parsed = path || word.startsWith("{") ? readJson(Buffer.from(payload)) : undefined;
+  if (parsed && "json" in parsed) {
+    // without a template that we understand, this is still what all do who write JSON here
+    const value = pointedTo(parsed.json, path ?? ["state"]);
+    word = cleanText(value) ?? word;
+  }
+  if (word === available) return "up";
+  return word === notAvailable ? "down" : "unknown";
+}
+
+/** `latest`: the topic that was just heard, if any. */
+export function presenceOf(
+  { topics, mode }: Availability,
+  said: (topic: string) => string | undefined,
+  latest: string | undefined,
+): Presence {
+  const words = topics.map((one) => {
+    const text = said(one.topic);
+    return text === undefined ? "unknown" : wordOf(one, text);
+  });
+  const all = (presence: Presence) => words.length > 0 && words.every((word) => word === presence);
+  if (mode === "all") return words.includes("down") ? "down" : all("up") ? "up" : "unknown";
+  if (mode === "any") return words.includes("up") ? "up" : all("down") ? "down" : "unknown";
+  const at = topics.findIndex(({ topic }) => topic === latest);
+  if (at >= 0 && words[at] !== "unknown") return words[at];
+  // nothing tells which was the latest: what the most of them say together, if they agree
+  return all("up") ? "up" : all("down") ? "down" : "unknown";
+}

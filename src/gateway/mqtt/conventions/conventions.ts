@@ -1,0 +1,84 @@
+/** The conventions that are configured, as the gateway uses them. */
+
+import type { Clock, Random, Timers } from "../../../core/clock.js";
+import type { Logger } from "../../../core/log.js";
+import type { Dropped } from "../../dropped.js";
+import type { Complaints } from "../complaints.js";
+import { BUILT_IN_TABLES } from "./built-in-tables.js";
+import type { Convention, ConventionContext } from "./convention.js";
+import { HomeAssistant } from "./homeassistant.js";
+import { Homie4 } from "./homie4.js";
+import { Homie5 } from "./homie5.js";
+import { LIMITS } from "./limits.js";
+import { MappedConvention } from "./mapped.js";
+import type { MappingTable } from "./mapping-table.js";
+import { MergedDevices, type ServiceSink } from "./merged-devices.js";
+import { Zigbee2Mqtt } from "./zigbee2mqtt.js";
+
+/** `native` is not one of those here, but may stand in the same list (sd1, native/inbound.ts). */
+export const CONVENTIONS = ["native", "homeassistant", "homie", "zigbee2mqtt", "tasmota", "esphome", "shelly"] as const;
+export type ConventionName = (typeof CONVENTIONS)[number];
+
+/** Values of `mqtt.conv` that no mapping may use. */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set([...CONVENTIONS, "homie4", "homie5"]);
+
+export interface ConventionsOptions {
+  readonly conventions: readonly ConventionName[];
+  /** Topic prefixes. Defaults: `homeassistant`; `+` and `homie`; `zigbee2mqtt`. */
+  readonly homeassistantPrefixes?: readonly string[];
+  readonly homie5Domain?: string;
+  readonly homie4Root?: string;
+  readonly zigbee2mqttBases?: readonly string[];
+  readonly mappings?: readonly MappingTable[];
+}
+
+export interface ConventionsContext {
+  readonly site: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly complaints: Complaints;
+  readonly dropped: Dropped;
+  /** Where services go: `Publications`. */
+  readonly sink: ServiceSink;
+  /** A convention waits for other topics: subscribe to what was added (its kept messages shall be replayed). */
+  onFiltersChanged(convention: Convention, added: readonly string[], removed: readonly string[]): void;
+  /** Publishes, not retained, at QoS 0; absent: nothing is asked (key `ask`). */
+  readonly ask?: (topic: string, payload: string) => void;
+}
+
+export interface Conventions {
+  /** Each is to be given what is heard on its filters, and when the broker comes and goes. */
+  readonly all: readonly Convention[];
+  readonly devices: MergedDevices;
+}
+
+/** Throws a `MappingError` if a mapping cannot be used. */
+export function conventions(options: ConventionsOptions, context: ConventionsContext): Conventions {
+  const devices = new MergedDevices(context);
+  const each: ConventionContext = {
+    ...context,
+    devices,
+    budget: { left: LIMITS.filters },
+    onFiltersChanged: (convention, added, removed) => context.onFiltersChanged(convention, added, removed),
+  };
+  const chosen = new Set(options.conventions);
+  const all: Convention[] = [];
+  if (chosen.has("homeassistant")) {
+    for (const prefix of options.homeassistantPrefixes ?? ["homeassistant"]) all.push(new HomeAssistant(each, prefix));
+  }
+  if (chosen.has("homie")) {
+    all.push(new Homie5(each, options.homie5Domain), new Homie4(each, options.homie4Root));
+  }
+  if (chosen.has("zigbee2mqtt")) {
+    for (const base of options.zigbee2mqttBases ?? ["zigbee2mqtt"]) all.push(new Zigbee2Mqtt(each, base));
+  }
+  const tables = (["tasmota", "esphome", "shelly"] as const).flatMap((name) =>
+    chosen.has(name) ? BUILT_IN_TABLES[name] : [],
+  );
+  for (const [at, table] of [...tables, ...(options.mappings ?? [])].entries()) {
+    all.push(new MappedConvention(each, table, String(at)));
+  }
+  return { all, devices };
+}

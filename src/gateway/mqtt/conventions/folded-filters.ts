@@ -1,0 +1,93 @@
+/**
+ * The subscriptions with which a large, changing set of topics is heard: one for each topic, or, where many differ in one
+ * level only (`tele/plug-1/LWT`, `tele/plug-2/LWT`, …), one for all of them. A broker with thousands of devices is asked for
+ * a handful of filters.
+ */
+
+import type { FilterBudget } from "./convention.js";
+import { matchesFilter } from "./topic-filter.js";
+
+/** So many topics that differ in one level make it `+`; below the second number it is undone. */
+const FOLD_AT = 16;
+const UNFOLD_BELOW = 4;
+
+export class FoldedFilters {
+  private readonly topics = new Set<string>();
+  /** Topics by what they become with one level replaced. */
+  private readonly byMask = new Map<string, Set<string>>();
+  private readonly folded = new Set<string>();
+  private readonly subscribed = new Set<string>();
+
+  constructor(
+    /** What is subscribed to anyway. */
+    private readonly fixed: readonly string[],
+    private readonly budget: FilterBudget,
+    private readonly onChange: (added: readonly string[], removed: readonly string[]) => void,
+  ) {}
+
+  get filters(): readonly string[] {
+    return [...this.subscribed];
+  }
+
+  /** False: there are too many subscriptions; the topic will not be heard, unless others cover it. */
+  add(topic: string): boolean {
+    if (this.topics.has(topic)) return true;
+    this.topics.add(topic);
+    if (this.fixed.some((filter) => matchesFilter(filter, topic))) return true;
+    const masks = masksOf(topic);
+    for (const mask of masks) {
+      const alike = this.byMask.get(mask);
+      if (alike) alike.add(topic);
+      else this.byMask.set(mask, new Set([topic]));
+    }
+    if (masks.some((mask) => this.folded.has(mask))) return true;
+    const full = masks.find((mask) => this.byMask.get(mask)!.size >= FOLD_AT);
+    if (full !== undefined) this.fold(full);
+    else if (this.budget.left <= 0) return false;
+    else this.change([topic], []);
+    return true;
+  }
+
+  remove(topic: string): void {
+    if (!this.topics.delete(topic)) return;
+    if (this.subscribed.has(topic)) this.change([], [topic]);
+    for (const mask of masksOf(topic)) {
+      const alike = this.byMask.get(mask);
+      if (!alike?.delete(topic)) continue;
+      if (alike.size === 0) this.byMask.delete(mask);
+      if (alike.size < UNFOLD_BELOW && this.folded.has(mask)) this.unfold(mask, alike);
+    }
+  }
+
+  private fold(mask: string): void {
+    this.folded.add(mask);
+    const covered = [...this.byMask.get(mask)!];
+    this.change(
+      [mask],
+      covered.filter((topic) => this.subscribed.has(topic)),
+    );
+  }
+
+  private unfold(mask: string, alike: ReadonlySet<string>): void {
+    this.folded.delete(mask);
+    const covered = (topic: string) => masksOf(topic).some((other) => this.folded.has(other));
+    this.change(
+      [...alike].filter((topic) => !covered(topic)),
+      [mask],
+    );
+  }
+
+  private change(added: readonly string[], removed: readonly string[]): void {
+    for (const filter of removed) this.subscribed.delete(filter);
+    for (const filter of added) this.subscribed.add(filter);
+    this.budget.left += removed.length - added.length;
+    this.onChange(added, removed);
+  }
+}
+
+/** The topic with each of its levels replaced; never one without a fixed level. */
+function masksOf(topic: string): string[] {
+  const levels = topic.split("/");
+  if (levels.length < 2 || levels.length > 16) return [];
+  return levels.map((_, at) => levels.map((level, i) => (i === at ? "+" : level)).join("/"));
+}

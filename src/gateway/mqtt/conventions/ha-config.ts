@@ -1,0 +1,179 @@
+/** From a discovery payload of Home Assistant's, in either form, to what it says of its device. */
+
+import { type Availability, availabilityOf } from "./availability.js";
+import { ieeeOf, macOf } from "./device-keys.js";
+import { DEVICE_KEYS, ENTITY_KEYS, ORIGIN_KEYS } from "./ha-abbreviations.js";
+import { isObject, type Json, type JsonObject, listOf, member } from "./json.js";
+import { LIMITS } from "./limits.js";
+import { type Sighting, SightingCollector } from "./sighting.js";
+import { cleanText, usableTopic } from "./texts.js";
+
+export interface HaTopic {
+  /** `sensor`, …, or `device` for the form with several components. */
+  readonly component: string;
+  /** `<node>/<object>`, or the object alone. */
+  readonly object: string;
+}
+
+export interface HaConfig {
+  readonly sighting: Sighting;
+  readonly availability: Availability;
+  /** A topic on which the device can be expected to say something, for those without availability. */
+  readonly lifeSign?: string;
+}
+
+/** What is in a payload that announces no device. `counted`: worth counting as dropped. */
+export type HaOther = "migrating" | "removed" | "own announcement" | "not an announcement" | "no identity";
+
+/** `<prefix>/<component>/[<node>/]<object>/config` */
+export function parseHaTopic(prefix: string, topic: string): HaTopic | undefined {
+  if (!topic.startsWith(`${prefix}/`) || !topic.endsWith("/config")) return undefined;
+  const levels = topic.slice(prefix.length + 1, -"/config".length).split("/");
+  if (levels.length < 2 || levels.length > 3 || levels.includes("")) return undefined;
+  return { component: levels[0], object: levels.slice(1).join("/") };
+}
+
+export function readHaConfig({ component, object }: HaTopic, json: Json): HaConfig | HaOther {
+  if (!isObject(json)) return "not an announcement";
+  if (member(json, "migrate_discovery") === true) return "migrating";
+  const top = spelledOut(json, ENTITY_KEYS);
+  const base = member(top, "~");
+  const device = spelledOut(member(top, "device"), DEVICE_KEYS);
+  const origin = spelledOut(member(top, "origin"), ORIGIN_KEYS);
+  if (isOurs(json) || isOurs(device) || member(origin, "name") === "pathfinder-edge") return "own announcement";
+  const entities =
+    component === "device"
+      ? components(top)
+      : [{ component, object, entity: withBase(top, base), fallback: undefined as Json | undefined }];
+  if (entities.length === 0) return component === "device" ? "removed" : "not an announcement";
+
+  const collector = new SightingCollector();
+  const isDevice = identify(collector, device);
+  if (!isDevice) identifyEntity(collector, entities[0].entity, object);
+  collector
+    .add("name", member(isDevice ? device : entities[0].entity, "name"))
+    .add("manufacturer", member(device, "manufacturer"))
+    .add("model", member(device, "model"))
+    .add("model.id", member(device, "model_id"))
+    .add("serial", member(device, "serial_number"))
+    .add("sw", member(device, "sw_version"))
+    .add("hw", member(device, "hw_version"))
+    .add("area", member(device, "suggested_area"))
+    .add("url", member(device, "configuration_url"));
+  collector.add("kind", kindOf(entities.map((one) => one.component)));
+  const shared = withBase(top, base);
+  for (const one of entities) {
+    const deviceClass = cleanText(member(one.entity, "device_class"));
+    collector.add("cap", [one.component, one.object, ...(deviceClass === undefined ? [] : [deviceClass])].join(":"));
+  }
+  for (const one of entities) collector.add("mqtt.topic", ...topicsOf(one.entity));
+  const sighting = collector.sighting();
+  if (!sighting) return "no identity";
+  const own = availabilityOf(shared);
+  const availability = own.topics.length > 0 ? own : availabilityOf(entities[0].entity);
+  const lifeSign = entities.map(({ entity }) => member(entity, "state_topic")).find(usableTopic);
+  return { sighting, availability, ...(lifeSign === undefined ? {} : { lifeSign }) };
+}
+
+/** Members with their long names; the first of two spellings counts. Prototypes are out of reach. */
+function spelledOut(value: Json | undefined, keys: ReadonlyMap<string, string>): JsonObject {
+  const result: Record<string, Json> = Object.create(null);
+  if (!isObject(value)) return result;
+  for (const [name, content] of Object.entries(value)) {
+    const long = keys.get(name) ?? name;
+    if (!Object.hasOwn(result, long)) result[long] = content;
+  }
+  return result;
+}
+
+/** `~` at the begin or the end of what a key that ends in `topic` holds, also in the list of availability. */
+function withBase(entity: JsonObject, base: Json | undefined): JsonObject {
+  const result: Record<string, Json> = Object.create(null);
+  for (const [name, content] of Object.entries(entity)) {
+    if (name === "availability") {
+      result[name] = listOf(content)
+        .slice(0, LIMITS.availabilityTopics)
+        .map((entry) => withBase(spelledOut(entry, ENTITY_KEYS), base));
+    } else result[name] = name.endsWith("topic") ? replaceBase(content, base) : content;
+  }
+  return result;
+}
+
+function replaceBase(topic: Json, base: Json | undefined): Json {
+  if (typeof topic !== "string" || typeof base !== "string") return topic;
+  if (topic.startsWith("~")) return base + topic.slice(1);
+  return topic.endsWith("~") ? topic.slice(0, -1) + base : topic;
+}
+
+interface Component {
+  readonly component: string;
+  readonly object: string;
+  readonly entity: JsonObject;
+}
+
+/** The components of a device announcement. One with nothing but its platform has been removed. */
+function components(top: JsonObject): Component[] {
+  const all = member(top, "components");
+  if (!isObject(all)) return [];
+  const result: Component[] = [];
+  for (const [object, content] of Object.entries(all).slice(0, LIMITS.components)) {
+    const entity = spelledOut(content, ENTITY_KEYS);
+    const component = cleanText(member(entity, "platform"));
+    if (component === undefined || Object.keys(entity).length < 2) continue;
+    result.push({ component, object, entity: withBase(entity, member(entity, "~") ?? member(top, "~")) });
+  }
+  return result;
+}
+
+/** By connections and identifiers. False: there are none. */
+function identify(collector: SightingCollector, device: JsonObject): boolean {
+  for (const connection of listOf(member(device, "connections")).slice(0, LIMITS.keys)) {
+    const [type, value] = listOf(connection);
+    if (type === "mac") collector.mac(value);
+    else if (type === "zigbee") collector.ieee(value);
+  }
+  const identifiers = listOf(member(device, "identifiers")).slice(0, LIMITS.keys);
+  for (const identifier of identifiers) {
+    const text = cleanText(identifier);
+    collector.key("ha", text);
+    if (text === undefined) continue;
+    // what ESPHome, Tasmota and Zigbee2MQTT put there leads to their own announcements
+    if (macOf(text) !== undefined) collector.mac(text);
+    else if (ieeeOf(text.slice(-18)) !== undefined) collector.ieee(text.slice(-18));
+  }
+  return collector.sighting() !== undefined;
+}
+
+/** An entity without a device is one of its own. */
+function identifyEntity(collector: SightingCollector, entity: JsonObject, object: string): void {
+  const unique = cleanText(member(entity, "unique_id"));
+  if (unique === undefined) collector.key("own", `homeassistant/${object}`);
+  else collector.key("ha", `entity:${unique}`);
+}
+
+/** What a device with several components is, the first of these that it has. */
+const KINDS = [
+  ...["climate", "water_heater", "humidifier", "vacuum", "lawn_mower", "lock", "alarm_control_panel", "cover", "valve"],
+  ...["fan", "camera", "image", "siren", "light", "switch"],
+];
+
+function kindOf(present: readonly string[]): string {
+  const kind = KINDS.find((one) => present.includes(one));
+  if (kind !== undefined) return kind;
+  return present.some((one) => one === "sensor" || one === "binary_sensor") ? "sensor" : "device";
+}
+
+/** State and command topics first, then every other one but those of the availability. */
+function topicsOf(entity: JsonObject): readonly Json[] {
+  const others = Object.entries(entity).filter(
+    ([name]) =>
+      name.endsWith("_topic") && name !== "availability_topic" && name !== "state_topic" && name !== "command_topic",
+  );
+  return [member(entity, "state_topic"), member(entity, "command_topic"), ...others.map(([, topic]) => topic)].filter(
+    usableTopic,
+  );
+}
+
+function isOurs(object: JsonObject): boolean {
+  return Object.hasOwn(object, "sdid");
+}

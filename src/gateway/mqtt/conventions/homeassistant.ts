@@ -1,0 +1,99 @@
+/** Home Assistant's discovery: one announcement for each entity, or one for a device with its components. */
+
+import { presenceOf } from "./availability.js";
+import type { Convention, ConventionContext } from "./convention.js";
+import { type HaConfig, type HaTopic, parseHaTopic, readHaConfig } from "./ha-config.js";
+import { payloadText, readJson } from "./json.js";
+import { PresenceTopics } from "./presence-topics.js";
+import { Sightings } from "./sightings.js";
+
+export class HomeAssistant implements Convention {
+  readonly name = "homeassistant";
+  private readonly fixed: readonly string[];
+  private readonly sightings: Sightings;
+  private readonly topics: PresenceTopics;
+  /** What is known of each announcement, by its topic. */
+  private readonly configs = new Map<string, HaConfig>();
+
+  constructor(
+    private readonly context: ConventionContext,
+    /** Throws nothing: the configuration has checked it. */
+    private readonly prefix = "homeassistant",
+  ) {
+    this.fixed = [`${prefix}/+/+/config`, `${prefix}/+/+/+/config`];
+    this.sightings = new Sightings(this.name, context, {
+      forgotten: (subject) => {
+        this.configs.delete(subject);
+        this.topics.watch(subject, []);
+      },
+    });
+    this.topics = new PresenceTopics([], context.dropped, context.budget, (added, removed) =>
+      context.onFiltersChanged(this, added, removed),
+    );
+  }
+
+  get filters(): readonly string[] {
+    return [...this.fixed, ...this.topics.filters];
+  }
+
+  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+    const parsed = parseHaTopic(this.prefix, topic);
+    if (parsed) this.announcement(topic, parsed, payload, retained);
+    else this.presence(topic, payload, retained);
+  }
+
+  brokerBack(): void {
+    this.topics.brokerBack();
+    this.sightings.brokerBack();
+  }
+
+  brokerLost(): void {
+    this.sightings.brokerLost();
+  }
+
+  stop(): void {
+    this.sightings.stop();
+    this.topics.stop();
+    this.configs.clear();
+  }
+
+  private announcement(topic: string, parsed: HaTopic, payload: Uint8Array, retained: boolean): void {
+    if (payload.length === 0) {
+      this.sightings.cleared(topic);
+      return;
+    }
+    const read = readJson(payload);
+    if ("refusal" in read) {
+      this.context.dropped.add(read.refusal);
+      return;
+    }
+    const config = readHaConfig(parsed, read.json);
+    if (config === "migrating") return; // the other form follows; the empty message comes after it
+    if (typeof config === "string") {
+      if (config !== "removed") this.context.dropped.add(config);
+      this.sightings.cleared(topic);
+      return;
+    }
+    if (!this.sightings.announced(topic, config.sighting, retained)) return;
+    this.configs.set(topic, config);
+    const { topics } = config.availability;
+    const signs = topics.length === 0 && config.lifeSign !== undefined ? [config.lifeSign] : [];
+    this.topics.watch(topic, topics.length > 0 ? topics.map((one) => one.topic) : signs);
+    if (topics.length > 0) this.tellPresence(topic, config, undefined, true);
+    else this.sightings.presence(topic, "unknown", retained);
+  }
+
+  private presence(topic: string, payload: Uint8Array, retained: boolean): void {
+    for (const subject of this.topics.heard(topic, payloadText(payload))) {
+      const config = this.configs.get(subject);
+      if (!config) continue;
+      if (config.availability.topics.length > 0) this.tellPresence(subject, config, topic, retained);
+      else if (!retained && payload.length > 0) this.sightings.alive(subject);
+    }
+  }
+
+  private tellPresence(subject: string, config: HaConfig, heard: string | undefined, retained: boolean): void {
+    const presence = presenceOf(config.availability, (topic) => this.topics.last(topic), heard);
+    if (presence !== "unknown") this.sightings.presence(subject, presence, retained);
+  }
+}

@@ -1,0 +1,143 @@
+/** Homie 4 (and 3): a device is a shower of retained attributes, complete when its state says `ready`. */
+
+import type { Convention, ConventionContext } from "./convention.js";
+import { presenceOfState } from "./homie5.js";
+import { payloadText } from "./json.js";
+import { LIMITS } from "./limits.js";
+import { type Sighting, SightingCollector } from "./sighting.js";
+import { Sightings } from "./sightings.js";
+
+const DEVICE_ATTRIBUTES = ["$state", "$homie", "$name", "$nodes", "$implementation", "$mac", "$localip"];
+const FIRMWARE_ATTRIBUTES = ["$fw/name", "$fw/version"];
+const NODE_ATTRIBUTES = ["$name", "$type", "$properties"];
+
+interface Homie4Device {
+  state: string | undefined;
+  /** By what follows the device's topic. */
+  readonly attributes: Map<string, string>;
+}
+
+export class Homie4 implements Convention {
+  readonly name = "homie4";
+  readonly filters: readonly string[];
+  private readonly sightings: Sightings;
+  /** By id. */
+  private readonly devices = new Map<string, Homie4Device>();
+
+  constructor(
+    private readonly context: ConventionContext,
+    /** The first levels of the topics. */
+    private readonly root = "homie",
+  ) {
+    // attributes only: the values of properties, which change all the time, are not subscribed to
+    this.filters = [
+      ...[...DEVICE_ATTRIBUTES, ...FIRMWARE_ATTRIBUTES].map((name) => `${root}/+/${name}`),
+      ...NODE_ATTRIBUTES.map((name) => `${root}/+/+/${name}`),
+      `${root}/+/+/+/$datatype`,
+    ];
+    this.sightings = new Sightings(this.name, context, { away: () => this.devices.clear() });
+  }
+
+  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+    const match = topic.startsWith(`${this.root}/`)
+      ? /^([a-z0-9-]{1,64})\/((?:[a-z0-9-]{1,64}\/){0,2}\$[a-z]{1,20}(?:\/[a-z]{1,20})?)$/.exec(
+          topic.slice(this.root.length + 1),
+        )
+      : undefined;
+    if (!match) {
+      this.context.dropped.add("not a Homie topic");
+      return;
+    }
+    const [, id, attribute] = match;
+    const text = payload.length <= LIMITS.textBytes ? payloadText(payload) : undefined;
+    if (text === undefined) {
+      this.context.dropped.add(payload.length > LIMITS.textBytes ? "payload too large" : "not UTF-8");
+      return;
+    }
+    const device = this.admit(id);
+    if (!device) return;
+    if (attribute === "$state") this.state(id, device, text, retained);
+    else this.attribute(id, device, attribute, text, retained);
+    if (device.state === undefined && device.attributes.size === 0) this.devices.delete(id);
+  }
+
+  brokerBack(): void {
+    this.sightings.brokerBack();
+  }
+
+  brokerLost(): void {
+    this.sightings.brokerLost();
+  }
+
+  stop(): void {
+    this.sightings.stop();
+    this.devices.clear();
+  }
+
+  private admit(id: string): Homie4Device | undefined {
+    const present = this.devices.get(id);
+    if (present) return present;
+    if (this.devices.size >= LIMITS.devices) {
+      this.context.dropped.add("too many announcements");
+      return undefined;
+    }
+    const device: Homie4Device = { state: undefined, attributes: new Map() };
+    this.devices.set(id, device);
+    return device;
+  }
+
+  private state(id: string, device: Homie4Device, state: string, retained: boolean): void {
+    if (state === "") {
+      device.state = undefined;
+      this.sightings.cleared(id);
+      return;
+    }
+    const before = device.state;
+    device.state = state;
+    if (state === "init") return; // what was there before stays until it is ready
+    this.sightings.presence(id, presenceOfState(state), retained);
+    if (before !== state) this.announce(id, device, retained);
+  }
+
+  private attribute(id: string, device: Homie4Device, name: string, text: string, retained: boolean): void {
+    if (device.attributes.get(name) === text) return;
+    if (text === "") device.attributes.delete(name);
+    else if (device.attributes.size < LIMITS.attributes) device.attributes.set(name, text);
+    else this.context.dropped.add("too many attributes");
+    // each part of the shower changes the announcement; the devices wait until it is quiet
+    if (device.state !== undefined && device.state !== "init") this.announce(id, device, retained);
+  }
+
+  private announce(id: string, device: Homie4Device, retained: boolean): void {
+    const version = device.attributes.get("$homie");
+    if (version === undefined || !/^[34]\./.test(version)) return;
+    const sighting = sightingOf(`${this.root}/${id}`, id, device.attributes);
+    if (sighting) this.sightings.announced(id, sighting, retained);
+  }
+}
+
+function sightingOf(base: string, id: string, attributes: ReadonlyMap<string, string>): Sighting | undefined {
+  const collector = new SightingCollector().key("base", base).mac(attributes.get("$mac") ?? id);
+  collector
+    .add("name", attributes.get("$name") ?? id)
+    .add("mqtt.base", base)
+    .add("addr", attributes.get("$localip"))
+    .add("model", attributes.get("$fw/name") ?? attributes.get("$implementation"))
+    .add("sw", attributes.get("$fw/version"));
+  const nodes = idsIn(attributes.get("$nodes"));
+  collector.add("homie.node", ...nodes);
+  for (const node of nodes) {
+    collector.add("kind", ...(collector.first("kind") === undefined ? [attributes.get(`${node}/$type`)] : []));
+    for (const property of idsIn(attributes.get(`${node}/$properties`))) {
+      const datatype = attributes.get(`${node}/${property}/$datatype`);
+      collector.add("homie.prop", `${node}/${property}${datatype === undefined ? "" : `:${datatype}`}`);
+    }
+  }
+  return collector.sighting();
+}
+
+/** The ids of a list like `light,info,rooms[]`. */
+function idsIn(list: string | undefined): readonly string[] {
+  const ids = (list ?? "").split(",").map((id) => id.trim().replace(/\[\]$/, ""));
+  return ids.filter((id) => /^[a-z0-9-]{1,64}$/.test(id)).slice(0, LIMITS.valuesOfProperty);
+}

@@ -1,0 +1,235 @@
+/** The announcements of one convention: carries out life.ts with a clock, and tells the devices what is there. */
+
+import type { Timer } from "../../../core/clock.js";
+import type { ConventionContext } from "./convention.js";
+import { type Effect, type Input, LIFE, type Phase, SHOWN } from "./life.js";
+import { LIMITS, TIMES } from "./limits.js";
+import type { Standing } from "./merged-devices.js";
+import { type Sighting, sameSighting } from "./sighting.js";
+
+export type Presence = "up" | "down" | "unknown";
+
+export interface SightingHooks {
+  /** The announcement is not remembered any more: it was cleared, or had to make room. */
+  forgotten?(subject: string): void;
+  /** Nothing that was heard counts any more: the broker was away for too long. */
+  away?(): void;
+}
+
+interface Life {
+  readonly subject: string;
+  phase: Phase;
+  sighting?: Sighting;
+  presence: Presence;
+  timer?: Timer;
+  /** When the phase ends by itself; `undefined`: never. Moves while the broker is away. */
+  deadlineMs?: number | undefined;
+  heardAtMs: number;
+}
+
+export class Sightings {
+  private readonly lives = new Map<string, Life>();
+  /** Those that may be dropped for a newcomer, the oldest first. */
+  private readonly droppable = new Set<Life>();
+  private lostAtMs: number | undefined;
+  private awayTimer: Timer | undefined;
+  private replayTimer: Timer | undefined;
+
+  /** `convention`: the value of `mqtt.conv`. A subject is whatever tells its announcements apart, a topic for example. */
+  constructor(
+    private readonly convention: string,
+    private readonly context: ConventionContext,
+    private readonly hooks: SightingHooks = {},
+    private readonly limit: number = LIMITS.subjects,
+  ) {}
+
+  get size(): number {
+    return this.lives.size;
+  }
+
+  /** For reports and tests. */
+  phase(subject: string): Phase {
+    return this.lives.get(subject)?.phase ?? "new";
+  }
+
+  /** `replayed`: the broker had kept it. False: refused, the limit is reached. */
+  announced(subject: string, sighting: Sighting, replayed: boolean): boolean {
+    const life = this.admit(subject);
+    if (!life) return false;
+    const same = life.sighting !== undefined && sameSighting(life.sighting, sighting);
+    if (!same) life.sighting = sighting;
+    this.happen(life, replayed ? (same ? "replayed" : "replayed-changed") : "announced");
+    return true;
+  }
+
+  /** The announcement was withdrawn. */
+  cleared(subject: string): void {
+    this.happenIfKnown(subject, "cleared");
+  }
+
+  presence(subject: string, presence: Presence, replayed: boolean): void {
+    const life = presence === "unknown" ? this.lives.get(subject) : this.admit(subject);
+    if (!life || (presence === "unknown" && life.presence === "unknown")) return;
+    life.presence = presence;
+    this.happen(life, presence === "up" && replayed ? "up-replayed" : presence);
+  }
+
+  /** It said something else than these, live. */
+  alive(subject: string): void {
+    this.happenIfKnown(subject, "alive");
+  }
+
+  /** Nobody can be heard, so nobody goes for being silent; for `TIMES.awayMs` at most. */
+  brokerLost(): void {
+    if (this.lostAtMs !== undefined) return;
+    this.lostAtMs = this.context.clock.monotonicMs();
+    this.replayTimer?.cancel();
+    for (const life of this.lives.values()) life.timer?.cancel();
+    this.awayTimer = this.context.timers.after("mqtt broker away", TIMES.awayMs, () => {
+      for (const life of [...this.lives.values()]) this.evict(life);
+      this.hooks.away?.();
+    });
+  }
+
+  /**
+   * Each deadline moves by the time the broker was away, and none comes before all had time to return. What is then heard
+   * neither live nor as a kept message was withdrawn meanwhile, or lost by the broker: it goes after a while.
+   */
+  brokerBack(): void {
+    this.awayTimer?.cancel();
+    if (this.lostAtMs === undefined) return;
+    const backAtMs = this.context.clock.monotonicMs();
+    const awayMs = backAtMs - this.lostAtMs;
+    this.lostAtMs = undefined;
+    this.settle(backAtMs, awayMs);
+    this.replayTimer = this.context.timers.after("mqtt kept messages", TIMES.provisionalMs, () => {
+      for (const life of [...this.lives.values()]) {
+        if (life.heardAtMs < backAtMs && SHOWN.has(life.phase)) this.happen(life, "deadline");
+      }
+    });
+  }
+
+  /** Forgets everything, without telling the devices. */
+  stop(): void {
+    this.awayTimer?.cancel();
+    this.replayTimer?.cancel();
+    for (const life of this.lives.values()) life.timer?.cancel();
+    this.lives.clear();
+    this.droppable.clear();
+  }
+
+  private settle(nowMs: number, awayMs: number): void {
+    for (const life of this.lives.values()) {
+      if (life.deadlineMs === undefined) continue;
+      life.deadlineMs = Math.max(life.deadlineMs + awayMs, nowMs + TIMES.settleMs);
+      this.setTimer(life);
+    }
+  }
+
+  private admit(subject: string): Life | undefined {
+    const present = this.lives.get(subject);
+    if (present) return present;
+    if (this.lives.size >= this.limit) {
+      const [oldest] = this.droppable;
+      if (!oldest) {
+        this.context.dropped.add("too many announcements");
+        return undefined;
+      }
+      this.evict(oldest);
+    }
+    const life: Life = { subject, phase: "new", presence: "unknown", heardAtMs: 0 };
+    this.lives.set(subject, life);
+    return life;
+  }
+
+  private evict(life: Life): void {
+    if (life.sighting) this.context.devices.forget(this.convention, life.subject);
+    this.drop(life);
+  }
+
+  private drop(life: Life): void {
+    life.timer?.cancel();
+    this.lives.delete(life.subject);
+    this.droppable.delete(life);
+    this.hooks.forgotten?.(life.subject);
+  }
+
+  private happenIfKnown(subject: string, input: Input): void {
+    const life = this.lives.get(subject);
+    if (life) this.happen(life, input);
+  }
+
+  /** The one door through which a life changes. */
+  private happen(life: Life, input: Input): void {
+    if (input !== "deadline") life.heardAtMs = this.context.clock.monotonicMs();
+    const transition = LIFE[life.phase][input];
+    const wasDroppable = this.droppable.has(life);
+    life.phase = transition.next;
+    for (const effect of transition.effects) this.carryOut(life, effect);
+    if (life.phase === "new") this.drop(life);
+    else if (SHOWN.has(life.phase)) this.droppable.delete(life);
+    else if (!wasDroppable) this.droppable.add(life);
+  }
+
+  private carryOut(life: Life, effect: Effect): void {
+    const { devices } = this.context;
+    switch (effect) {
+      case "show":
+      case "hide":
+        if (life.sighting) devices.tell(this.convention, life.subject, life.sighting, standingOf(life));
+        break;
+      case "forget":
+        devices.forget(this.convention, life.subject);
+        break;
+      case "await-silence":
+        this.setDeadline(life, this.silenceMs(life));
+        break;
+      case "await-confirmation":
+        this.setDeadline(life, this.confirmationMs(life));
+        break;
+      case "await-return":
+        this.setDeadline(life, TIMES.graceMs);
+        break;
+      case "await-forget":
+        this.setDeadline(life, TIMES.forgetMs);
+        break;
+      case "await-nothing":
+        this.setDeadline(life, undefined);
+        break;
+    }
+  }
+
+  private confirmationMs({ sighting }: Life): number {
+    const silentMs = (sighting?.silentSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+    return sighting?.sleeps ? silentMs : Math.min(silentMs, TIMES.provisionalMs);
+  }
+
+  private silenceMs({ sighting, presence }: Life): number | undefined {
+    if (sighting?.silentSeconds !== undefined) return sighting.silentSeconds * 1000;
+    return presence === "up" ? undefined : TIMES.silenceMs;
+  }
+
+  private setDeadline(life: Life, delayMs: number | undefined): void {
+    life.deadlineMs = delayMs === undefined ? undefined : this.context.clock.monotonicMs() + delayMs;
+    this.setTimer(life);
+  }
+
+  private setTimer(life: Life): void {
+    life.timer?.cancel();
+    const dueMs = life.deadlineMs;
+    if (dueMs === undefined || this.lostAtMs !== undefined) return;
+    const { clock, timers } = this.context;
+    life.timer = timers.after("mqtt announcement", dueMs - clock.monotonicMs(), () => {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - dueMs > TIMES.stalledMs)
+        this.settle(nowMs, 0); // nobody was heard while the process stood still
+      else this.happen(life, "deadline");
+    });
+  }
+}
+
+function standingOf({ phase, presence }: Life): Standing {
+  if (phase === "gone") return "down";
+  if (phase === "expired") return "silent";
+  return phase === "grace" || presence === "up" ? "up" : "assumed";
+}

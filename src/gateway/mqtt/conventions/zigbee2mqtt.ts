@@ -1,0 +1,152 @@
+/** Zigbee2MQTT: one list of all devices, the state of the bridge, and the availability of each device. */
+
+import type { Convention, ConventionContext } from "./convention.js";
+import { ieeeOf } from "./device-keys.js";
+import { type Json, listOf, member, payloadText, readJson } from "./json.js";
+import { LIMITS } from "./limits.js";
+import { PresenceTopics } from "./presence-topics.js";
+import { type Sighting, SightingCollector } from "./sighting.js";
+import { type Presence, Sightings } from "./sightings.js";
+import { cleanText } from "./texts.js";
+
+export class Zigbee2Mqtt implements Convention {
+  readonly name = "zigbee2mqtt";
+  private readonly fixed: readonly string[];
+  private readonly sightings: Sightings;
+  private readonly topics: PresenceTopics;
+  /** The devices of the last list: by base topic and address, their availability topics. */
+  private readonly devices = new Map<string, string>();
+  private bridge: Presence = "unknown";
+
+  constructor(
+    private readonly context: ConventionContext,
+    private readonly base = "zigbee2mqtt",
+  ) {
+    this.fixed = [`${base}/bridge/state`, `${base}/+/availability`, `${base}/bridge/devices`];
+    this.sightings = new Sightings(this.name, context, {
+      away: () => {
+        for (const subject of this.devices.keys()) this.topics.watch(subject, []);
+        this.devices.clear();
+        this.bridge = "unknown";
+      },
+    });
+    // names with a slash have availability topics that the fixed filter does not match
+    this.topics = new PresenceTopics([`${base}/+/availability`], context.dropped, context.budget, (added, removed) =>
+      context.onFiltersChanged(this, added, removed),
+    );
+  }
+
+  get filters(): readonly string[] {
+    return [...this.fixed, ...this.topics.filters];
+  }
+
+  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+    if (topic === `${this.base}/bridge/devices`) this.list(payload, retained);
+    else if (topic === `${this.base}/bridge/state`) {
+      this.bridge = stateOf(payload.length <= LIMITS.textBytes ? payloadText(payload) : undefined);
+      for (const subject of this.devices.keys()) this.tell(subject, retained);
+    } else {
+      const text = payload.length <= LIMITS.textBytes ? payloadText(payload) : undefined;
+      for (const subject of this.topics.heard(topic, text)) this.tell(subject, retained);
+    }
+  }
+
+  brokerBack(): void {
+    this.topics.brokerBack();
+    this.sightings.brokerBack();
+  }
+
+  brokerLost(): void {
+    this.sightings.brokerLost();
+  }
+
+  stop(): void {
+    this.sightings.stop();
+    this.topics.stop();
+    this.devices.clear();
+  }
+
+  /** A list replaces the one before it; an empty message is the list of none. */
+  private list(payload: Uint8Array, retained: boolean): void {
+    const read = payload.length === 0 ? { json: [] } : readJson(payload, LIMITS.listBytes);
+    if ("refusal" in read) {
+      this.context.dropped.add(read.refusal);
+      return;
+    }
+    if (!Array.isArray(read.json)) {
+      this.context.dropped.add("not an announcement");
+      return;
+    }
+    const listed = read.json as readonly Json[];
+    if (listed.length > LIMITS.listedDevices) this.context.dropped.add("too many announcements");
+    const left = new Set(this.devices.keys());
+    for (const entry of listed.slice(0, LIMITS.listedDevices)) {
+      const ieee = ieeeOf(cleanText(member(entry, "ieee_address")));
+      if (ieee === undefined || !isUsable(entry)) continue;
+      const name = cleanText(member(entry, "friendly_name")) ?? ieee;
+      const subject = `${this.base}/${ieee}`;
+      left.delete(subject);
+      this.devices.set(subject, `${this.base}/${name}/availability`);
+      this.topics.watch(subject, [`${this.base}/${name}/availability`]);
+      this.tell(subject, retained);
+      this.sightings.announced(subject, sightingOf(this.base, ieee, name, entry), retained);
+    }
+    for (const gone of left) {
+      this.devices.delete(gone);
+      this.topics.watch(gone, []);
+      this.sightings.cleared(gone);
+    }
+  }
+
+  /** A device is down with its bridge. Availability is told only if it is configured there. */
+  private tell(subject: string, retained: boolean): void {
+    const availability = stateOf(this.topics.last(this.devices.get(subject) ?? ""));
+    const presence = this.bridge === "down" ? "down" : availability === "unknown" ? this.bridge : availability;
+    if (presence !== "unknown") this.sightings.presence(subject, presence, retained);
+  }
+}
+
+/** `online`, or `{"state":"online"}` */
+function stateOf(text: string | undefined): Presence {
+  if (text === undefined) return "unknown";
+  const read = text.startsWith("{") ? readJson(Buffer.from(text)) : undefined;
+  const word = read && "json" in read ? member(read.json, "state") : text.trim();
+  return word === "online" ? "up" : word === "offline" ? "down" : "unknown";
+}
+
+/** The coordinator is the bridge itself; what was not interviewed cannot be used, nor what is disabled. */
+function isUsable(entry: Json): boolean {
+  if (member(entry, "type") === "Coordinator" || member(entry, "disabled") === true) return false;
+  const interviewed = member(entry, "interview_completed");
+  if (interviewed !== undefined) return interviewed === true;
+  const state = member(entry, "interview_state"); // since 2.1; the other one is to go
+  return state === undefined || state === "SUCCESSFUL";
+}
+
+/** What may stand in `exposes` as a type with features of its own; it says what the device is. */
+const KINDS: readonly string[] = ["climate", "lock", "cover", "fan", "light", "switch"];
+
+function sightingOf(base: string, ieee: string, name: string, entry: Json): Sighting {
+  const definition = member(entry, "definition");
+  const exposes = listOf(member(definition, "exposes")).slice(0, LIMITS.valuesOfProperty);
+  const types = exposes.map((exposed) => cleanText(member(exposed, "type")));
+  const collector = new SightingCollector().ieee(ieee);
+  collector
+    .add("name", name)
+    .add("kind", KINDS.find((kind) => types.includes(kind)) ?? "sensor")
+    .add("manufacturer", member(definition, "vendor") ?? member(entry, "manufacturer"))
+    .add("model", member(definition, "model") ?? member(entry, "model_id"))
+    .add("sw", member(entry, "software_build_id"))
+    .add("power", member(entry, "power_source"))
+    .add("mqtt.base", `${base}/${name}`)
+    .add("mqtt.topic", `${base}/${name}`, `${base}/${name}/set`);
+  for (const exposed of exposes) {
+    const type = cleanText(member(exposed, "type"));
+    const features = member(exposed, "features");
+    const named = member(exposed, "property") ?? member(exposed, "name");
+    const parts = features === undefined ? [named] : listOf(features).map((feature) => member(feature, "name"));
+    if (type === undefined) continue;
+    for (const part of parts) if (cleanText(part) !== undefined) collector.add("cap", `${type}:${cleanText(part)}`);
+  }
+  return collector.sighting()!; // the address is a key
+}

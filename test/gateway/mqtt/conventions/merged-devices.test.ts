@@ -1,0 +1,293 @@
+/** Announcements of several conventions that are about one device. */
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { SeededRandom } from "../../../../scripts/fuzz/random.js";
+import { sameProperties } from "../../../../src/core/properties.js";
+import { deviceId } from "../../../../src/gateway/mqtt/conventions/device-keys.js";
+import { LIMITS } from "../../../../src/gateway/mqtt/conventions/limits.js";
+import { Desk } from "./desk.js";
+
+const test = suite("mqtt conventions: one device, several conventions");
+
+const MAC = "a0b1c2d3e4f5";
+const TASMOTA = {
+  ...{
+    ip: "10.0.0.8",
+    dn: "Plug",
+    mac: "A0B1C2D3E4F5",
+    md: "Sonoff",
+    sw: "14.1.0",
+    t: "plug",
+    ft: "%prefix%/%topic%/",
+  },
+  ...{ tp: ["cmnd", "stat", "tele"], onln: "Online", ofln: "Offline", rl: [1], dslp: 0 },
+};
+const HA = {
+  uniq_id: "plug_rl",
+  stat_t: "tele/plug/STATE",
+  avty_t: "tele/plug/LWT",
+  pl_avail: "Online",
+  pl_not_avail: "Offline",
+  dev: { ids: ["A0B1C2"], cns: [["mac", "A0:B1:C2:D3:E4:F5"]], name: "HA's plug", sa: "Hall", sw: "14.1.0(tasmota)" },
+};
+const tasmotaTopic = "tasmota/discovery/A0B1C2D3E4F5/config";
+const haTopic = "homeassistant/switch/A0B1C2_RL_1/config";
+const ids = (desk: Desk) => [...desk.services.keys()];
+
+test("one service with the values of the better convention for each property", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "tasmota"] });
+  desk.say(haTopic, HA, true);
+  desk.say(tasmotaTopic, TASMOTA, true);
+  desk.say("tele/plug/LWT", "Online", true);
+  desk.wait(2);
+  assert.equal(desk.shown(), {
+    Plug: {
+      kind: ["switch"],
+      "mqtt.conv": ["homeassistant", "tasmota"],
+      addr: ["10.0.0.8"],
+      area: ["Hall"],
+      cap: ["relay", "switch:A0B1C2_RL_1"],
+      mac: [MAC],
+      model: ["Sonoff"],
+      "mqtt.base": ["plug"],
+      "mqtt.topic": ["tele/plug/STATE"],
+      sw: ["14.1.0"],
+      url: ["http://10.0.0.8/"],
+    },
+  });
+  assert.equal(ids(desk), [deviceId("lab", `mac:${MAC}`)]);
+});
+
+test("split again when one convention withdraws; gone when none is left", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "tasmota"] });
+  desk.say(haTopic, HA, true);
+  desk.say(tasmotaTopic, TASMOTA, true);
+  desk.say("tele/plug/LWT", "Online", true);
+  desk.wait(2);
+  desk.say(tasmotaTopic, "", true);
+  desk.wait(2);
+  assert.equal(desk.names(), ["HA's plug"]);
+  assert.equal(desk.shown()["HA's plug"]["mqtt.conv"], ["homeassistant"]);
+  assert.equal(ids(desk), [deviceId("lab", `mac:${MAC}`)]);
+  desk.say(haTopic, "", true);
+  desk.wait(2);
+  assert.is(desk.services.size, 0);
+  assert.equal(desk.history, ["publish Plug", "publish HA's plug", "withdraw HA's plug"]);
+});
+
+test("a better key that is learnt later moves the service once, the new before the old", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "tasmota"] });
+  desk.say(haTopic, { ...HA, dev: { ids: ["A0B1C2"], name: "Plug" } }, true);
+  desk.say("tele/plug/LWT", "Online", true);
+  desk.wait(2);
+  assert.equal(ids(desk), [deviceId("lab", "ha:A0B1C2")]);
+  desk.say("homeassistant/sensor/A0B1C2_status/config", HA, true);
+  desk.wait(2);
+  assert.equal(ids(desk), [deviceId("lab", `mac:${MAC}`)]);
+  assert.equal(desk.history, ["publish Plug", "publish HA's plug", "withdraw Plug"]);
+  // the presence of what brought the key does not move it back
+  desk.say("tele/plug/LWT", "Offline", true);
+  desk.wait(30);
+  desk.say("tele/plug/LWT", "Online", true);
+  desk.wait(2);
+  assert.equal(ids(desk), [deviceId("lab", `mac:${MAC}`)]);
+});
+
+test("an announcement that joins two shown devices leaves one of them, and its end splits them", () => {
+  const desk = new Desk({ conventions: ["homeassistant"] });
+  const entity = (...identifiers: string[]) => ({
+    uniq_id: identifiers.join("-"),
+    dev: { ids: identifiers, name: identifiers[0] },
+  });
+  desk.say("homeassistant/sensor/a/config", entity("a"), true);
+  desk.say("homeassistant/sensor/b/config", entity("b"), true);
+  desk.wait(2);
+  assert.equal(desk.names(), ["a", "b"]);
+  desk.say("homeassistant/sensor/c/config", entity("b", "a"), true);
+  desk.wait(2);
+  assert.equal(ids(desk), [deviceId("lab", "ha:a")]);
+  desk.say("homeassistant/sensor/c/config", "", true);
+  desk.wait(2);
+  assert.equal(ids(desk).sort(), [deviceId("lab", "ha:a"), deviceId("lab", "ha:b")].sort());
+});
+
+test("where a presence says that the device is gone, announcements without presence do not keep it", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "tasmota"] });
+  desk.say(haTopic, { ...HA, avty_t: undefined }, true);
+  desk.say(tasmotaTopic, TASMOTA, true);
+  desk.say("tele/plug/LWT", "Online", true);
+  desk.wait(2);
+  desk.say("tele/plug/LWT", "Offline", true);
+  desk.wait(13);
+  assert.is(desk.services.size, 0);
+});
+
+test("what changes all the time is held, and then shown as it is", () => {
+  const desk = new Desk({ conventions: ["homeassistant"] });
+  const say = (name: string) => desk.say("homeassistant/sensor/a/config", { dev: { ids: ["a"], name } }, true);
+  for (let at = 0; at < 20; at++) {
+    say(`name ${at}`);
+    desk.wait(3);
+  }
+  assert.is(desk.history.length, 5);
+  assert.is(desk.log.count(/changes all the time/), 1);
+  desk.wait(60);
+  assert.equal(desk.names(), ["name 19"]);
+  assert.is(desk.history.length, 6);
+});
+
+test("a device that never becomes quiet is shown after 10 s", () => {
+  const desk = new Desk({ conventions: ["homeassistant"] });
+  for (let at = 0; at < 10; at++) {
+    assert.is(desk.services.size, 0);
+    desk.say("homeassistant/sensor/a/config", { dev: { ids: ["a"], name: `name ${at}` } }, true);
+    desk.wait(1);
+  }
+  assert.equal(desk.names(), ["name 9"]);
+});
+
+test("the broker is away for a moment: nobody goes, and what it no longer keeps goes later", () => {
+  const desk = new Desk({ conventions: ["homeassistant"] });
+  for (const name of ["a", "b"]) {
+    desk.say(`homeassistant/sensor/${name}/config`, { avty_t: `${name}/s`, dev: { ids: [name], name } }, true);
+    desk.say(`${name}/s`, "online", true);
+  }
+  desk.wait(2);
+  desk.say("a/s", "offline", true); // 8 s before the grace is over
+  desk.wait(2);
+  desk.lose();
+  desk.wait(300);
+  assert.equal(desk.names(), ["a", "b"]);
+  desk.kept.delete("homeassistant/sensor/b/config"); // withdrawn while we were not there
+  desk.kept.delete("b/s");
+  desk.back();
+  desk.wait(29);
+  assert.equal(desk.names(), ["a", "b"]);
+  desk.wait(14);
+  assert.equal(desk.names(), ["b"]);
+  desk.wait(570);
+  assert.equal(desk.names(), []);
+});
+
+test("a broker that comes back empty: devices have 10 minutes to announce themselves", () => {
+  const desk = new Desk({ conventions: ["zigbee2mqtt"] });
+  const list = [{ ieee_address: "0x000b57fffec6a5b2", friendly_name: "bulb", interview_completed: true }];
+  desk.say("zigbee2mqtt/bridge/state", "online", true);
+  desk.say("zigbee2mqtt/bridge/devices", list, true);
+  desk.wait(2);
+  desk.lose();
+  desk.wait(5);
+  desk.back(false);
+  desk.wait(20);
+  desk.say("zigbee2mqtt/bridge/state", "online", true);
+  desk.say("zigbee2mqtt/bridge/devices", list, true);
+  desk.wait(3000);
+  assert.equal(desk.history, ["publish bulb"]);
+});
+
+test("a broker that stays away: after 10 minutes nothing is known, and what it kept brings all back", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "homie", "zigbee2mqtt", "tasmota"] });
+  desk.say(tasmotaTopic, TASMOTA, true);
+  desk.say("tele/plug/LWT", "Online", true);
+  desk.say("homie/5/lamp/$description", { homie: "5.0", name: "Lamp" }, true);
+  desk.say("homie/5/lamp/$state", "ready", true);
+  desk.say("homie/old/$homie", "4.0.0", true);
+  desk.say("homie/old/$state", "ready", true);
+  desk.say("zigbee2mqtt/bridge/state", "online", true);
+  desk.say("zigbee2mqtt/bridge/devices", [{ ieee_address: "0x000b57fffec6a5b2", friendly_name: "bulb" }], true);
+  desk.wait(2);
+  const before = new Map(desk.services);
+  assert.is(before.size, 4);
+  desk.lose();
+  desk.wait(603);
+  assert.is(desk.services.size, 0);
+  desk.back();
+  desk.wait(2);
+  assert.equal([...desk.services.keys()].sort(), [...before.keys()].sort());
+});
+
+test("the order of what is heard does not matter", () => {
+  const messages: readonly (readonly [string, unknown])[] = [
+    [haTopic, HA],
+    ["homeassistant/sensor/x/config", { uniq_id: "x", dev: { ids: ["A0B1C2", "x"], name: "X" } }],
+    ["homeassistant/sensor/y/config", { uniq_id: "y", dev: { ids: ["x", "y"] } }],
+    [tasmotaTopic, TASMOTA],
+    ["tele/plug/LWT", "Online"],
+    ["homie/5/y/$state", "ready"],
+    ["homie/5/y/$description", { homie: "5.0", name: "Y" }],
+    ["homie/5/z/$state", "ready"],
+    ["homie/5/z/$description", { homie: "5.0", name: "Z", root: "y" }],
+    ["zigbee2mqtt/bridge/state", "online"],
+    ["zigbee2mqtt/bridge/devices", [{ ieee_address: "0x000b57fffec6a5b2", friendly_name: "bulb" }]],
+    [
+      "homeassistant/light/bulb/config",
+      {
+        uniq_id: "b",
+        avty_t: "zigbee2mqtt/bridge/state",
+        dev: { ids: ["zigbee2mqtt_0x000b57fffec6a5b2"], name: "Bulb" },
+      },
+    ],
+  ];
+  let expected: Desk["services"] | undefined;
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = new SeededRandom(seed);
+    const desk = new Desk({ conventions: ["homeassistant", "homie", "zigbee2mqtt", "tasmota"] });
+    for (const [topic, payload] of random.shuffled(messages)) {
+      desk.replay(topic, payload);
+      if (random.below(4) === 0) desk.wait(random.below(5));
+    }
+    desk.wait(140); // whoever was held, too
+    expected ??= desk.services;
+    assert.is(desk.services.size, 4, `seed ${seed}`);
+    for (const [id, properties] of expected) {
+      assert.ok(desk.services.has(id), `seed ${seed}: ${properties.get("name")}`);
+      assert.ok(sameProperties(desk.services.get(id)!, properties), `seed ${seed}: ${properties.get("name")}`);
+    }
+    desk.stop();
+  }
+});
+
+test("limits: announcements of one device, values, texts", () => {
+  const desk = new Desk({ conventions: ["homeassistant"] });
+  for (let at = 0; at < 300; at++) {
+    desk.say(
+      `homeassistant/sensor/s${at}/config`,
+      { uniq_id: `s${at}`, stat_t: `t/${at}`, dev: { ids: ["a"], name: "A" } },
+      true,
+    );
+  }
+  desk.say(
+    "homeassistant/sensor/long/config",
+    { dev: { ids: ["b"], name: "B".repeat(1025), mf: "é".repeat(512) } },
+    true,
+  );
+  desk.wait(2);
+  assert.equal(desk.dropped.counts, { "too many announcements of one device": 300 - LIMITS.subjectsOfDevice });
+  assert.is(desk.shown().A.cap.length, LIMITS.valuesOfProperty);
+  assert.equal(desk.shown().b.manufacturer, ["é".repeat(512)]);
+});
+
+test("thousands of devices are heard with a few subscriptions", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "tasmota"] });
+  for (let at = 0; at < 2000; at++) {
+    const mac = `A0B1C2D3${at.toString(16).padStart(4, "0")}`.toUpperCase();
+    const t = `plug_${at}`;
+    desk.say(`tasmota/discovery/${mac}/config`, { ...TASMOTA, mac, t, dn: t }, true);
+    desk.say(`tele/${t}/LWT`, "Online", true);
+  }
+  desk.wait(2);
+  assert.is(desk.services.size, 2000);
+  assert.equal([...desk.filters].sort(), [
+    "homeassistant/+/+/+/config",
+    "homeassistant/+/+/config",
+    "tasmota/discovery/+/config",
+    "tasmota/discovery/+/sensors",
+    "tele/+/LWT",
+  ]);
+  desk.say("tele/plug_77/LWT", "Offline", true);
+  desk.wait(13);
+  assert.is(desk.services.size, 1999);
+});
+
+test.run();
