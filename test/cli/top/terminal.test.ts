@@ -227,6 +227,23 @@ test("Ctrl-Z gives the terminal to the shell until fg", async () => {
   await givenBack();
 });
 
+test("so does a SIGTSTP from elsewhere, and after a SIGSTOP the picture comes back", async () => {
+  top({ script: `set -m; sh -c 'echo pid $$; exec "$@"' sh "$@"; echo stopped; read line; fg; fg`, columns: 300 });
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture");
+  const pid = Number(/pid (\d+)/.exec(terminal.output)![1]);
+  process.kill(pid, "SIGTSTP");
+  await terminal.shows((seen) => seen.includes("stopped"), "the shell");
+  assert.equal([terminal.screen.isAlternate, terminal.screen.isCursorVisible], [false, true]);
+  terminal.type("hello\r");
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture again");
+  const soFar = terminal.output.length;
+  process.kill(pid, "SIGSTOP");
+  await terminal.shows((seen) => terminal.output.indexOf(FOOT, soFar) > 0 && seen[23] === FOOT, "it once more");
+  terminal.type("q");
+  assert.is(await terminal.ends(), 0);
+  await givenBack();
+});
+
 test("a terminal that hangs up ends it as it ends others, and not by an abort", async () => {
   top();
   await terminal.shows((seen) => seen[23] === FOOT, "the picture");
