@@ -96,7 +96,7 @@ test("a signal that comes twice, as from timeout(1), does not keep a benchmark f
   program.child.kill("SIGTERM");
   await seen.until(() => disappeared > 0, "the first to be withdrawn");
   program.child.kill("SIGTERM");
-  assert.equal(await program.exit, [0, null], program.stderr);
+  assert.equal(await program.exit, [143, null], program.stderr);
   assert.is((await owner.services("(name=service-*)")).length, 0);
   await owner.unsubscribe(1n);
 });
