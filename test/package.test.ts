@@ -146,9 +146,9 @@ test("the examples: a lamp comes, changes and goes, and both programs end when t
           watch.happened();
         });
       }
-      const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+      const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
       const says = (pattern: RegExp) => watch.until(() => pattern.test(output), `${name} says ${pattern}: ${output}`);
-      return { child, ended, says };
+      return { child, ended, says, output: () => output };
     };
     const consumer = start("consumer.mjs");
     const producer = start("producer.mjs");
@@ -162,6 +162,10 @@ test("the examples: a lamp comes, changes and goes, and both programs end when t
     await astray.says(/no-such-domain: no such file or directory \(ENOENT\)/);
     astray.child.kill("SIGTERM");
     assert.is(await astray.ended, 0);
+    const wrong = start("consumer.mjs", "sctp:there");
+    await wrong.says(/unknown transport "sctp"/);
+    assert.is(await wrong.ended, 1);
+    assert.ok(wrong.output().length < 3000, "without a page of minified code");
   }));
 
 test("CommonJS", () =>

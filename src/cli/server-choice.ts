@@ -11,7 +11,7 @@ export interface ChosenServer {
   readonly address: string;
   readonly tls?: TlsFiles;
   readonly versions: { readonly min: number; readonly max: number };
-  /** Why there is no domain of that name and which there are, where the name can not be an address either. */
+  /** What helps if it can not be reached: why there is no domain of that name and which there are, or other servers. */
   readonly notes?: readonly string[];
 }
 
@@ -48,7 +48,8 @@ export async function chooseServer(invocation: Invocation, env: Env): Promise<Ch
         `${MIN_VERSION} to ${MAX_VERSION}.`,
     ]);
   }
-  return { address, versions, ...(tls ? { tls } : {}) };
+  const others = `${address} is server ${serverIndex ?? 0} of the ${found.length} of domain ${name}; -n takes another.`;
+  return { address, versions, ...(tls ? { tls } : {}), ...(found.length > 1 ? { notes: [others] } : {}) };
 }
 
 /** Names of domains that a message shows. */
