@@ -60,6 +60,9 @@ A VALUE that reads as a decimal integer is one; |42| is the text 42; a name
 that is repeated has several values. Behind "--" a word may begin with "-".
 Ids are hexadecimal. Quote filters: the shell takes ( ) & | * for itself.
 
+Environment: PAF_DOMAINS; XCM_TLS_CERT, the directory of TLS files; NO_COLOR;
+PAFC_HISTORY, the file of lines typed at the prompt (empty: none is kept).
+
 Examples:
   pafc ux:pathfinder
   pafc ux:pathfinder services
