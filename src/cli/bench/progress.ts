@@ -5,6 +5,8 @@ import type { PafcIo } from "../output.js";
 
 const LONGEST_BAR = 30;
 const SHORTEST_BAR = 5;
+/** Columns left free at the edge, for the ^C that the terminal echoes. */
+const MARGIN = 3;
 const EVERY_MS = 100;
 
 export class Progress {
@@ -33,12 +35,12 @@ export class Progress {
   }
 }
 
-/** One line of a terminal with so many columns, not quite to its edge; too narrow a one gets no bar. */
+/** One line of a terminal with so many columns; too narrow a one gets no bar. */
 export function progressLine(phase: string, done: number, total: number, columns = 80): string {
   const share = total > 0 ? Math.min(1, done / total) : 1;
   const text = `${String(Math.floor(share * 100)).padStart(3)} %  ${phase}`;
-  const room = columns - "[] ".length - text.length - 1;
-  if (room < SHORTEST_BAR) return text.slice(0, Math.max(0, columns - 1));
+  const room = columns - "[] ".length - text.length - MARGIN;
+  if (room < SHORTEST_BAR) return text.slice(0, Math.max(0, columns - MARGIN));
   const length = Math.min(LONGEST_BAR, room);
   const full = Math.floor(share * length);
   return `[${"#".repeat(full)}${".".repeat(length - full)}] ${text}`;
