@@ -1,17 +1,15 @@
 /** Attaching by name: the domain file and its environment decide which servers there are; and a whole program. */
 
-import { execFile } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildSync } from "esbuild";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { attach, type Domain, type Logger } from "../../src/client/index.js";
-import { root } from "../support/root.js";
 import { endSoon, freshName } from "../support/transport-peers.js";
 import { Consumer, ENV, Journal, RestartableServer } from "./attached.js";
 import { soon } from "./live-domain.js";
+import { compile, Program } from "./program.js";
 
 const test = suite("attach");
 let directory: string;
@@ -73,35 +71,11 @@ test("a file that comes later, changes, breaks and goes: links follow, and stay 
   assert.throws(() => domain.setServers([]), /those of its file/);
 });
 
-/** A program in a process of its own; what it wrote, and its exit code. */
-function run(script: string): Promise<{ code: number; output: string }> {
-  const file = join(directory, "program.cjs");
-  buildSync({
-    stdin: { contents: script, resolveDir: root, loader: "ts" },
-    outfile: file,
-    bundle: true,
-    packages: "external",
-    platform: "node",
-    target: "node18",
-    format: "cjs",
-    logLevel: "error",
-  });
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [file],
-      { env: { ...process.env, NODE_PATH: join(root, "node_modules") } },
-      (error, out, err) => {
-        resolve({ code: error ? Number(error.code) : 0, output: out + err });
-      },
-    );
-  });
-}
-
 test("a program ends by itself after close, and lives while no server is there", async () => {
   const nobody = `ux:${freshName()}`;
   const { code, output } = await soon(
-    run(`
+    new Program(
+      compile(`
       import { attach } from "./src/client/index.ts";
       const domain = attach({ servers: [{ address: "${a.address}" }, { address: "${nobody}" }] });
       const gone = attach({ servers: [{ address: "${nobody}" }] });
@@ -117,6 +91,7 @@ test("a program ends by itself after close, and lives while no server is there",
         console.log("closed");
       }, 200).unref();
     `),
+    ).ends(),
     "the program's end",
   );
   assert.equal({ code, output }, { code: 0, output: "appeared program\nclosed\n" });
