@@ -34,11 +34,11 @@ export { type PropertiesInput, ServiceTooLargeError, type Value } from "./servic
 export * from "./session.js";
 
 export interface AttachOptions {
-  /** Default: random. Two attachments with the same id keep each other out. */
+  /** 0 to 2^63-1; default: random. Two attachments with the same id keep each other out. */
   readonly clientId?: bigint;
-  /** Aborting is `abandon()`. */
+  /** Aborting is `abandon()`, also if it was aborted before. */
   readonly signal?: AbortSignal;
-  /** The PAF_* variables; default `process.env`. */
+  /** The PAF_* variables (4), read when they are needed; default `process.env`. */
   readonly env?: Environment;
   /**
    * Default: none; with PAF_DEBUG, the standard error. With PAF_DEBUG (`1` or `true`, when it attaches) it is also told

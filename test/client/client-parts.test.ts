@@ -141,6 +141,9 @@ test("servers: what is equal and what is not valid", () => {
     [[{ address: "ux:a" }, { address: "ux:a" }], /servers\[1\] \(ux:a\): the same address twice/],
     [[{ address: "tcp:h:1", tls }], /TLS files/],
     [[{ address: "tcp:h:1", minProtocolVersion: 3, maxProtocolVersion: 2 }], /minProtocolVersion 3 is above/],
+    [[{ address: "tcp:h:1", minIdleSeconds: Number.NaN }], /minIdleSeconds is NaN \(a number of seconds/],
+    [[{ address: "tcp:h:1", maxIdleSeconds: -1 }], /servers\[0\] \(tcp:h:1\): maxIdleSeconds is -1/],
+    [[{ address: "tcp:h:1", minProtocolVersion: 2.5 }], /minProtocolVersion is 2.5 \(a whole number/],
     [[{ address: "tcp:h:1", minIdleSeconds: 3, maxIdleSeconds: 2 }], /minIdleSeconds 3 is above/],
   ] as const) {
     assert.throws(() => checkServers(servers), text);
