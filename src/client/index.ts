@@ -5,13 +5,16 @@
 
 import { randomBytes } from "node:crypto";
 import { type Logger, SILENT } from "../core/log.js";
-import { AttachedDomain, type Domain, type DomainSettings } from "./domain.js";
+import { onAbort } from "./abort-listeners.js";
+import { AttachedDomain, type DomainSettings } from "./attached-domain.js";
+import type { Domain } from "./domain.js";
 import { readDomain } from "./domain-directory.js";
 import { type Environment, readEnvironment } from "./environment.js";
 import { eventLoop } from "./event-loop.js";
 import { harmless } from "./harmless.js";
 import type { ConnectSession } from "./link-session.js";
 import type { ServerConfig } from "./server-config.js";
+import { type ServerLimits, serverLimits } from "./server-limits.js";
 import { Session } from "./session.js";
 import { traceLog } from "./trace-log.js";
 
@@ -19,25 +22,31 @@ export { type Filter, FilterSyntaxError } from "../core/filter/syntax.js";
 export type { Logger } from "../core/log.js";
 export type { Properties, PropertyValue } from "../core/properties.js";
 export { type TlsFiles, TransportError } from "../transport/transport.js";
-export type { Domain, DomainSubscription, MatchesOptions } from "./domain.js";
+export type { CloseOptions, Domain, DomainSubscription, MatchesOptions } from "./domain.js";
 export { DomainClosedError, ServiceUnpublishedError } from "./errors.js";
 export * from "./filter-expression.js";
-export type { LinkState } from "./link.js";
+export type { LinkState } from "./link-owner.js";
 export type { DomainMatch } from "./match-merge.js";
 export type { PublishedService } from "./published-service.js";
 export type { ServerConfig } from "./server-config.js";
+export { SERVER_LIMITS, ServerLimitError, type ServerLimits } from "./server-limits.js";
 export { type PropertiesInput, ServiceTooLargeError, type Value } from "./service-properties.js";
 export * from "./session.js";
 
 export interface AttachOptions {
-  /** Default: random. Two attachments with the same id keep each other out. */
+  /** 0 to 2^63-1; default: random. Two attachments with the same id keep each other out. */
   readonly clientId?: bigint;
-  /** Aborting is `abandon()`. */
+  /** Aborting is `abandon()`, also if it was aborted before. */
   readonly signal?: AbortSignal;
-  /** The PAF_* variables; default `process.env`. */
+  /** The PAF_* variables (4), read when they are needed; default `process.env`. */
   readonly env?: Environment;
-  /** Default: none; with PAF_DEBUG, everything to the standard error. */
+  /**
+   * Default: none; with PAF_DEBUG, the standard error. With PAF_DEBUG (`1` or `true`, when it attaches) it is also told
+   * every message that is sent or received, at debug level. Keys and other TLS secrets are in no message.
+   */
   readonly log?: Logger;
+  /** What each server may make this process hold, against servers that are broken; default: `SERVER_LIMITS`. */
+  readonly limits?: Partial<ServerLimits>;
 }
 
 /**
@@ -53,12 +62,15 @@ export function attach(
 ): Domain {
   const { clientId = randomId(), signal, env = process.env } = options;
   const name = typeof domain === "string" ? domain : undefined;
-  const log = harmless(options.log ?? (readEnvironment(env).debug ? traceLog(clientId, name) : SILENT));
+  const limits = serverLimits(options.limits);
+  const { debug } = readEnvironment(env);
+  const log = harmless(options.log ?? (debug ? traceLog(clientId, name) : SILENT));
   const { clock, timers, outbox } = eventLoop();
   const connect: ConnectSession = ({ address, localAddress, networkNamespace, tls }, of) =>
     Session.connect(address, {
       ...of,
       outbox,
+      limits,
       algorithm: "happy_eyeballs",
       ...(localAddress === undefined ? {} : { localAddress }),
       ...(networkNamespace === undefined ? {} : { networkNamespace }),
@@ -75,11 +87,11 @@ export function attach(
     random: Math.random,
     randomId,
     log,
+    limits,
+    traceMessages: debug,
   });
-  const abandon = () => attached.abandon();
-  attached.onClosed = () => signal?.removeEventListener("abort", abandon);
-  if (signal?.aborted) abandon();
-  else signal?.addEventListener("abort", abandon, { once: true });
+  if (signal?.aborted) attached.abandon();
+  else if (signal) attached.onClosed = onAbort(signal, () => attached.abandon());
   return attached;
 }
 

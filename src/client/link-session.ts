@@ -28,6 +28,8 @@ export interface ConnectSessionOptions {
   readonly signal: AbortSignal;
   readonly onConnected: () => void;
   readonly onHeard: () => void;
+  /** Called with every message of either direction. */
+  readonly trace?: (direction: "sent" | "received", text: () => string) => void;
 }
 
 /** Connects and says hello; rejects if either fails or the signal is aborted. */

@@ -5,10 +5,14 @@
  * A source is one link that has reported a service; links have a number each that is never used again.
  */
 
-import type { Clock, Timer, Timers } from "../core/clock.js";
+import type { Clock, Timers } from "../core/clock.js";
 import type { Match, ServiceState } from "../core/directory-access.js";
 import { type Properties, sameProperties } from "../core/properties.js";
 import { ProtocolError } from "../wire/protocol-error.js";
+import { KeyedQueue } from "./keyed-queue.js";
+import { type MatchClaim, MatchClaims } from "./match-claims.js";
+import { currentSources, type Merged, type Source, unconnectedOrphanSince } from "./merged-service.js";
+import type { ServerLimits } from "./server-limits.js";
 
 /** What the application is told of a service. Generation, TTL, owner and orphan state stay behind (2). */
 export type DomainMatch =
@@ -17,29 +21,10 @@ export type DomainMatch =
 
 /** How long a service that is gone is remembered, so that the old news of a slow server do not bring it back (7.4). */
 export const STALE_SECONDS = 30;
-
-interface Source {
-  /** The last one it reported. */
-  generation: bigint;
-  /** It says that the service is there; else it said `disappeared`, or its connection was lost. */
-  connected: boolean;
-  /** Seconds since the UNIX epoch; `undefined`: not an orphan. */
-  orphanSince: number | undefined;
-  /** Its link will not come back. */
-  removed: boolean;
-}
-
-interface Merged {
-  readonly serviceId: bigint;
-  readonly sources: Map<number, Source>;
-  state: "initial" | "announced" | "unpublished" | "orphaned-out";
-  /** As announced last. */
-  generation: bigint;
-  properties: Properties;
-  ttlSeconds: bigint;
-  /** Announced: the end of the TTL of an unconnected orphan. Gone: the end of its record. */
-  timer: Timer | undefined;
-}
+/** Most such records; the oldest is forgotten early then. It costs nothing but that protection. */
+export const MAX_STALE_RECORDS = 100_000;
+/** What is gone holds no properties. */
+const NO_PROPERTIES: Properties = new Map();
 
 export interface MatchMergeOptions {
   /** Called from within `report` and from timers. */
@@ -47,19 +32,31 @@ export interface MatchMergeOptions {
   readonly clock: Clock;
   /** Of wall-clock time, in which orphans age (7.5). At most one timer is set per service. */
   readonly timers: Timers;
+  /** Those of one source. */
+  readonly limits: Pick<ServerLimits, "matchedServices" | "matchedBytes">;
+  /** Of the source's server, for errors. */
+  readonly addressOf: (source: number) => string;
 }
 
 export class MatchMerge {
   private readonly services = new Map<bigint, Merged>();
+  /** Gone, but remembered; oldest first. */
+  private readonly stale = new KeyedQueue<bigint, Merged>();
+  private readonly claims: MatchClaims;
 
-  constructor(private readonly options: MatchMergeOptions) {}
+  constructor(private readonly options: MatchMergeOptions) {
+    this.claims = new MatchClaims(options.limits, options.addressOf);
+  }
 
   /** Services known, also those that are remembered as gone. */
   get size(): number {
     return this.services.size;
   }
 
-  /** A server's notification. Throws a `ProtocolError` if it does not follow from what the server said before. */
+  /**
+   * A server's notification. Throws a `ProtocolError` if it does not follow from what the server said before, and a
+   * `ServerLimitError` if it would be too much to hold; nothing has changed then.
+   */
   report(source: number, match: Match): void {
     if (match.type === "disappeared") this.disappeared(source, match.serviceId);
     else if (match.type === "appeared") this.appeared(source, match.service);
@@ -79,8 +76,25 @@ export class MatchMerge {
       if (!source.connected) continue;
       source.connected = false;
       source.orphanSince ??= now;
+      if (service.state !== "announced") this.release(number, source);
       if (service.state === "initial") this.forget(service);
       else this.watch(service);
+    }
+  }
+
+  /**
+   * The source's server is not believed any more (it went beyond a limit), and its connection is over: what nobody else
+   * reported as it was announced is gone at once, whatever TTL the server gave it.
+   */
+  discard(number: number): void {
+    for (const service of this.services.values()) {
+      const source = service.sources.get(number);
+      if (!source) continue;
+      this.drop(service, number, source);
+      if (service.state === "announced") {
+        if (currentSources(service).length === 0) this.gone(service, "orphaned-out");
+        else this.watch(service);
+      } else if (service.state === "initial") this.forget(service);
     }
   }
 
@@ -88,14 +102,36 @@ export class MatchMerge {
   clear(): void {
     for (const { timer } of this.services.values()) timer?.cancel();
     this.services.clear();
+    this.stale.clear();
+    this.claims.clear();
   }
 
   private appeared(number: number, reported: ServiceState): void {
-    const service = this.services.get(reported.id) ?? this.create(reported);
-    const known = service.sources.get(number);
+    const known = this.services.get(reported.id)?.sources.get(number);
     if (known?.connected) throw violation(reported.id, "appeared, but it had appeared before");
     if (known && reported.generation < known.generation) throw goneBack(reported, known);
-    this.refresh(service, number, known, reported);
+    const claim = this.claims.replace(number, known?.claim, reported.properties);
+    const service = this.services.get(reported.id) ?? this.create(reported);
+    this.refresh(service, number, known, reported, claim);
+    this.hear(service, reported);
+  }
+
+  private modified(number: number, reported: ServiceState): void {
+    const service = this.services.get(reported.id);
+    const known = service?.sources.get(number);
+    if (!service || !known?.connected) throw violation(reported.id, "modified, but it is not there");
+    if (reported.generation < known.generation) throw goneBack(reported, known);
+    this.refresh(service, number, known, reported, this.claims.replace(number, known.claim, reported.properties));
+    this.hear(service, reported);
+  }
+
+  /**
+   * Rule 4 of `appeared` and rule 3 of `modified` (7.1), which are the same here. To the letter, `modified` to the very
+   * generation that was orphaned out is silent; but then that server has just been given this generation by an owner
+   * that is alive (it was at an older one, or the service would not have been gone), and libpaf hides what is published
+   * until it changes again or that link is lost. As `appeared` does, so `modified` brings it back.
+   */
+  private hear(service: Merged, reported: ServiceState): void {
     const { state, generation } = service;
     const isNews =
       state === "initial" ||
@@ -105,24 +141,15 @@ export class MatchMerge {
     else this.watch(service);
   }
 
-  private modified(number: number, reported: ServiceState): void {
-    const service = this.services.get(reported.id);
-    const known = service?.sources.get(number);
-    if (!service || !known?.connected) throw violation(reported.id, "modified, but it is not there");
-    if (reported.generation < known.generation) throw goneBack(reported, known);
-    this.refresh(service, number, known, reported);
-    if (service.state === "initial" || reported.generation > service.generation) this.takeOver(service, reported);
-    else this.watch(service);
-  }
-
   private disappeared(number: number, serviceId: bigint): void {
     const service = this.services.get(serviceId);
     const known = service?.sources.get(number);
     if (!service || !known) throw violation(serviceId, "disappeared, but it had not appeared");
     known.connected = false;
+    this.release(number, known);
     if (service.state === "initial") this.forget(service);
     if (service.state !== "announced") return;
-    const current = [...service.sources.values()].filter(({ generation }) => generation === service.generation);
+    const current = currentSources(service);
     if (current.some(({ connected }) => connected)) return;
     const allOrphans = current.every(({ orphanSince }) => orphanSince !== undefined);
     this.gone(service, allOrphans ? "orphaned-out" : "unpublished");
@@ -142,11 +169,18 @@ export class MatchMerge {
     return service;
   }
 
-  private refresh(service: Merged, number: number, known: Source | undefined, reported: ServiceState): void {
+  private refresh(
+    service: Merged,
+    number: number,
+    known: Source | undefined,
+    reported: ServiceState,
+    claim: MatchClaim,
+  ): void {
     const since = reported.orphanSince;
     if (known) {
       known.generation = reported.generation;
       known.connected = true;
+      known.claim = claim;
       known.orphanSince = since === undefined ? undefined : Math.min(since, known.orphanSince ?? since);
       return;
     }
@@ -155,11 +189,22 @@ export class MatchMerge {
       connected: true,
       orphanSince: since,
       removed: false,
+      claim,
     });
     // A link that is gone for good has nothing to say besides one that knows as much; so the list stays short.
     for (const [other, source] of service.sources) {
-      if (source.removed && source.generation <= reported.generation) service.sources.delete(other);
+      if (source.removed && source.generation <= reported.generation) this.drop(service, other, source);
     }
+  }
+
+  private release(number: number, source: Source): void {
+    this.claims.release(number, source.claim);
+    source.claim = undefined;
+  }
+
+  private drop(service: Merged, number: number, source: Source): void {
+    this.release(number, source);
+    service.sources.delete(number);
   }
 
   /** `reported` is what the application is to know now. */
@@ -170,15 +215,21 @@ export class MatchMerge {
     service.ttlSeconds = ttlSeconds;
     service.properties = properties;
     service.state = "announced";
+    this.stale.delete(service.serviceId);
     this.watch(service);
     if (isSame) return;
     this.options.announce({ type: wasAnnounced ? "modified" : "appeared", serviceId: service.serviceId, properties });
   }
 
   private gone(service: Merged, state: "unpublished" | "orphaned-out"): void {
+    const { serviceId, sources } = service;
     service.state = state;
+    service.properties = NO_PROPERTIES;
+    for (const [number, source] of sources) if (!source.connected) this.release(number, source);
     this.setTimer(service, "stale match", STALE_SECONDS, () => this.forget(service));
-    this.options.announce({ type: "disappeared", serviceId: service.serviceId });
+    this.stale.set(serviceId, service);
+    if (this.stale.size > MAX_STALE_RECORDS) this.forget(this.stale.shift()!);
+    this.options.announce({ type: "disappeared", serviceId });
   }
 
   /**
@@ -187,8 +238,10 @@ export class MatchMerge {
    */
   private forget(service: Merged): void {
     service.state = "initial";
+    service.timer?.cancel();
     service.timer = undefined;
-    for (const [number, { connected }] of service.sources) if (!connected) service.sources.delete(number);
+    this.stale.delete(service.serviceId);
+    for (const [number, source] of service.sources) if (!source.connected) this.drop(service, number, source);
     if (service.sources.size === 0) this.services.delete(service.serviceId);
   }
 
@@ -209,21 +262,6 @@ export class MatchMerge {
     service.timer?.cancel();
     service.timer = this.options.timers.after(name, seconds * 1000, fire);
   }
-}
-
-/**
- * When the service became an orphan that no connected server knows: the latest orphan time of the sources that have its
- * generation; `undefined` if one of them is connected. Those with an older generation have no part in it, nor has one
- * that said `disappeared`: in libpaf that one would hold the service for ever once the others are lost.
- */
-function unconnectedOrphanSince({ sources, generation }: Merged): number | undefined {
-  let latest: number | undefined;
-  for (const source of sources.values()) {
-    if (source.generation !== generation) continue;
-    if (source.connected) return undefined;
-    if (source.orphanSince !== undefined) latest = Math.max(latest ?? source.orphanSince, source.orphanSince);
-  }
-  return latest;
 }
 
 const violation = (serviceId: bigint, what: string): ProtocolError =>

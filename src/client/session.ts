@@ -4,25 +4,11 @@
  */
 
 import type { Match, Service, ServiceState } from "../core/directory-access.js";
-import type { FailReason } from "../core/fail-reason.js";
-import { PairHash } from "../core/pair-hash.js";
-import { RecordBuilder, toProperties } from "../core/record.js";
-import { toBigInt } from "../core/uint63.js";
-import { connect } from "../transport/index.js";
-import { Outbox } from "../transport/outbox.js";
-import { type Connection, MAX_MESSAGE_LENGTH, type TlsFiles, TransportError } from "../transport/transport.js";
 import {
-  ACCEPT,
   CLIENTS,
-  COMMANDS,
-  COMPLETE,
-  F,
-  FAIL,
   HELLO,
-  MATCH_TYPES,
   MAX_VERSION,
   MIN_VERSION,
-  NOTIFY,
   PING,
   PUBLISH,
   SERVICES,
@@ -34,149 +20,70 @@ import {
   UNSUBSCRIBE,
 } from "../wire/commands.js";
 import { ProtocolError } from "../wire/protocol-error.js";
-import { encodeMessage, type RequestFields } from "../wire/requests.js";
-import { type Message, Scanner } from "../wire/scanner.js";
+import type { RequestFields } from "../wire/requests.js";
+import type { Message } from "../wire/scanner.js";
+import { onAbort } from "./abort-listeners.js";
+import { abortable } from "./abortable.js";
+import { Conversation } from "./conversation.js";
+import type { ClientState, SubscriptionState } from "./message-contents.js";
+import { ServerLimitError, type ServerLimits, serverLimits } from "./server-limits.js";
+import type { CallOptions, SessionOptions } from "./session-options.js";
 
 export { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 export { ProtocolError } from "../wire/protocol-error.js";
+export type { ClientState, SubscriptionState } from "./message-contents.js";
+export { RequestError, SessionClosedError } from "./session-errors.js";
+export type { CallOptions, SessionOptions } from "./session-options.js";
 
-/** The server refused a request. Applications match on `failReason`, never on the text. */
-export class RequestError extends Error {
-  override readonly name = "RequestError";
-  constructor(
-    readonly command: string,
-    /** Absent if the server gave none (pathfinder-protocol.md, 4). */
-    readonly failReason: FailReason | undefined,
-  ) {
-    super(`the server refused ${command}: ${failReason ?? "no reason given"}`);
-  }
-}
-
-/** The session has ended, so the request can not be made or will not be answered. */
-export class SessionClosedError extends Error {
-  override readonly name = "SessionClosedError";
-}
-
-export interface SubscriptionState {
-  readonly id: bigint;
-  readonly client: bigint;
-  /** Canonical text; absent if the subscription has no filter. */
-  readonly filter?: string;
-}
-
-export interface ClientState {
-  readonly id: bigint;
-  /** As XCM prints it, e.g. `tcp:192.0.2.1:4711`. */
-  readonly address: string;
-  /** When it connected, in seconds since the UNIX epoch. */
-  readonly connectedAt: number;
-  /** The rest only if this session speaks version 3. */
-  readonly idleSeconds?: number;
-  readonly protocolVersion?: number;
-  readonly latencySeconds?: number;
-}
-
-export interface SessionOptions {
-  readonly clientId: bigint;
-  readonly minVersion?: number;
-  readonly maxVersion?: number;
-  /** Ends connecting and the handshake. */
-  readonly signal?: AbortSignal;
-  readonly connectTimeoutMs?: number;
-  /** For `tls` and `utls` addresses. */
-  readonly tls?: TlsFiles;
-  readonly outbox?: Outbox;
-  /** How the addresses of a name are tried. */
-  readonly algorithm?: "single" | "sequential" | "happy_eyeballs";
-  /** XCM address to connect from. */
-  readonly localAddress?: string;
-  /** Linux network namespace, a name below /run/netns, to connect from. */
-  readonly networkNamespace?: string;
-  /** The connection stands; the hello is on its way. */
-  readonly onConnected?: () => void;
-  /** Called for every message of the server, before it is looked at; also for those of the handshake. */
-  readonly onHeard?: () => void;
-}
-
-/** A transaction that waits for messages of the server. */
-interface Transaction {
-  readonly command: number;
-  /** The server has said `accept`; only in transactions with notifications, before the first of which it must come. */
-  accepted?: boolean;
-  onAccept?(): void;
-  onNotify?(message: Message): void;
-  onComplete(message: Message): void;
-  onFail(error: Error): void;
-}
-
-const number = (message: Message, field: number): bigint => toBigInt(message.hi(field), message.lo(field));
-
+/**
+ * Every call rejects with a `RequestError` if the server refuses it, with the reason of the session's end if that comes
+ * first (a `SessionClosedError`, `TransportError`, `ProtocolError` or `ServerLimitError`), with a `TransportError`
+ * `EMSGSIZE` if the request is longer than the 65,535 bytes that a server reads, and with the reason of its signal. There
+ * is no other time limit: `AbortSignal.timeout` makes one. Calls need not wait for each other: the server takes them in
+ * order.
+ */
 export class Session {
   /**
    * Settles when the session has ended: with `undefined` if `close` was called, else with the reason (a
-   * `SessionClosedError` if the server left in order).
+   * `SessionClosedError` if the server left in order). Never rejects.
    */
   readonly closed: Promise<Error | undefined>;
-  private readonly transactions = new Map<bigint, Transaction>();
-  private readonly builder = new RecordBuilder(new PairHash(0, 0));
-  private readonly scanner = new Scanner({ builder: this.builder, ignoreUnknownMembers: true });
-  private readonly outbox: Outbox;
-  private readonly onHeard: (() => void) | undefined;
-  private connection!: Connection;
-  private nextTaId = 0n;
   private version = MAX_VERSION;
-  private endedBy: Error | undefined;
+  /** Of the track transaction, once it was accepted. */
   private trackTaId: bigint | undefined;
-  /** Who waits for a reply to a track query, oldest first. */
-  private readonly onReplies: (() => void)[] = [];
-  private settleClosed!: (error: Error | undefined) => void;
 
-  private constructor(private readonly options: SessionOptions) {
-    this.outbox = options.outbox ?? new Outbox();
-    this.onHeard = options.onHeard;
-    this.closed = new Promise((resolve) => {
-      this.settleClosed = resolve;
-    });
+  private constructor(
+    private readonly address: string,
+    private readonly conversation: Conversation,
+    private readonly options: SessionOptions,
+    private readonly limits: ServerLimits,
+  ) {
+    this.closed = conversation.closed;
   }
 
   /**
-   * Connects and says hello. Rejects with a `TransportError` (no connection), a `RequestError` (refused), or the
-   * signal's reason.
+   * Connects and says hello. Rejects with a `TransportError` (no connection), a `RequestError` (refused), a
+   * `ProtocolError`, or the signal's reason. Connecting has its own time limit, the server's answer has none but the
+   * signal.
    */
   static async connect(address: string, options: SessionOptions): Promise<Session> {
-    const session = new Session(options);
     const { signal } = options;
-    const connecting = connect(address, {
-      outbox: session.outbox,
-      listener: {
-        onMessage: (bytes, start, end) => session.onMessage(bytes, start, end),
-        onDrain() {},
-        onClose: (error) => session.onClose(error),
-      },
-      ...(signal ? { signal } : {}),
-      ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
-      ...(options.tls ? { tls: options.tls } : {}),
-      ...(options.algorithm ? { algorithm: options.algorithm } : {}),
-      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
-      ...(options.networkNamespace === undefined ? {} : { networkNamespace: options.networkNamespace }),
-    });
-    session.connection = await connecting.catch((error: unknown) => {
-      throw signal?.aborted ? signal.reason : error;
-    });
-    const onAbort = () => session.end(signal!.reason as Error);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const limits = serverLimits(options.limits);
+    const conversation = await Conversation.open(address, options);
+    const forget = signal && onAbort(signal, () => conversation.end(signal.reason as Error));
     try {
+      const session = new Session(address, conversation, options, limits);
       signal?.throwIfAborted(); // it may have come between the connection and the listener
       options.onConnected?.();
       await session.hello();
-      if (session.version >= 3) session.connection.setKeepalive(false);
+      if (session.version >= 3) conversation.setKeepalive(false);
+      return session;
     } catch (error) {
-      session.close();
+      conversation.end(undefined);
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
     }
-    return session;
   }
 
   /** The negotiated version. */
@@ -185,305 +92,192 @@ export class Session {
   }
 
   get remoteAddress(): string {
-    return this.connection.remoteAddress;
+    return this.conversation.remoteAddress;
   }
 
   /** Says hello again, as `connect` did (6.1); resolves to the negotiated version. */
-  async hello(): Promise<number> {
+  async hello({ signal }: CallOptions = {}): Promise<number> {
     const { options } = this;
     const fields = {
       "client-id": options.clientId,
       "protocol-minimum-version": BigInt(options.minVersion ?? MIN_VERSION),
       "protocol-maximum-version": BigInt(options.maxVersion ?? MAX_VERSION),
     };
-    await this.request(HELLO, fields, (message) => {
+    await this.request(HELLO, fields, signal, (message) => {
       this.version = this.negotiated(message, options);
     });
     return this.version;
   }
 
-  ping(): Promise<void> {
-    return this.request(PING);
+  /** Resolves with the server's answer (6.10). */
+  ping({ signal }: CallOptions = {}): Promise<void> {
+    return this.request(PING, {}, signal);
   }
 
-  publish(service: Service): Promise<void> {
-    return this.request(PUBLISH, {
+  /** Publishes a service, or a higher generation of it (6.7). */
+  publish(service: Service, { signal }: CallOptions = {}): Promise<void> {
+    const fields = {
       "service-id": service.id,
       generation: service.generation,
       "service-props": service.properties,
       ttl: service.ttlSeconds,
-    });
+    };
+    return this.request(PUBLISH, fields, signal);
   }
 
-  unpublish(serviceId: bigint): Promise<void> {
-    return this.request(UNPUBLISH, { "service-id": serviceId });
+  /** Takes a service back; it may be another client's of the same user (6.8). */
+  unpublish(serviceId: bigint, { signal }: CallOptions = {}): Promise<void> {
+    return this.request(UNPUBLISH, { "service-id": serviceId }, signal);
   }
 
-  services(filter?: string): Promise<ServiceState[]> {
-    return this.list(SERVICES, filter === undefined ? {} : { filter }, (message) => this.serviceState(message));
+  /** All services that match, orphans included, in the order in which they were made (6.6). */
+  services(filter?: string, { signal }: CallOptions = {}): Promise<ServiceState[]> {
+    const fields = filter === undefined ? {} : { filter };
+    return this.list(SERVICES, fields, signal, (message) => this.conversation.reader.service(message));
   }
 
-  subscriptions(): Promise<SubscriptionState[]> {
-    return this.list(SUBSCRIPTIONS, {}, (message) => ({
-      id: number(message, F.subscriptionId),
-      client: number(message, F.clientId),
-      ...(message.has(F.filter) ? { filter: message.text(F.filter) } : {}),
-    }));
+  /** Those of all clients, oldest first (6.5). */
+  subscriptions({ signal }: CallOptions = {}): Promise<SubscriptionState[]> {
+    return this.list(SUBSCRIPTIONS, {}, signal, (message) => this.conversation.reader.subscription(message));
   }
 
-  clients(): Promise<ClientState[]> {
-    return this.list(CLIENTS, {}, (message) => ({
-      id: number(message, F.clientId),
-      address: message.text(F.clientAddress),
-      connectedAt: Number(number(message, F.time)),
-      ...(message.has(F.idle) ? { idleSeconds: message.numbers[F.idle] } : {}),
-      ...(message.has(F.version) ? { protocolVersion: Number(number(message, F.version)) } : {}),
-      ...(message.has(F.latency) ? { latencySeconds: message.numbers[F.latency] } : {}),
-    }));
+  /** Everyone who is connected (6.9). */
+  clients({ signal }: CallOptions = {}): Promise<ClientState[]> {
+    return this.list(CLIENTS, {}, signal, (message) => this.conversation.reader.client(message));
   }
 
   /**
-   * Subscribes; resolves when the server has accepted. Matches come until the session ends or `unsubscribe` has been
-   * answered; the first ones may come before this resolves. What `onMatch` throws ends the session. `onEnd` is called
-   * when the server has ended the subscription, as it does when asked to unsubscribe (before or after its answer).
+   * Subscribes (6.3); resolves when the server has accepted. Matches come until the session ends or `unsubscribe` has
+   * been answered; the first ones may come before this resolves. What `onMatch` throws ends the session. `onEnd` is
+   * called when the server has ended the subscription, as it does when asked to unsubscribe (before or after its
+   * answer). If the signal aborts before the server has accepted, there will be no matches.
    */
   subscribe(
     subscriptionId: bigint,
     filter: string | undefined,
     onMatch: (match: Match) => void,
     onEnd?: () => void,
+    { signal }: CallOptions = {},
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.start(
-        SUBSCRIBE,
-        { "subscription-id": subscriptionId, ...(filter === undefined ? {} : { filter }) },
-        {
-          command: SUBSCRIBE,
-          onAccept: resolve,
-          onNotify: (message) => onMatch(this.match(message)),
-          onComplete: () => onEnd?.(),
-          onFail: reject,
-        },
-      );
-    });
+    let accepted = false;
+    const fields = { "subscription-id": subscriptionId, ...(filter === undefined ? {} : { filter }) };
+    return this.conversation.request(SUBSCRIBE, fields, signal, (resolve) => ({
+      onAccept: () => {
+        accepted = !signal?.aborted;
+        if (accepted) resolve();
+        else this.unsubscribe(subscriptionId).catch(() => {}); // nobody is there any more to be told
+      },
+      onNotify: (message) => {
+        if (accepted) onMatch(this.conversation.reader.match(message));
+      },
+      onComplete: () => {
+        if (accepted) onEnd?.();
+      },
+    }));
   }
 
-  unsubscribe(subscriptionId: bigint): Promise<void> {
-    return this.request(UNSUBSCRIBE, { "subscription-id": subscriptionId });
+  /** Ends a subscription of this client (6.4). */
+  unsubscribe(subscriptionId: bigint, { signal }: CallOptions = {}): Promise<void> {
+    return this.request(UNSUBSCRIBE, { "subscription-id": subscriptionId }, signal);
   }
 
   /**
    * Answers the server's questions for a sign of life from now on, so that an idle session stays (9.2). Does nothing in
    * version 2, which does not have it and does not need it.
    */
-  track(): Promise<void> {
-    return this.version < 3 ? Promise.resolve() : this.startTrack();
+  track(options: CallOptions = {}): Promise<void> {
+    return this.version < 3 ? Promise.resolve() : this.startTrack(undefined, options);
   }
 
   /**
    * The same, but the request is sent in version 2 as well, whose servers then end the connection. `onAnswered` runs
    * after each answer.
    */
-  startTrack(onAnswered: () => void = () => {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const taId = this.start(
-        TRACK,
-        {},
-        {
-          command: TRACK,
-          onAccept: () => {
-            this.trackTaId = taId;
-            resolve();
-          },
-          onNotify: (message) => {
-            if (message.trackType === TRACK_QUERY) {
-              this.inform(taId, "reply");
-              onAnswered();
-            } else {
-              this.replied();
-            }
-          },
-          onComplete() {
-            throw new ProtocolError("track: the server ended it");
-          },
-          onFail: reject,
-        },
-      );
-    });
+  startTrack(onAnswered: () => void = () => {}, { signal }: CallOptions = {}): Promise<void> {
+    return this.conversation.request(TRACK, {}, signal, (resolve, taId) => ({
+      onAccept: () => {
+        this.trackTaId = taId;
+        resolve();
+      },
+      onNotify: (message) => {
+        if (message.trackType !== TRACK_QUERY) return this.conversation.replies.came();
+        const { unreadReplies } = this.limits;
+        if (this.conversation.replies.unreadWith(this.conversation.queuedMessages) > unreadReplies)
+          throw this.beyond("unreadReplies");
+        this.conversation.inform(taId, "reply");
+        onAnswered();
+      },
+      onComplete() {
+        throw new ProtocolError("track: the server ended it");
+      },
+    }));
   }
 
-  /**
-   * Asks the server for a sign of life; resolves with its reply. Only after `track` was accepted. Never settles if the
-   * session ends before.
-   */
-  trackQuery(): Promise<void> {
-    if (this.trackTaId === undefined) return Promise.reject(new Error("track was not accepted"));
-    this.inform(this.trackTaId, "query");
-    return new Promise((resolve) => {
-      this.onReplies.push(resolve);
+  /** Asks the server for a sign of life; resolves with its reply. Only after `track` was accepted. */
+  trackQuery({ signal }: CallOptions = {}): Promise<void> {
+    const { trackTaId } = this;
+    if (trackTaId === undefined) return Promise.reject(new Error("track was not accepted"));
+    if (this.ended) return Promise.reject(this.ended);
+    return abortable(signal, () => {
+      this.conversation.inform(trackTaId, "query");
+      return this.conversation.replies.expect();
     });
   }
 
   /** Leaves at once: what is published becomes orphans. Twice is harmless. */
   close(): void {
-    this.end(undefined);
-    // Garbage may have ended the session before its connection was handed over.
-    this.connection.close();
+    this.conversation.end(undefined);
   }
 
   /** Why the session is over; `undefined` while it is not. */
   get ended(): Error | undefined {
-    return this.endedBy;
+    return this.conversation.ended;
   }
 
   // --- transactions -------------------------------------------------------------------------------------------------
 
-  private request(command: number, fields: RequestFields = {}, onComplete?: (message: Message) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.start(command, fields, {
-        command,
-        onComplete: (message) => {
-          onComplete?.(message);
-          resolve();
-        },
-        onFail: reject,
-      });
-    });
+  private request(
+    command: number,
+    fields: RequestFields,
+    signal: AbortSignal | undefined,
+    onComplete?: (message: Message) => void,
+  ): Promise<void> {
+    return this.conversation.request(command, fields, signal, (resolve) => ({
+      onComplete: (message) => {
+        onComplete?.(message);
+        resolve();
+      },
+    }));
   }
 
-  private list<T>(command: number, fields: RequestFields, element: (message: Message) => T): Promise<T[]> {
-    return new Promise((resolve, reject) => {
-      const elements: T[] = [];
-      this.start(command, fields, {
-        command,
-        onNotify: (message) => void elements.push(element(message)),
-        onComplete: () => resolve(elements),
-        onFail: reject,
-      });
-    });
+  private list<T>(
+    command: number,
+    fields: RequestFields,
+    signal: AbortSignal | undefined,
+    element: (message: Message) => T,
+  ): Promise<T[]> {
+    const { listedElements, listedBytes } = this.limits;
+    const elements: T[] = [];
+    let bytes = 0;
+    return this.conversation.request<T[]>(command, fields, signal, (resolve) => ({
+      onNotify: (message, length) => {
+        if (signal?.aborted) return;
+        bytes += length;
+        if (elements.length === listedElements) throw this.beyond("listedElements");
+        if (bytes > listedBytes) throw this.beyond("listedBytes");
+        elements.push(element(message));
+      },
+      onComplete: () => resolve(elements),
+    }));
   }
 
-  private start(command: number, fields: RequestFields, transaction: Transaction): bigint {
-    const taId = this.nextTaId++;
-    if (this.endedBy) {
-      transaction.onFail(this.endedBy);
-      return taId;
-    }
-    const message = encodeMessage(command, taId, "request", fields);
-    if (message.length > MAX_MESSAGE_LENGTH) {
-      const limit = `${message.length} bytes, of which a server reads at most ${MAX_MESSAGE_LENGTH}`;
-      transaction.onFail(new TransportError("EMSGSIZE", `${COMMANDS[command].name} request of ${limit}`));
-      return taId;
-    }
-    this.transactions.set(taId, transaction);
-    this.send(message);
-    return taId;
-  }
-
-  private inform(taId: bigint, trackType: "query" | "reply"): void {
-    if (!this.endedBy) this.send(encodeMessage(TRACK, taId, "inform", { "track-type": trackType }));
-  }
-
-  private replied(): void {
-    const onReply = this.onReplies.shift();
-    if (!onReply) throw new ProtocolError("track: a reply that was not asked for");
-    onReply();
-  }
-
-  private send(message: Uint8Array): void {
-    const at = this.outbox.begin(message.length);
-    this.outbox.bytes.set(message, at);
-    this.outbox.commit(this.connection, at + message.length);
-  }
-
-  private onMessage(bytes: Uint8Array, start: number, end: number): void {
-    try {
-      this.onHeard?.();
-      this.dispatch(this.scanner.scan(bytes, start, end, MAX_VERSION));
-    } catch (error) {
-      this.end(error as Error);
-    }
-  }
-
-  private dispatch(message: Message): void {
-    const taId = number(message, F.taId);
-    const transaction = this.transactions.get(taId);
-    if (!transaction || transaction.command !== message.command) {
-      throw new ProtocolError(
-        `message in transaction ${taId}, which is not open for ${COMMANDS[message.command].name}`,
-      );
-    }
-    switch (message.type) {
-      case ACCEPT:
-        if (transaction.accepted) throw this.outOfOrder("a second accept", message, taId);
-        transaction.accepted = true;
-        transaction.onAccept?.();
-        break;
-      case NOTIFY:
-        if (!transaction.accepted) throw this.outOfOrder("notify before accept", message, taId);
-        transaction.onNotify?.(message);
-        break;
-      case COMPLETE:
-        if (transaction.onNotify && !transaction.accepted) {
-          throw this.outOfOrder("complete before accept", message, taId);
-        }
-        transaction.onComplete(message); // first: if it throws, the transaction fails with the others
-        this.transactions.delete(taId);
-        break;
-      case FAIL: {
-        if (transaction.accepted && transaction.onAccept) throw this.outOfOrder("fail after accept", message, taId);
-        this.transactions.delete(taId);
-        const reason = message.has(F.failReason) ? (message.text(F.failReason) as FailReason) : undefined;
-        transaction.onFail(new RequestError(COMMANDS[message.command].name, reason));
-        break;
-      }
-      default:
-        throw new ProtocolError(`a server sends no request and no inform (transaction ${taId})`);
-    }
-  }
-
-  private outOfOrder(what: string, message: Message, taId: bigint): ProtocolError {
-    return new ProtocolError(`${COMMANDS[message.command].name}: ${what} (transaction ${taId})`);
-  }
-
-  private onClose(error: TransportError | undefined): void {
-    this.end(error ?? (this.endedBy ? undefined : new SessionClosedError("the server closed the connection")));
-  }
-
-  private end(error: Error | undefined): void {
-    if (this.endedBy) return;
-    this.endedBy = error ?? new SessionClosedError("the session was closed");
-    this.connection?.close();
-    for (const transaction of this.transactions.values()) transaction.onFail(this.endedBy);
-    this.transactions.clear();
-    this.settleClosed(error);
+  private beyond(limit: keyof ServerLimits): ServerLimitError {
+    return new ServerLimitError(this.address, limit, this.limits[limit]);
   }
 
   private negotiated(message: Message, { minVersion = MIN_VERSION, maxVersion = MAX_VERSION }: SessionOptions): number {
-    const version = Number(number(message, F.version));
+    const version = this.conversation.reader.version(message);
     if (version >= minVersion && version <= maxVersion) return version;
     throw new ProtocolError(`hello complete: version ${version} was not offered (${minVersion} to ${maxVersion})`);
-  }
-
-  // --- contents -----------------------------------------------------------------------------------------------------
-
-  private serviceState(message: Message): ServiceState {
-    return {
-      id: number(message, F.serviceId),
-      generation: number(message, F.generation),
-      ttlSeconds: number(message, F.ttl),
-      properties: toProperties(this.builder.page, 0),
-      owner: number(message, F.clientId),
-      ...(message.has(F.orphanSince) ? { orphanSince: message.numbers[F.orphanSince] } : {}),
-    };
-  }
-
-  private match(message: Message): Match {
-    const type = MATCH_TYPES[message.matchType];
-    if (type === "disappeared") return { type, serviceId: number(message, F.serviceId) };
-    for (const field of [F.generation, F.props, F.ttl]) {
-      if (!message.has(field)) throw new ProtocolError(`subscribe notify: "${type}" without the state of the service`);
-    }
-    return { type, service: this.serviceState(message) };
   }
 }

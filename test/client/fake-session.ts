@@ -1,6 +1,7 @@
 /** Links without a server: sessions whose answers are the test's, and time that stands still. */
 
-import { Link, type LinkOwner, type LinkSettings } from "../../src/client/link.js";
+import { Link } from "../../src/client/link.js";
+import type { LinkOwner, LinkSettings } from "../../src/client/link-owner.js";
 import type { ConnectSessionOptions, LinkSession } from "../../src/client/link-session.js";
 import type { RelayedSubscription } from "../../src/client/relay.js";
 import type { ServerConfig } from "../../src/client/server-config.js";
@@ -71,10 +72,12 @@ export class FakeSession implements LinkSession {
     return this.open.map(({ text }) => text);
   }
 
-  /** Answers the oldest `count` requests. */
-  async accept(count = this.open.length): Promise<void> {
+  /** Answers the oldest `count` requests; an unsubscribe by ending its subscription, too, unless that is held back. */
+  async accept(count = this.open.length, { ends = true } = {}): Promise<void> {
     for (const request of this.open.splice(0, count)) {
       this.options.onHeard();
+      const [command, id] = request.text.split(" ");
+      if (command === "unsubscribe" && ends) this.endListeners.get(BigInt(id!))!();
       request.resolve();
     }
     await settle();
@@ -175,6 +178,11 @@ export class LinkBench implements LinkOwner {
     return this.link.state.state;
   }
 
+  unsubscribe(id: number): void {
+    this.wantedSubscriptions = this.wantedSubscriptions.filter((other) => other.id !== BigInt(id));
+    this.link.unsubscribe(BigInt(id));
+  }
+
   /** The domain's changes, told to the link as the domain does. */
   publish(id: number, generation = 0, ttlSeconds = 30n): void {
     const service = { id: BigInt(id), generation: BigInt(generation), ttlSeconds, properties: new Map() };
@@ -195,9 +203,9 @@ export class LinkBench implements LinkOwner {
 
   services = () => this.wantedServices;
   subscriptions = () => this.wantedSubscriptions;
-  isSubscribed = (id: bigint) => this.wantedSubscriptions.some((one) => one.id === id);
   lowestTtlSeconds = () => Math.min(...this.wantedServices.map(({ ttlSeconds }) => Number(ttlSeconds)));
   onMatch = (source: number, id: bigint, match: Match) => void this.matches.push([source, id, match]);
   onDown = (source: number, removed: boolean) => void this.downs.push(`${source} ${removed}`);
+  onDistrusted = (source: number) => void this.downs.push(`${source} distrusted`);
   onDetached = () => void this.detached++;
 }

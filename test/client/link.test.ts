@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LINK, type LinkInput, type LinkPhase } from "../../src/client/link-states.js";
+import { ServerLimitError } from "../../src/client/server-limits.js";
 import { TransportError } from "../../src/transport/transport.js";
 import { LinkBench, settle } from "./fake-session.js";
 
@@ -51,10 +52,24 @@ test("the handshake has the idle minimum, connecting included; a session that co
   bench.clock.advanceMs(1);
   assert.is(bench.state, "waiting");
   assert.ok(attempt.options.signal.aborted);
-  assert.equal(bench.link.state, { address: "ux:test", state: "waiting", lastError: "no answer to hello within 2 s" });
+  const { cause, ...state } = bench.link.state;
+  assert.equal(state, { address: "ux:test", state: "waiting", lastError: "no answer to hello within 2 s" });
+  assert.is(cause?.message, state.lastError);
   const late = await attempt.accept();
   assert.ok(late.isClosed);
   assert.is(bench.state, "waiting");
+});
+
+test("a least idle time below a second, which no handshake can keep, counts as a second", async () => {
+  const bench = new LinkBench({ minIdleSeconds: 0, maxIdleSeconds: 0 });
+  bench.link.start();
+  bench.clock.advanceMs(999);
+  const session = await bench.attempts[0]!.accept();
+  await session.accept();
+  bench.clock.advanceMs(599);
+  assert.equal([bench.state, session.queries], ["operational", 0]);
+  bench.clock.advanceMs(1);
+  assert.is(session.queries, 1);
 });
 
 test("protocol versions: the range that is offered, and none at all", async () => {
@@ -204,8 +219,55 @@ test("track refused, or the end of a subscription that nobody asked for: the lin
   const subscribed = await other.up();
   await subscribed.accept();
   assert.throws(() => subscribed.endListeners.get(10n)!(), /ended a subscription on its own/);
-  other.wantedSubscriptions = [];
-  subscribed.endListeners.get(10n)!();
+});
+
+test("unsubscribe is under way until both answers are there, in either order: a server can not pile up transactions", async () => {
+  const bench = new LinkBench();
+  for (let id = 0; id < 40; id++) bench.subscribe(id);
+  const session = await bench.up();
+  while (session.open.length > 0) await session.accept();
+  for (let id = 0; id < 40; id++) bench.unsubscribe(id);
+  await settle();
+  assert.is(session.open.length, 32);
+  await session.accept(32, { ends: false });
+  assert.is(session.open.length, 0, "answered, but not ended");
+  session.endListeners.get(0n)!();
+  session.endListeners.get(1n)!();
+  await settle();
+  assert.equal(session.asked, ["unsubscribe 32", "unsubscribe 33"]);
+  session.endListeners.get(32n)!();
+  await session.accept(1, { ends: false });
+  assert.equal(session.asked, ["unsubscribe 33", "unsubscribe 34"]);
+});
+
+test("a refused unsubscribe: the server would go on to send matches, so the link begins anew, without it", async () => {
+  const bench = new LinkBench();
+  bench.subscribe(10);
+  const session = await bench.up();
+  await session.accept();
+  bench.unsubscribe(10);
+  await settle();
+  await session.refuse("permission-denied");
+  assert.equal([bench.state, session.isClosed], ["waiting", true]);
+  bench.clock.advanceMs(20);
+  const second = await bench.attempts[1]!.accept();
+  assert.equal(second.asked, ["track"]);
+});
+
+test("a server that went beyond a limit is not believed, and comes back no sooner than any that failed", async () => {
+  const bench = new LinkBench();
+  for (const delay of [15, 30, 60]) {
+    const session = await (bench.attempts.length === 0
+      ? bench.up()
+      : bench.attempts[bench.attempts.length - 1]!.accept());
+    const error = new ServerLimitError("ux:test", "matchedServices", 5);
+    await session.end(error);
+    assert.equal(bench.downs.splice(0), ["7 distrusted", "7 false"]);
+    assert.is(bench.link.state.cause, error);
+    assert.is(bench.clock.nextInMs(), delay);
+    bench.clock.advanceMs(delay);
+  }
+  assert.match(bench.link.state.lastError!, /^ux:test: too many services shown to one subscription \(at most 5/);
 });
 
 test("matches go to the domain with the number of the link, and no more once the session was given up", async () => {

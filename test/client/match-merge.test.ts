@@ -2,7 +2,8 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type DomainMatch, MatchMerge, STALE_SECONDS } from "../../src/client/match-merge.js";
+import { type DomainMatch, MAX_STALE_RECORDS, MatchMerge, STALE_SECONDS } from "../../src/client/match-merge.js";
+import { SERVER_LIMITS, ServerLimitError, type ServerLimits } from "../../src/client/server-limits.js";
 import type { Match } from "../../src/core/directory-access.js";
 import { properties } from "../../src/core/properties.js";
 import { ProtocolError } from "../../src/wire/protocol-error.js";
@@ -24,11 +25,17 @@ interface State {
 class Bench {
   readonly clock = new FakeClock(UNIX * 1000);
   told: DomainMatch[] = [];
-  readonly merge = new MatchMerge({
-    announce: (match) => this.told.push(match),
-    clock: this.clock,
-    timers: this.clock,
-  });
+  readonly merge: MatchMerge;
+
+  constructor(limits: Partial<ServerLimits> = {}) {
+    this.merge = new MatchMerge({
+      announce: (match) => this.told.push(match),
+      clock: this.clock,
+      timers: this.clock,
+      limits: { ...SERVER_LIMITS, ...limits },
+      addressOf: (source) => `ux:server-${source}`,
+    });
+  }
 
   appeared(source: number, generation: number, state: State = {}): string {
     return this.report(source, { type: "appeared", service: service(generation, state) });
@@ -40,6 +47,11 @@ class Bench {
 
   disappeared(source: number, id = 1n): string {
     return this.report(source, { type: "disappeared", serviceId: id });
+  }
+
+  discarded(source: number): string {
+    this.merge.discard(source);
+    return this.news();
   }
 
   lost(source: number, removed = false): string {
@@ -238,6 +250,100 @@ table(
   [(b) => b.modified(B, 0, { props: "old", orphan: 0 }), "a:old"],
   [(b) => b.disappeared(B), "-"],
 );
+
+table(
+  "7.1, where libpaf hides a service: orphaned out, then modified to that generation by a server that was behind",
+  [(b) => b.appeared(B, 0), "a:x"],
+  [(b) => b.appeared(A, 1, { props: "y" }), "m:y"],
+  [(b) => b.modified(A, 1, { props: "y", orphan: 0 }), ""],
+  [(b) => b.disappeared(A), "-"],
+  [(b) => b.modified(B, 1, { props: "y" }), "a:y"],
+  [(b) => b.disappeared(B), "-"],
+);
+
+table(
+  "7.1: unpublished, then modified to that generation: old news, not told",
+  [(b) => b.appeared(B, 0), "a:x"],
+  [(b) => b.appeared(A, 1, { props: "y" }), "m:y"],
+  [(b) => b.disappeared(A), "-"],
+  [(b) => b.modified(B, 1, { props: "y" }), ""],
+  [(b) => b.disappeared(B), ""],
+);
+
+test("limits: services that one server shows, also while it is lost; what it takes back makes room", () => {
+  const bench = new Bench({ matchedServices: 2 });
+  const appears = (source: number, id: bigint) => bench.appeared(source, 0, { id });
+  const refused = (source: number, id: bigint) =>
+    assert.throws(
+      () => appears(source, id),
+      (error: unknown) =>
+        error instanceof ServerLimitError &&
+        error.limit === "matchedServices" &&
+        error.max === 2 &&
+        error.message.startsWith(`ux:server-${source}: too many services`),
+    );
+  appears(A, 1n);
+  appears(A, 2n);
+  refused(A, 3n);
+  assert.is(bench.merge.size, 2, "nothing is left of it");
+  appears(B, 3n);
+  appears(B, 1n);
+  refused(B, 4n);
+  bench.disappeared(A, 2n);
+  appears(A, 4n);
+  refused(A, 5n);
+  bench.lost(A);
+  refused(A, 5n);
+  appears(A, 1n);
+  refused(A, 5n);
+  bench.after(61);
+  appears(A, 5n);
+  refused(A, 6n);
+});
+
+test("limits: bytes of properties, as libpaf measures them; fewer is always accepted", () => {
+  const bench = new Bench({ matchedBytes: 100 });
+  // 1 + 5 for the name, 5 and the text for the value
+  bench.appeared(A, 0, { id: 1n, props: "x".repeat(80) });
+  assert.throws(() => bench.modified(A, 1, { id: 1n, props: "x".repeat(90) }), /at most 100 accepted: matchedBytes/);
+  assert.throws(() => bench.appeared(A, 0, { id: 2n }), /matchedBytes/);
+  bench.appeared(B, 0, { id: 2n, props: "y".repeat(89) });
+  bench.modified(A, 1, { id: 1n, props: "" });
+  assert.is(bench.appeared(A, 0, { id: 3n, props: "x".repeat(70) }), `a:${"x".repeat(70)}`);
+});
+
+test("a server that is not believed any more: what only it showed is gone at once, whatever the TTL", () => {
+  const bench = new Bench({ matchedServices: 3 });
+  const huge = Number.MAX_SAFE_INTEGER;
+  bench.appeared(A, 0, { id: 1n, ttl: huge });
+  bench.appeared(A, 0, { id: 2n });
+  bench.appeared(B, 0, { id: 2n });
+  bench.appeared(A, 0, { id: 3n });
+  bench.disappeared(A, 3n);
+  assert.is(bench.discarded(A), "-");
+  assert.is(bench.lost(A), "");
+  bench.after(STALE_SECONDS);
+  assert.is(bench.merge.size, 1, "the one that B shows");
+  assert.is(bench.appeared(A, 0, { id: 1n }), "a:x", "it may be true this time");
+  assert.is(bench.disappeared(B, 2n), "-");
+  bench.disappeared(A, 1n);
+  bench.after(STALE_SECONDS);
+  assert.equal([bench.merge.size, bench.clock.timers()], [0, []]);
+});
+
+test("limits: what is remembered of services that come and go; it keeps no properties", () => {
+  const bench = new Bench({ matchedServices: 1 });
+  for (let id = 0n; id < MAX_STALE_RECORDS + 10; id++) {
+    bench.appeared(A, 0, { id, props: "x" });
+    bench.disappeared(A, id);
+  }
+  assert.is(bench.merge.size, MAX_STALE_RECORDS);
+  assert.is(bench.appeared(B, 0, { id: 9n }), "a:x", "forgotten");
+  bench.disappeared(B, 9n);
+  assert.is(bench.appeared(B, 0, { id: 20n }), "", "remembered");
+  bench.merge.clear();
+  assert.equal(bench.clock.timers(), []);
+});
 
 test("what is forgotten leaves nothing behind", () => {
   const bench = new Bench();
