@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PAFD, Pafd } from "../../test/support/pafd.js";
 import type { Host } from "./network.js";
 import { IDLE_SECONDS } from "./times.js";
+import type { Access } from "./transports.js";
 
 export class Server {
   private pafd: Pafd | undefined;
@@ -14,7 +15,7 @@ export class Server {
 
   constructor(
     readonly number: number,
-    readonly address: string,
+    readonly access: Access,
     folder: string,
     readonly host?: Host,
   ) {
@@ -22,7 +23,7 @@ export class Server {
     const idle = `{min: ${IDLE_SECONDS.min}, max: ${IDLE_SECONDS.max}}`;
     writeFileSync(
       this.file,
-      `domains: [{sockets: ["${address}"], idle: ${idle}}]\nlog: {console: true, syslog: false}\n`,
+      `domains: [{sockets: [${access.socket}], idle: ${idle}}]\nlog: {console: true, syslog: false}\n`,
     );
   }
 

@@ -19,6 +19,8 @@ export const PROPAGATION = SLACK;
 export const TTL_TOLERANCE = 1000;
 /** The query comes after at most 0.55 of the longest idle time and 0.1 s, the answer may take 0.5 of it. */
 export const SILENCE_NOTICED = 1.05 * IDLE_SECONDS.max * 1000 + 100;
+/** From the end of a silence until whoever says that there is a connection is right: what was lost in it is noticed. */
+export const SILENCE_KNOWN = SILENCE_NOTICED + 1000;
 /** The period is drawn once, up to half longer. */
 export const RESCAN_MAX = 1.5 * RESCAN_SECONDS * 1000;
 /**
