@@ -188,19 +188,55 @@ for (const [title, story] of [
     },
   ],
   [
-    "what a server says late, because it was cut off meanwhile",
+    "what a server says late, because the consumer did not hear it meanwhile",
     {
       told: [APPEARED, [T + 20_000, "disappeared"], [T + 20_500, "appeared", 0]],
       troubles: [
-        { server: 0, from: T, to: T + 19_900, what: "cut" },
-        { server: 1, from: T + 10_000, to: T + 19_000 },
+        { server: 0, from: T, to: T + 19_900, what: "deafen", host: "east" },
+        { server: 0, from: T, to: T + 17_000, host: "west" },
+        { server: 1, from: T + 18_500, to: T + 21_000 },
       ],
       connected: [
         ...away("p1", 0, T + 1000, T + 18_000),
-        ...away("p1", 1, T + 10_000, T + 19_000),
-        ...away("c1", 1, T + 10_000, T + 20_400),
+        ...away("p1", 1, T + 18_500, T + 21_000),
+        ...away("c1", 1, T + 18_500, T + 21_000),
         { who: "c1", server: 0, ...ALWAYS },
       ],
+    },
+  ],
+  [
+    "a server that has lost the producer just now is connected again, but has not been heard",
+    {
+      told: [APPEARED, [T + 20_000, "disappeared"], [T + 22_000, "appeared", 0]],
+      troubles: both(T, T + 21_000),
+      connected: [
+        { who: "c1", server: 0, ...ALWAYS },
+        ...away("p1", 0, T, T + 21_000),
+        ...away("c1", 1, T + 18_000, T + 19_000),
+        ...away("p1", 1, T + 18_500, T + 21_000),
+      ],
+    },
+  ],
+  [
+    "who is connected to a server that is cut off hears nothing",
+    {
+      from: T + 100,
+      told: [[T + 12_000, "appeared", 0]],
+      troubles: [
+        { server: 0, from: T - 50_000, to: T + 11_000 },
+        { server: 1, from: T, to: T + 11_000, what: "cut" },
+      ],
+      connected: (["p1", "c1"] as const).flatMap((who) => [
+        ...away(who, 0, T - 50_000, T + 11_500),
+        ...away(who, 1, T + 3200, T + 11_500),
+      ]),
+    },
+  ],
+  [
+    "a TTL is over a little early",
+    {
+      told: [APPEARED, [T + TTL * 1000 - 900, "disappeared"], [T + 30_000, "appeared", 0]],
+      troubles: both(T, T + 29_000),
     },
   ],
   [
@@ -254,6 +290,15 @@ for (const [title, expected, story] of [
       connected: [...away("p1", 0, T, T + 30_000), ...away("c1", 0, T, T + 30_000)].concat(
         (["p1", "c1"] as const).map((who) => ({ who, server: 1, ...ALWAYS })),
       ),
+    },
+  ],
+  [
+    "a server says that it has gone, while another one that is connected has it",
+    ["held"],
+    {
+      told: [APPEARED, [T + 20_000, "disappeared"], [T + 21_000, "appeared", 0]],
+      troubles: both(T, T + 30_000),
+      connected: [...always("c1"), ...away("p1", 0, T, T + 30_000), ...away("p1", 1, T + 19_000, T + 20_500)],
     },
   ],
   [
