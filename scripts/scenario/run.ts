@@ -2,7 +2,6 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DOMAIN, DomainFile } from "./domain-file.js";
 import { Evidence } from "./evidence.js";
@@ -13,8 +12,8 @@ import type { FromWorker, ToWorker } from "./messages.js";
 import { createNetwork, Host, type Network } from "./network.js";
 import { differences, judge, type Violation } from "./oracle.js";
 import { type Order, planOf, type Step } from "./plan.js";
-import { Server } from "./server.js";
-import { CLIENT_ENVIRONMENT, CONVERGENCE, now, RECOVERY } from "./times.js";
+import { freePort, Server } from "./server.js";
+import { CLIENT_ENVIRONMENT, CONVERGENCE, LONGEST_STALL, now, RECOVERY } from "./times.js";
 import { accessOf, hasPackets, type Transport } from "./transports.js";
 import { Troubles } from "./troubles.js";
 
@@ -98,6 +97,9 @@ class Scenario {
     await this.leave();
     evidence.close(now());
     failures.push(...evidence.broken);
+    if (this.loopDelayMs > LONGEST_STALL) {
+      failures.push(`the event loop of a client stood still for ${seconds(this.loopDelayMs)}`);
+    }
     for (const { number, log } of this.servers) {
       const trouble = /^.*(?:ERROR|Internal error).*$/m.exec(log);
       if (trouble) failures.push(`server ${number} logged: ${trouble[0]}`);
@@ -239,13 +241,4 @@ class Scenario {
     });
     await Promise.all(ends);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,6 +1,8 @@
 /** One of the servers: a real pafd, if there is a network on a host of its own; and what can be done to it. */
 
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { PAFD, Pafd } from "../../test/support/pafd.js";
 import type { Host } from "./network.js";
@@ -39,6 +41,10 @@ export class Server {
     this.pafd = undefined;
   }
 
+  get pid(): number {
+    return this.pafd!.pid;
+  }
+
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
     this.pafd!.child.kill(signal);
   }
@@ -50,4 +56,14 @@ export class Server {
   async kill(): Promise<void> {
     await this.pafd?.kill();
   }
+}
+
+/** Of 127.0.0.1; nobody has it now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
 }

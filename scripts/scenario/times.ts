@@ -13,6 +13,9 @@ export const TTL_SECONDS = { min: 3, max: 6 };
 /** What processes that share few cores with others may lose anywhere. */
 const SLACK = 2500;
 
+/** A client that waits for a server that says nothing would stand still for longer. */
+export const LONGEST_STALL = SLACK;
+
 /** From a change to its arrival at a consumer over a server that both are connected to. */
 export const PROPAGATION = SLACK;
 /** A TTL is told in whole seconds, and orphan times cross two processes' clocks. */
