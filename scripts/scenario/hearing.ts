@@ -3,6 +3,7 @@
  * made into bounds that hold for any client that keeps to libpaf-client.md.
  */
 
+import type { Life, Subscription } from "./history.js";
 import { complement, firstWithin, type Interval, intersection, union } from "./intervals.js";
 import { type Links, LOOK_TOLERANCE } from "./links.js";
 import { PROPAGATION, SILENCE_NOTICED } from "./times.js";
@@ -15,6 +16,13 @@ export interface Pair {
   readonly producer: string;
   readonly producerHost: string;
 }
+
+export const pairOf = (life: Life, of: Subscription): Pair => ({
+  consumer: of.client,
+  consumerHost: of.host,
+  producer: life.producer,
+  producerHost: life.host,
+});
 
 export class Hearing {
   private readonly cache = new Map<string, readonly Interval[]>();

@@ -11,7 +11,7 @@
  * matter. Which TTL it was nobody knows: the shortest of those in effect since the longest ago at which it can have begun.
  */
 
-import type { Hearing, Pair } from "./hearing.js";
+import { type Hearing, pairOf } from "./hearing.js";
 import type { Life, Segment, Subscription, Told } from "./history.js";
 import { contains, firstWithin, lastWithin, lengthWithin } from "./intervals.js";
 import { PROPAGATION, SILENCE_NOTICED, TTL_TOLERANCE } from "./times.js";
@@ -40,13 +40,6 @@ function problemWith(at: number, wanted: Segment, life: Life, of: Subscription, 
   if (hearing.servers.some((server) => hearing.canHaveDenied(server, pair, at, ttlMs, bornAt))) return undefined;
   return `disappeared although server ${recent} had it within the TTL, and no server can have said that it is gone`;
 }
-
-export const pairOf = (life: Life, of: Subscription): Pair => ({
-  consumer: of.client,
-  consumerHost: of.host,
-  producer: life.producer,
-  producerHost: life.host,
-});
 
 /** How long ago a TTL can have begun that is over now, at most: a server that stood still ends it late, and is heard late. */
 function shortestTtlMs(at: number, life: Life, { troubles }: Hearing): number {

@@ -16,8 +16,9 @@
  * 2. shown: while a server is settled or heard, every wanted service is shown at the latest PROPAGATION after it was
  *    published (5.3, 6), and so is every change. So a disappearance that rule 1 allows ends RECOVERY after the trouble of the
  *    first server, or PROPAGATION after both have it back.
- * 3. gone: what is no longer wanted is not shown for longer than `lingers(TTL)` (longest it had; 7.3) plus the time that
+ * 3. gone (gone.ts): what is no longer wanted is not shown for longer than `lingers(TTL)` (longest it had; 7.3) plus the time that
  *    servers stood still meanwhile; PROPAGATION, if all servers were settled (plus the TTL, if the producer abandoned it).
+ *    What the consumer heard to be withdrawn does not come back while the library must remember it (7.4).
  * 4. true: every announcement carries exactly the properties of a version that had been published and that matches.
  * 5. forward: the version never goes back within a subscription.
  * 6. order: appeared, then modified (with other properties than before) any number of times, then disappeared, and again;
@@ -28,11 +29,12 @@
  */
 
 import { propertiesOf, textOf } from "./contents.js";
-import type { Hearing } from "./hearing.js";
-import { checkHeld, pairOf } from "./held.js";
+import { checkRisen, goneBy } from "./gone.js";
+import { type Hearing, pairOf } from "./hearing.js";
+import { checkHeld } from "./held.js";
 import { type Life, type Segment, type Subscription, segmentsOf, shownOf, type Told } from "./history.js";
-import { firstWithin, lengthWithin } from "./intervals.js";
-import { lingers, PROPAGATION } from "./times.js";
+import { firstWithin } from "./intervals.js";
+import { PROPAGATION } from "./times.js";
 
 export type Rule = "held" | "shown" | "gone" | "true" | "forward" | "order";
 
@@ -89,6 +91,7 @@ function judgeService(life: Life, of: Subscription, told: readonly Told[], heari
     void found.push(violation(rule, { at, serviceId: life.serviceId }, of, text));
   checkStream(life, of, told, complain);
   checkHeld(life, of, told, segments, hearing, (at, text) => complain("held", at, text));
+  checkRisen(life, of, told, hearing, (at, text) => complain("gone", at, text));
   checkState(life, of, told, segments, hearing, complain);
   return found;
 }
@@ -160,22 +163,6 @@ function checkState(
 
 /** The first version of the segment that is newer than what is shown. */
 const missing = (shown: number, segment: Segment) => segment.versions.find(({ version }) => version > shown);
-
-/** When a service that was wanted in this segment may no longer be shown. */
-function goneBy(life: Life, of: Subscription, segment: Segment, { troubles }: Hearing): number {
-  if (segment.ended === undefined) return Number.POSITIVE_INFINITY;
-  const ttl = Math.max(...life.versions.map(({ ttlSeconds }) => ttlSeconds));
-  const quick = segment.to + PROPAGATION + (segment.ended === "abandoned" ? ttl * 1000 : 0);
-  const settled = (server: number) =>
-    troubles.settled(server, [of.host, life.host]).some(({ from, to }) => from <= segment.to && to >= quick);
-  if (Array.from({ length: troubles.servers }, (_, server) => server).every(settled)) return quick;
-  // Time that a server stands still comes on top, and further time that one does so meanwhile.
-  for (let due = segment.to + lingers(ttl); ; ) {
-    const later = segment.to + lingers(ttl) + lengthWithin(troubles.frozen(), segment.to, due);
-    if (later === due) return due;
-    due = later;
-  }
-}
 
 /** In what the last word of each subscription differs from what is published; empty if all have converged. */
 export function differences(lives: ReadonlyMap<string, Life>, subscriptions: readonly Subscription[]): string[] {

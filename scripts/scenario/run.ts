@@ -13,7 +13,7 @@ import { createNetwork, Host, type Network } from "./network.js";
 import { differences, judge, type Violation } from "./oracle.js";
 import { type Order, planOf, type Step } from "./plan.js";
 import { freePort, Server } from "./server.js";
-import { CLIENT_ENVIRONMENT, CONVERGENCE, LONGEST_STALL, now, RECOVERY } from "./times.js";
+import { CLIENT_ENVIRONMENT, CONVERGENCE, LONGEST_STALL, now, RECOVERY, TTL_SECONDS, TTL_TOLERANCE } from "./times.js";
 import { accessOf, hasPackets, type Transport } from "./transports.js";
 import { Troubles } from "./troubles.js";
 
@@ -94,6 +94,7 @@ class Scenario {
     await this.play(plan, beganAt);
     options.progress(`${seconds(now() - beganAt)}: the last fault is over`);
     const convergedMs = await this.converged("after the last fault", CONVERGENCE);
+    await this.staysConverged();
     await this.leave();
     evidence.close(now());
     failures.push(...evidence.broken);
@@ -223,6 +224,15 @@ class Scenario {
         return after;
       }
       await sleep(20);
+    }
+  }
+
+  /** Until no orphan of the time of the faults can be left. */
+  private async staysConverged(): Promise<void> {
+    if (this.failures.length > 0) return;
+    await sleep(TTL_SECONDS.max * 1000 + TTL_TOLERANCE);
+    for (const wrong of differences(this.evidence.lives, this.evidence.subscriptions)) {
+      this.failures.push(`converged, but not for long: ${wrong}`);
     }
   }
 

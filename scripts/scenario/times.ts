@@ -10,6 +10,9 @@ export const RESCAN_SECONDS = 0.5;
 /** Of the services: never below the lower one, so that a loss of milliseconds can not matter. */
 export const TTL_SECONDS = { min: 3, max: 6 };
 
+/** How long a client remembers that something has gone (libpaf-client.md, 7.4). */
+export const REMEMBERED = 30_000;
+
 /** What processes that share few cores with others may lose anywhere. */
 const SLACK = 2500;
 

@@ -218,6 +218,18 @@ for (const [title, story] of [
     },
   ],
   [
+    "withdrawn while the consumer was disconnected, given up, and back for what is left of the TTL at another server",
+    {
+      end: { at: T + 10, how: "withdrawn" },
+      told: [APPEARED, [T + 4000, "disappeared"], [T + 5000, "appeared", 0], [T + 8000, "disappeared"]],
+      troubles: [
+        { server: 0, from: T, to: T + 4000 },
+        { server: 1, from: T, to: T + 4500, what: "cut" },
+      ],
+      connected: [0, 1].flatMap((server) => [...away("c1", server, T, T + 4900), ...away("p1", server, T, T + 4900)]),
+    },
+  ],
+  [
     "who is connected to a server that is cut off hears nothing",
     {
       from: T + 100,
@@ -386,6 +398,18 @@ for (const [title, expected, story] of [
     {
       end: { at: T, how: "withdrawn" },
       told: [APPEARED, [T + 10, "disappeared"], [T + 40_000, "appeared", 0], [T + 40_010, "disappeared"]],
+    },
+  ],
+  [
+    "back from the dead, though the consumer had heard that it was withdrawn",
+    ["gone"],
+    {
+      end: { at: T + 10, how: "withdrawn" },
+      told: [APPEARED, [T + 20, "disappeared"], [T + 5000, "appeared", 0], [T + 9000, "disappeared"]],
+      troubles: [{ server: 1, from: T, to: T + 4000, what: "cut" }],
+      connected: [...away("c1", 1, T + 3200, T + 4500), ...away("p1", 1, T + 3200, T + 4500)].concat(
+        (["p1", "c1"] as const).map((who) => ({ who, server: 0, ...ALWAYS })),
+      ),
     },
   ],
   [
