@@ -1,7 +1,6 @@
 /** Rule 3 of the oracle: how long what is no longer wanted may be shown, and that it does not come back. */
 
-import type { Hearing } from "./hearing.js";
-import { pairOf } from "./hearing.js";
+import { type Hearing, pairOf } from "./hearing.js";
 import type { Life, Segment, Subscription, Told } from "./history.js";
 import { lengthWithin } from "./intervals.js";
 import { lingers, PROPAGATION, REMEMBERED, TTL_TOLERANCE } from "./times.js";
@@ -42,6 +41,7 @@ export function checkRisen(
     hearing.heard(server, pair).some(({ from, to }) => from <= end.at && gone.at <= to),
   );
   if (!isKnown) return;
-  const back = told.find(({ at }) => at > gone.at && at < gone.at + REMEMBERED - TTL_TOLERANCE);
-  if (back) complain(back.at, `${back.type} after it had been withdrawn, and the consumer knew`);
+  const remembered = told.filter(({ at }, i) => i > told.indexOf(gone) && at < gone.at + REMEMBERED - TTL_TOLERANCE);
+  const back = remembered.find(({ type }) => type === "appeared");
+  if (back) complain(back.at, "appeared after it had been withdrawn, and the consumer knew");
 }
