@@ -16,6 +16,7 @@ import { wallClockTimers } from "../../src/client/wall-clock-timers.js";
 import type { Clock } from "../../src/core/clock.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { uncaught } from "../support/transport-peers.js";
+import { countListeners } from "./live-domain.js";
 
 const delays = (random: number, minSeconds = 0.01, maxSeconds = 5, count = 12) => {
   const backOff = new BackOff(
@@ -203,21 +204,12 @@ test("deliveries: later, in order, and what one throws harms none of the others"
 test("abort listeners: one per signal; those that were taken back are not called", () => {
   const controller = new AbortController();
   const { signal } = controller;
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
+  const listeners = countListeners(signal);
   const called: string[] = [];
   const forgets = Array.from({ length: 100 }, (_, i) => onAbort(signal, () => called.push(`early ${i}`)));
-  assert.is(listeners, 1);
+  assert.is(listeners(), 1);
   for (const forget of [...forgets, ...forgets]) forget();
-  assert.is(listeners, 0);
+  assert.is(listeners(), 0);
   const takeBack: (() => void)[] = [];
   onAbort(signal, () => {
     called.push("first");
@@ -225,7 +217,7 @@ test("abort listeners: one per signal; those that were taken back are not called
   });
   takeBack.push(onAbort(signal, () => called.push("taken back meanwhile")));
   onAbort(signal, () => called.push("last"));
-  assert.is(listeners, 1);
+  assert.is(listeners(), 1);
   controller.abort();
   assert.equal(called, ["first", "last"]);
 });
