@@ -62,8 +62,7 @@ export interface Domain {
   /**
    * Takes back every service and leaves (10), within 0.5 s + 1 ms per service, whatever the servers do; one that is not
    * connected keeps the services as orphans until their TTL has passed. No match is delivered any more. Never rejects;
-   * further calls return the same promise. Afterwards nothing of the domain keeps the process alive, except that a name
-   * that is being resolved just then occupies it until the system's resolver gives up (10 s, by default).
+   * further calls return the same promise. Afterwards nothing of the domain keeps the process alive.
    */
   close(options?: CloseOptions): Promise<void>;
   /** Leaves at once, also during `close`: services become orphans, and stay until their TTL has passed. Twice is harmless. */
