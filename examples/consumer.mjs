@@ -2,9 +2,11 @@
 import { and, attach, equal, greater } from "pathfinder-edge";
 
 const [where = "ux:pathfinder"] = process.argv.slice(2);
-const domain = attach(where.includes(":") ? { servers: [{ address: where }] } : where);
+const say = (text) => console.error(text());
+const log = { debug() {}, info: say, warning: say, error: say }; // else one would wait in silence for a server that is not there
+const domain = attach(where.includes(":") ? { servers: [{ address: where }] } : where, { log });
 const leaving = new AbortController();
-process.once("SIGINT", () => leaving.abort());
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => leaving.abort());
 
 for await (const match of domain.matches(and(equal("kind", "lamp"), greater("level", 0)), leaving)) {
   const { type, serviceId } = match;

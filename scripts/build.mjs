@@ -44,6 +44,7 @@ export async function bundle() {
       target: "node18",
       format: "cjs",
       minify: true,
+      lineLimit: 160, // Node.js prints the line in which an uncaught error was thrown
       legalComments: "none",
       metafile: true,
       define: { PATHFINDER_EDGE_VERSION: JSON.stringify(version) },

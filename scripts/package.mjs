@@ -21,6 +21,7 @@ async function library() {
     target: "node18",
     format: "cjs",
     minify: true,
+    lineLimit: 160, // Node.js prints the line in which an uncaught error was thrown
     metafile: true,
     logLevel: "warning",
   }).catch(() => fail("the library could not be bundled"));

@@ -135,9 +135,9 @@ test("ECMAScript module", () =>
 
 test("the examples: a lamp comes, changes and goes, and both programs end when they are interrupted", () =>
   withTcp(async (address) => {
-    const start = (name: string) => {
+    const start = (name: string, where = address) => {
       cpSync(join(root, "examples", name), join(project, name));
-      const child = spawn(process.execPath, [join(project, name), address], { cwd: project, env: environment() });
+      const child = spawn(process.execPath, [join(project, name), where], { cwd: project, env: environment() });
       let output = "";
       const watch = new Watch();
       for (const stream of [child.stdout, child.stderr]) {
@@ -146,9 +146,9 @@ test("the examples: a lamp comes, changes and goes, and both programs end when t
           watch.happened();
         });
       }
-      const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+      const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
       const says = (pattern: RegExp) => watch.until(() => pattern.test(output), `${name} says ${pattern}: ${output}`);
-      return { child, ended, says };
+      return { child, ended, says, output: () => output };
     };
     const consumer = start("consumer.mjs");
     const producer = start("producer.mjs");
@@ -156,8 +156,16 @@ test("the examples: a lamp comes, changes and goes, and both programs end when t
     await consumer.says(/^lamp [0-9a-f]+ modified in the kitchen: 60 %$/m);
     producer.child.kill("SIGINT");
     await consumer.says(/^lamp [0-9a-f]+ has gone$/m);
-    consumer.child.kill("SIGINT");
+    consumer.child.kill("SIGTERM");
     assert.equal([await producer.ended, await consumer.ended], [0, 0]);
+    const astray = start("consumer.mjs", "no-such-domain");
+    await astray.says(/no-such-domain: no such file or directory \(ENOENT\)/);
+    astray.child.kill("SIGTERM");
+    assert.is(await astray.ended, 0);
+    const wrong = start("consumer.mjs", "sctp:there");
+    await wrong.says(/unknown transport "sctp"/);
+    assert.is(await wrong.ended, 1);
+    assert.ok(wrong.output().length < 3000, "without a page of minified code");
   }));
 
 test("CommonJS", () =>

@@ -4,6 +4,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RESCAN_MAX } from "./times.js";
+import type { DomainEntry } from "./transports.js";
 
 export const DOMAIN = "scenario";
 
@@ -13,7 +14,7 @@ export class DomainFile {
 
   constructor(
     private readonly folder: string,
-    private readonly addresses: readonly string[],
+    private readonly entries: readonly DomainEntry[],
   ) {
     this.write();
   }
@@ -41,12 +42,14 @@ export class DomainFile {
     unspoil();
   }
 
-  /** In one step, in one of both formats and in an order that changes. */
+  /** In one step, in an order that changes, and where lines can say it all in one of both formats. */
   private write(): void {
-    const left = this.addresses.filter((_, server) => !this.removed.has(server));
+    const left = this.entries.filter((_, server) => !this.removed.has(server));
     if (this.removed.size % 2 === 1) left.reverse();
-    const json = JSON.stringify({ servers: left.map((address) => ({ address })) });
-    const text = this.spoiled ? json.slice(0, -3) : left.length % 2 === 0 ? json : left.join("\n");
+    const json = JSON.stringify({ servers: left });
+    const asLines = left.length % 2 === 1 && left.every((entry) => Object.keys(entry).length === 1);
+    const whole = asLines ? left.map(({ address }) => address).join("\n") : json;
+    const text = this.spoiled ? json.slice(0, -3) : whole;
     const file = join(this.folder, DOMAIN);
     writeFileSync(`${file}.new`, text);
     renameSync(`${file}.new`, file);

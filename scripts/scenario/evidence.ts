@@ -2,14 +2,15 @@
 
 import { FILTERS } from "./contents.js";
 import type { Life, Subscription } from "./history.js";
+import type { LinkReport } from "./links.js";
 import type { FromWorker } from "./messages.js";
 
 export class Evidence {
   /** By service id. */
   readonly lives = new Map<string, Life>();
   readonly broken: string[] = [];
-  /** What the clients say of their links; tells nothing to the oracle, but something to whoever reads a story. */
-  readonly links: Extract<FromWorker, { readonly kind: "link" }>[] = [];
+  /** What the clients say of their links. */
+  readonly links: LinkReport[] = [];
   matches = 0;
   private readonly epochs = new Map<string, Subscription>();
 
@@ -41,6 +42,7 @@ export class Evidence {
       case "subscribed":
         this.epochs.set(`${message.consumer}.${message.epoch}`, {
           consumer: `c${message.consumer}.${message.epoch}`,
+          client: `c${message.consumer}`,
           host,
           filter: FILTERS[message.consumer % FILTERS.length]!,
           from: message.at,

@@ -29,7 +29,10 @@ export interface Told {
 }
 
 export interface Subscription {
+  /** With the number of the subscription. */
   readonly consumer: string;
+  /** As its links are reported. */
+  readonly client: string;
   readonly host: string;
   readonly filter: Filter;
   readonly from: number;

@@ -29,6 +29,10 @@ export function complement(intervals: readonly Interval[]): Interval[] {
   return result;
 }
 
+/** What is in both. */
+export const intersection = (a: readonly Interval[], b: readonly Interval[]): Interval[] =>
+  complement([...complement(a), ...complement(b)]);
+
 /** The first moment in both `intervals` (a set) and [from, to). */
 export function firstWithin(intervals: readonly Interval[], from: number, to: number): number | undefined {
   for (const one of intervals) {
@@ -36,6 +40,12 @@ export function firstWithin(intervals: readonly Interval[], from: number, to: nu
     if (at < Math.min(one.to, to)) return at;
   }
   return undefined;
+}
+
+/** The last moment in both `intervals` (a set) and [from, to), which may be their end. */
+export function lastWithin(intervals: readonly Interval[], from: number, to: number): number | undefined {
+  const last = intervals.filter((one) => Math.max(one.from, from) < Math.min(one.to, to)).at(-1);
+  return last && Math.min(last.to, to);
 }
 
 export const contains = (intervals: readonly Interval[], at: number): boolean =>

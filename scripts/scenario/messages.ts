@@ -1,6 +1,7 @@
 /** What the conductor (run.ts) and its workers (worker.ts) say to each other. */
 
 import type { Told } from "./history.js";
+import type { LinkReport } from "./links.js";
 import type { Order } from "./plan.js";
 
 export type ToWorker =
@@ -40,12 +41,6 @@ export type FromWorker =
       readonly at: number;
     }
   | { readonly kind: "told"; readonly consumer: number; readonly epoch: number; readonly told: Told }
-  | {
-      readonly kind: "link";
-      readonly who: string;
-      readonly address: string;
-      readonly state: string;
-      readonly at: number;
-    }
+  | ({ readonly kind: "link" } & LinkReport)
   | { readonly kind: "broken"; readonly text: string }
   | { readonly kind: "left"; readonly loopDelayMs: number; readonly closeMs: number };

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const BRIDGE = "br0";
+const NAMED_NAMESPACES = "/run/netns";
 export const UNSHARE = [
   process.getuid?.() === 0 ? "-mn" : "-Urmn",
   "--pid",
@@ -60,6 +61,12 @@ export class Host {
     return host;
   }
 
+  /** Makes the network namespace known to clients in others, by this host's name (`networkNamespace` in domain files). */
+  async announce(): Promise<void> {
+    await run("mkdir", ["-p", NAMED_NAMESPACES]);
+    await ip("netns", "attach", this.name, String(this.keeper.pid));
+  }
+
   /** Runs a command on this host, to its end. */
   async on(...command: readonly string[]): Promise<void> {
     const [program, ...args] = [...this.prefix, ...command];
@@ -96,8 +103,9 @@ export interface Network {
   readonly loss: readonly string[];
 }
 
-/** Makes the bridge. */
+/** Makes the bridge, and room for names of namespaces that nobody else sees. */
 export async function createNetwork(): Promise<Network> {
+  await run("mount", ["-t", "tmpfs", "none", "/run"]);
   await ip("link", "set", "lo", "up");
   await ip("link", "add", BRIDGE, "type", "bridge", "mcast_snooping", "0");
   await ip("link", "set", BRIDGE, "up");

@@ -3,17 +3,22 @@
  * from libpaf-client.md 5, 7 and 8 (times.ts computes the times):
  *
  * A server is *settled* for two hosts if it has had no trouble that concerns clients on them for RECOVERY: then every link of
- * theirs to it is up, and it has everything their producers publish. A service is *wanted* by a subscription while it is
- * published and its latest version matches the filter.
+ * theirs to it is up, and it has everything their producers publish. It is *heard* if in addition to no silence on the
+ * network both clients have said for PROPAGATION that they are connected to it (hearing.ts): a client whose links are up has
+ * no excuse, whatever else happens. A service is *wanted* by a subscription while it is published and its latest version
+ * matches the filter.
  *
- * 1. held: a wanted service is told to have disappeared only if (a) no server is settled for producer and consumer: a
- *    connected source with the latest generation holds it (7.1); and (b) some server was not settled during the whole
- *    TTL before: a server tells it no earlier than a TTL after it lost the producer, the consumer gives it up no earlier
- *    than a TTL after it lost the server (7.3). Of TTLs that the service had, the shortest counts.
- * 2. shown: while a server is settled, every wanted service is shown at the latest PROPAGATION after it was published, and
- *    so is every change. So a disappearance that rule 1 allows ends RECOVERY after the trouble of the first server.
- * 3. gone: what is no longer wanted is not shown for longer than `lingers(TTL)` (longest it had) plus the time that servers
- *    stood still; PROPAGATION, if all servers were settled (plus the TTL, if the producer abandoned it).
+ * 1. held: a wanted service is told to have disappeared only if (a) no server that is settled, or was heard within the TTL
+ *    and has been connected to the consumer since, holds it: a connected source with the latest generation does (7.1); and
+ *    (b) some server may have been without the producer for the TTL and could tell the consumer (7.1), or no server was
+ *    settled or heard within the TTL: the consumer gives it up no earlier than a TTL after it lost the last (7.3).
+ *    held.ts says which TTL.
+ * 2. shown: while a server is settled or heard, every wanted service is shown at the latest PROPAGATION after it was
+ *    published (5.3, 6), and so is every change. So a disappearance that rule 1 allows ends RECOVERY after the trouble of the
+ *    first server, or PROPAGATION after both have it back.
+ * 3. gone (gone.ts): what is no longer wanted is not shown for longer than `lingers(TTL)` (longest it had; 7.3) plus the time that
+ *    servers stood still meanwhile; PROPAGATION, if all servers were settled (plus the TTL, if the producer abandoned it).
+ *    What the consumer heard to be withdrawn does not come back while the library must remember it (7.4).
  * 4. true: every announcement carries exactly the properties of a version that had been published and that matches.
  * 5. forward: the version never goes back within a subscription.
  * 6. order: appeared, then modified (with other properties than before) any number of times, then disappeared, and again;
@@ -24,10 +29,12 @@
  */
 
 import { propertiesOf, textOf } from "./contents.js";
+import { checkRisen, goneBy } from "./gone.js";
+import { type Hearing, pairOf } from "./hearing.js";
+import { checkHeld } from "./held.js";
 import { type Life, type Segment, type Subscription, segmentsOf, shownOf, type Told } from "./history.js";
-import { contains, firstWithin, lengthWithin } from "./intervals.js";
-import { lingers, PROPAGATION, TTL_TOLERANCE } from "./times.js";
-import type { Troubles } from "./troubles.js";
+import { firstWithin } from "./intervals.js";
+import { PROPAGATION } from "./times.js";
 
 export type Rule = "held" | "shown" | "gone" | "true" | "forward" | "order";
 
@@ -43,7 +50,7 @@ export interface Violation {
 export function judge(
   lives: ReadonlyMap<string, Life>,
   subscriptions: readonly Subscription[],
-  troubles: Troubles,
+  hearing: Hearing,
 ): Violation[] {
   const violations = subscriptions.flatMap((subscription) => {
     const told = byService(subscription.told);
@@ -53,7 +60,7 @@ export function judge(
       if (!life) {
         return [violation("true", events[0]!, subscription, "a service that nobody published")];
       }
-      return judgeService(life, subscription, events, troubles);
+      return judgeService(life, subscription, events, hearing);
     });
   });
   return violations.sort((a, b) => a.at - b.at);
@@ -77,14 +84,15 @@ function byService(told: readonly Told[]): Map<string, Told[]> {
   return result;
 }
 
-function judgeService(life: Life, of: Subscription, told: readonly Told[], troubles: Troubles): Violation[] {
+function judgeService(life: Life, of: Subscription, told: readonly Told[], hearing: Hearing): Violation[] {
   const segments = segmentsOf(life, of.filter);
   const found: Violation[] = [];
   const complain = (rule: Rule, at: number, text: string) =>
     void found.push(violation(rule, { at, serviceId: life.serviceId }, of, text));
   checkStream(life, of, told, complain);
-  checkHeld(life, of, told, segments, troubles, complain);
-  checkState(life, of, told, segments, troubles, complain);
+  checkHeld(life, of, told, segments, hearing, (at, text) => complain("held", at, text));
+  checkRisen(life, of, told, hearing, (at, text) => complain("gone", at, text));
+  checkState(life, of, told, segments, hearing, complain);
   return found;
 }
 
@@ -121,47 +129,16 @@ function checkStream(life: Life, of: Subscription, told: readonly Told[], compla
   }
 }
 
-/** Rule 1. */
-function checkHeld(
-  life: Life,
-  of: Subscription,
-  told: readonly Told[],
-  segments: readonly Segment[],
-  troubles: Troubles,
-  complain: Complain,
-): void {
-  const hosts = [of.host, life.host];
-  for (const { type, at } of told) {
-    // A segment that has just begun: the news of the end of the one before may come late.
-    const wanted = segments.find((one) => one.from + PROPAGATION < at && at < one.to);
-    if (type !== "disappeared" || !wanted) continue;
-    const ttls = life.versions.filter((version) => version.at <= at).map(({ ttlSeconds }) => ttlSeconds);
-    const since = Math.max(at - Math.min(...ttls) * 1000 + TTL_TOLERANCE, wanted.from + PROPAGATION);
-    let longLost = false;
-    for (let server = 0; server < troubles.servers; server++) {
-      const settled = troubles.settled(server, hosts);
-      if (contains(settled, at)) {
-        complain("held", at, `disappeared while server ${server} had it`);
-        return;
-      }
-      if (firstWithin(settled, since, at) === undefined) longLost = true;
-    }
-    if (!longLost && since < at) {
-      complain("held", at, `disappeared although no server had been lost for the TTL (${Math.min(...ttls)} s)`);
-    }
-  }
-}
-
 /** Rules 2 and 3. */
 function checkState(
   life: Life,
   of: Subscription,
   told: readonly Told[],
   segments: readonly Segment[],
-  troubles: Troubles,
+  hearing: Hearing,
   complain: Complain,
 ): void {
-  const covered = troubles.covered([of.host, life.host]);
+  const covered = hearing.covered(pairOf(life, of));
   for (const shown of shownOf(told, of)) {
     for (const segment of segments) {
       const late = shown.version === undefined ? missing(-1, segment) : missing(shown.version, segment);
@@ -177,7 +154,7 @@ function checkState(
         }
       }
       if (shown.version !== undefined && segment.versions.some(({ version }) => version === shown.version)) {
-        const due = goneBy(life, of, segment, troubles);
+        const due = goneBy(life, of, segment, hearing);
         if (shown.to > due) complain("gone", Math.max(due, shown.from), `version ${shown.version} is still shown`);
       }
     }
@@ -186,18 +163,6 @@ function checkState(
 
 /** The first version of the segment that is newer than what is shown. */
 const missing = (shown: number, segment: Segment) => segment.versions.find(({ version }) => version > shown);
-
-/** When a service that was wanted in this segment may no longer be shown. */
-function goneBy(life: Life, of: Subscription, segment: Segment, troubles: Troubles): number {
-  if (segment.ended === undefined) return Number.POSITIVE_INFINITY;
-  const ttl = Math.max(...life.versions.map(({ ttlSeconds }) => ttlSeconds));
-  const quick = segment.to + PROPAGATION + (segment.ended === "abandoned" ? ttl * 1000 : 0);
-  const settled = (server: number) =>
-    troubles.settled(server, [of.host, life.host]).some(({ from, to }) => from <= segment.to && to >= quick);
-  if (Array.from({ length: troubles.servers }, (_, server) => server).every(settled)) return quick;
-  const frozen = lengthWithin(troubles.frozen(), segment.to, Number.POSITIVE_INFINITY);
-  return segment.to + lingers(ttl) + frozen;
-}
 
 /** In what the last word of each subscription differs from what is published; empty if all have converged. */
 export function differences(lives: ReadonlyMap<string, Life>, subscriptions: readonly Subscription[]): string[] {

@@ -6,6 +6,7 @@
 
 import { SeededRandom } from "../fuzz/random.js";
 import { TTL_SECONDS } from "./times.js";
+import { hasPackets, type Transport } from "./transports.js";
 
 export type Fault =
   | { readonly kind: "kill" | "terminate" | "freeze" | "cut" | "lossy" | "flap" | "remove"; readonly server: number }
@@ -31,7 +32,8 @@ export type Step = { readonly atMs: number } & (
 export interface PlanOptions {
   readonly seed: number;
   readonly durationMs: number;
-  readonly servers: number;
+  /** Of each server. */
+  readonly transports: readonly Transport[];
   readonly producers: number;
   readonly consumers: number;
   readonly hosts: readonly string[];
@@ -68,7 +70,9 @@ export function planOf(options: PlanOptions): Step[] {
   return steps.sort((a, b) => a.atMs - b.atMs);
 }
 
-function* faults({ durationMs, servers, hosts, network }: PlanOptions, random: SeededRandom): Generator<Step> {
+function* faults({ durationMs, transports, hosts, network }: PlanOptions, random: SeededRandom): Generator<Step> {
+  const servers = transports.length;
+  const onNetwork = transports.map((transport) => network && hasPackets(transport));
   const free = Array.from({ length: servers }, () => 0);
   let fileFree = 0;
   let spared: number | undefined = random.below(servers);
@@ -81,7 +85,7 @@ function* faults({ durationMs, servers, hosts, network }: PlanOptions, random: S
       if (storm) {
         const kind = random.pick<Exclude<Fault["kind"], "spoil" | "deafen">>([
           ...BLACKOUT_KINDS,
-          ...(network ? CUT : []),
+          ...(onNetwork.every(Boolean) ? CUT : []),
         ]);
         const begins = Math.max(atMs, ...free);
         const lastsMs = Math.min(between(random, BLACKOUT_MS), durationMs - begins - 1);
@@ -100,7 +104,10 @@ function* faults({ durationMs, servers, hosts, network }: PlanOptions, random: S
     const able = free.flatMap((until, server) => (server === spared || until > atMs ? [] : [server]));
     if (able.length === 0) continue;
     const server = random.pick(able);
-    const kind = random.pick<Exclude<Fault["kind"], "spoil">>([...ALONE_KINDS, ...(network ? NETWORK_KINDS : [])]);
+    const kind = random.pick<Exclude<Fault["kind"], "spoil">>([
+      ...ALONE_KINDS,
+      ...(onNetwork[server] ? NETWORK_KINDS : []),
+    ]);
     const host = random.pick(hosts);
     free[server] = atMs + lastsMs;
     yield { atMs, lastsMs, fault: kind === "deafen" ? { kind, server, host } : { kind, server } };

@@ -1,7 +1,8 @@
 /** The story of one service, as far as one consumer is concerned: for whoever has to find out what went wrong. */
 
+import { seconds } from "./faults.js";
 import type { Violation } from "./oracle.js";
-import { type ScenarioReport, seconds } from "./run.js";
+import type { ScenarioReport } from "./run.js";
 
 /** More would not be read. */
 const MOST_STORIES = 3;
@@ -36,7 +37,7 @@ export function printStories({ violations, evidence, troubles, beganAt }: Scenar
       lines.push({ at: from, text: `    ${who}: ${what}` }, { at: to, text: `    ${who}: ${what} is over` });
     }
     for (const { who, address, state, at } of evidence.links) {
-      if (who !== life?.producer && who !== consumer.replace(/\..*/, "")) continue;
+      if (who !== life?.producer && who !== subscription.client) continue;
       lines.push({ at, text: `      ${who} to ${address}: ${state}` });
     }
     const story = lines

@@ -3,6 +3,7 @@
  * each takes until it has everything again, what that costs, and what the consumer was told meanwhile.
  */
 
+import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { attach, type DomainMatch } from "../../src/client/index.js";
 import { type Pafd, startPafd } from "../../test/support/pafd.js";
@@ -39,16 +40,16 @@ export async function rollingRestart(services: number): Promise<RollingRestart> 
     }
     const known = new Set<bigint>();
     const told: DomainMatch[] = [];
-    let all: (() => void) | undefined;
-    const complete = new Promise<void>((resolve) => {
-      all = resolve;
-    });
+    const events = new EventEmitter();
     consumer.subscribe(undefined, (match) => {
-      if (known.size === services) told.push(match);
+      if (known.size >= services) told.push(match);
       known.add(match.serviceId);
-      if (known.size === services) all?.();
+      events.emit("told");
     });
-    await complete;
+    const untilTold = async (holds: () => boolean) => {
+      while (!holds()) await once(events, "told", { signal: AbortSignal.timeout(LIMIT_MS) });
+    };
+    await untilTold(() => known.size === services);
     for (const server of servers) await hasEverything(server, services);
     const recoveries: Recovery[] = [];
     for (const [i, address] of addresses.entries()) {
@@ -67,7 +68,17 @@ export async function rollingRestart(services: number): Promise<RollingRestart> 
         clientCpuMs: (user + system) / 1000,
       });
     }
-    return { recoveries, told };
+    // What a server said comes before what it says now: nothing more can come when each has been heard on its own.
+    const marks = new Set<bigint>();
+    for (const [i] of servers.entries()) {
+      const other = servers[1 - i]!.child;
+      other.kill("SIGSTOP");
+      const { id } = producer.publish({ mark: i });
+      marks.add(id);
+      await untilTold(() => known.has(id));
+      other.kill("SIGCONT");
+    }
+    return { recoveries, told: told.filter(({ serviceId }) => !marks.has(serviceId)) };
   } finally {
     producer.abandon();
     consumer.abandon();

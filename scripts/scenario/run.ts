@@ -2,23 +2,26 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SeededRandom } from "../fuzz/random.js";
 import { DOMAIN, DomainFile } from "./domain-file.js";
 import { Evidence } from "./evidence.js";
+import { describe, Faults, seconds } from "./faults.js";
+import { Hearing } from "./hearing.js";
+import { Links } from "./links.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import { createNetwork, Host, type Network } from "./network.js";
 import { differences, judge, type Violation } from "./oracle.js";
-import { type Fault, type Order, planOf, type Step } from "./plan.js";
-import { Server } from "./server.js";
-import { CLIENT_ENVIRONMENT, CONVERGENCE, now, RECOVERY } from "./times.js";
+import { type Order, planOf, type Step } from "./plan.js";
+import { freePort, Server } from "./server.js";
+import { CLIENT_ENVIRONMENT, CONVERGENCE, LONGEST_STALL, now, RECOVERY, TTL_SECONDS, TTL_TOLERANCE } from "./times.js";
+import { accessOf, hasPackets, type Transport } from "./transports.js";
 import { Troubles } from "./troubles.js";
 
 export interface ScenarioOptions {
   readonly seed: number;
   readonly durationMs: number;
-  readonly servers: number;
+  /** Of each server. */
+  readonly transports: readonly Transport[];
   readonly producers: number;
   readonly consumers: number;
   /** An empty folder for files. */
@@ -44,10 +47,9 @@ export interface ScenarioReport {
   readonly loss: string;
 }
 
-const HOSTS = ["east", "west"] as const;
+/** Of the clients: half on each. */
+export const HOSTS = ["east", "west"] as const;
 const PORT = 4711;
-/** Takes its turns as the servers do. */
-const FILE = -1;
 /** A worker that has closed everything ends by itself; it gets this long. */
 const END_LIMIT_MS = 10_000;
 
@@ -73,16 +75,13 @@ class Scenario {
   private readonly servers: Server[] = [];
   private readonly workers: Worker[] = [];
   private readonly hosts = new Map<string, Host>();
-  private readonly turns = new Map<number, Promise<void>>();
-  private readonly flapping: SeededRandom;
   private network: Network | undefined;
   private file!: DomainFile;
   private loopDelayMs = 0;
   private closeMs = 0;
 
   constructor(private readonly options: ScenarioOptions) {
-    this.troubles = new Troubles(options.servers);
-    this.flapping = new SeededRandom(options.seed + 1);
+    this.troubles = new Troubles(options.transports.length);
   }
 
   async run(): Promise<ScenarioReport> {
@@ -95,15 +94,23 @@ class Scenario {
     await this.play(plan, beganAt);
     options.progress(`${seconds(now() - beganAt)}: the last fault is over`);
     const convergedMs = await this.converged("after the last fault", CONVERGENCE);
+    await this.staysConverged();
     await this.leave();
     evidence.close(now());
     failures.push(...evidence.broken);
+    if (this.loopDelayMs > LONGEST_STALL) {
+      failures.push(`the event loop of a client stood still for ${seconds(this.loopDelayMs)}`);
+    }
     for (const { number, log } of this.servers) {
       const trouble = /^.*(?:ERROR|Internal error).*$/m.exec(log);
       if (trouble) failures.push(`server ${number} logged: ${trouble[0]}`);
     }
+    const links = new Links(
+      evidence.links,
+      this.servers.map(({ access }) => access.address),
+    );
     return {
-      violations: judge(evidence.lives, evidence.subscriptions, troubles),
+      violations: judge(evidence.lives, evidence.subscriptions, new Hearing(troubles, links)),
       failures,
       evidence,
       troubles,
@@ -129,16 +136,9 @@ class Scenario {
       this.network = await createNetwork();
       for (const [i, name] of HOSTS.entries()) this.hosts.set(name, await Host.create(name, `10.77.0.${i + 1}`));
     }
-    for (let number = 0; number < options.servers; number++) {
-      const host = options.network ? await Host.create(`server${number}`, `10.77.0.${number + 11}`) : undefined;
-      if (host) this.hosts.set(host.name, host);
-      const address = host ? `tcp:${host.address}:${PORT}` : `tcp:127.0.0.1:${await freePort()}`;
-      const server = new Server(number, address, options.folder, host);
-      await server.start();
-      this.servers.push(server);
-    }
-    const { addresses } = this;
-    this.file = new DomainFile(options.folder, addresses);
+    for (const [number, transport] of options.transports.entries()) await this.startServer(number, transport);
+    const entries = this.servers.map(({ access }) => access.entry);
+    this.file = new DomainFile(options.folder, entries);
     for (const [i, name] of HOSTS.entries()) {
       const worker = this.startWorker(name);
       const share = (count: number) => Array.from({ length: count }, (_, k) => k).filter((k) => k % HOSTS.length === i);
@@ -151,8 +151,16 @@ class Scenario {
     }
   }
 
-  private get addresses(): string[] {
-    return this.servers.map(({ address }) => address);
+  private async startServer(number: number, transport: Transport): Promise<void> {
+    const host = this.network ? await Host.create(`server${number}`, `10.77.0.${number + 11}`) : undefined;
+    if (host) this.hosts.set(host.name, host);
+    const at = hasPackets(transport)
+      ? `${host ? `${host.address}:${PORT}` : `127.0.0.1:${await freePort()}`}`
+      : `scenario-${process.pid}-${number}`;
+    if (!hasPackets(transport)) await host?.announce();
+    const server = new Server(number, accessOf(transport, at, host?.name), this.options.folder, host);
+    await server.start();
+    this.servers.push(server);
   }
 
   private startWorker(host: string): Worker {
@@ -175,7 +183,10 @@ class Scenario {
   // --- playing ------------------------------------------------------------------------------------------------------
 
   private async play(plan: readonly Step[], beganAt: number): Promise<void> {
-    const faults: Promise<void>[] = [];
+    const { seed } = this.options;
+    const { servers, hosts, file, network, troubles, failures } = this;
+    const faults = new Faults({ seed, servers, hosts, file, network, troubles });
+    const done: Promise<void>[] = [];
     for (const step of plan) {
       if (step.atMs === 0) continue;
       const wait = beganAt + step.atMs - now();
@@ -185,82 +196,16 @@ class Scenario {
         this.options.progress(
           `${seconds(step.atMs)}: ${describe(step.fault)} for ${seconds(step.lastsMs)} (${this.evidence.matches} matches so far)`,
         );
-        faults.push(this.inTurn(step.fault, step.lastsMs));
+        const failed = (error: Error) => void failures.push(`${describe(step.fault)}: ${error.stack}`);
+        done.push(faults.inTurn(step.fault, step.lastsMs).catch(failed));
       }
     }
-    await Promise.all(faults);
-  }
-
-  /** What is done to a server follows what was done to it before: a process takes a while to be there again. */
-  private async inTurn(fault: Fault, lastsMs: number): Promise<void> {
-    const turn = "server" in fault ? fault.server : FILE;
-    const done = (this.turns.get(turn) ?? Promise.resolve()).then(() => this.commit(fault, lastsMs));
-    const settled = done.catch((error: Error) => {
-      this.failures.push(`${describe(fault)}: ${error.stack}`);
-    });
-    this.turns.set(turn, settled);
-    await settled;
+    await Promise.all(done);
   }
 
   private give(order: Order): void {
     const who = order.kind === "resubscribe" ? order.consumer : order.producer;
     this.workers[who % HOSTS.length]!.send({ kind: "order", order });
-  }
-
-  /** Resolves when the fault has been undone. */
-  private async commit(fault: Fault, lastsMs: number): Promise<void> {
-    if (fault.kind === "spoil") {
-      // Of no server: nothing may come of it.
-      const trouble = this.troubles.begin(FILE, "the domain file is spoilt", now());
-      await this.file.spoil(lastsMs);
-      trouble.over(now());
-      return;
-    }
-    const server = this.servers[fault.server]!;
-    const trouble = this.troubles.begin(fault.server, fault.kind, now(), {
-      frozen: fault.kind === "freeze",
-      ...(fault.kind === "deafen" ? { host: fault.host } : {}),
-    });
-    switch (fault.kind) {
-      case "kill":
-      case "terminate":
-        await server.stop(fault.kind === "kill" ? "SIGKILL" : "SIGTERM");
-        await sleep(lastsMs);
-        await server.start();
-        break;
-      case "freeze":
-        server.signal("SIGSTOP");
-        await sleep(lastsMs);
-        server.signal("SIGCONT");
-        break;
-      case "cut":
-        await server.host!.plug(false);
-        await sleep(lastsMs);
-        await server.host!.plug(true);
-        break;
-      case "flap":
-        for (const until = now() + lastsMs; now() < until; ) {
-          await server.host!.plug(false);
-          await sleep(20 + this.flapping.below(400));
-          await server.host!.plug(true);
-          await sleep(20 + this.flapping.below(400));
-        }
-        break;
-      case "lossy":
-        await server.host!.lossy(true, this.network!.loss);
-        await sleep(lastsMs);
-        await server.host!.lossy(false, this.network!.loss);
-        break;
-      case "deafen":
-        await server.host!.mute(this.hosts.get(fault.host)!, true);
-        await sleep(lastsMs);
-        await server.host!.mute(this.hosts.get(fault.host)!, false);
-        break;
-      case "remove":
-        await this.file.remove(fault.server, lastsMs);
-        break;
-    }
-    trouble.over(now());
   }
 
   /** Waits until every consumer shows what is published; returns after how many milliseconds that was. */
@@ -282,6 +227,15 @@ class Scenario {
     }
   }
 
+  /** Until no orphan of the time of the faults can be left. */
+  private async staysConverged(): Promise<void> {
+    if (this.failures.length > 0) return;
+    await sleep(TTL_SECONDS.max * 1000 + TTL_TOLERANCE);
+    for (const wrong of differences(this.evidence.lives, this.evidence.subscriptions)) {
+      this.failures.push(`converged, but not for long: ${wrong}`);
+    }
+  }
+
   private async leave(): Promise<void> {
     const ends = this.workers.map(async ({ host, child, send }) => {
       if (child.exitCode !== null || child.signalCode !== null) {
@@ -297,31 +251,4 @@ class Scenario {
     });
     await Promise.all(ends);
   }
-}
-
-export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
-
-export function describe(fault: Fault): string {
-  if (fault.kind === "spoil") return "the domain file is spoilt";
-  const server = `server ${fault.server}`;
-  const texts = {
-    kill: `${server} is killed`,
-    terminate: `${server} is stopped in order`,
-    freeze: `${server} is frozen`,
-    cut: `${server} is cut off`,
-    flap: `the link of ${server} comes and goes`,
-    lossy: `${server} loses packets`,
-    deafen: `${"host" in fault ? fault.host : ""} does not hear ${server}`,
-    remove: `${server} is not in the domain file`,
-  };
-  return texts[fault.kind];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

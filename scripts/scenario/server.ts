@@ -1,10 +1,13 @@
 /** One of the servers: a real pafd, if there is a network on a host of its own; and what can be done to it. */
 
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { PAFD, Pafd } from "../../test/support/pafd.js";
 import type { Host } from "./network.js";
 import { IDLE_SECONDS } from "./times.js";
+import type { Access } from "./transports.js";
 
 export class Server {
   private pafd: Pafd | undefined;
@@ -14,7 +17,7 @@ export class Server {
 
   constructor(
     readonly number: number,
-    readonly address: string,
+    readonly access: Access,
     folder: string,
     readonly host?: Host,
   ) {
@@ -22,7 +25,7 @@ export class Server {
     const idle = `{min: ${IDLE_SECONDS.min}, max: ${IDLE_SECONDS.max}}`;
     writeFileSync(
       this.file,
-      `domains: [{sockets: ["${address}"], idle: ${idle}}]\nlog: {console: true, syslog: false}\n`,
+      `domains: [{sockets: [${access.socket}], idle: ${idle}}]\nlog: {console: true, syslog: false}\n`,
     );
   }
 
@@ -38,6 +41,10 @@ export class Server {
     this.pafd = undefined;
   }
 
+  get pid(): number {
+    return this.pafd!.pid;
+  }
+
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
     this.pafd!.child.kill(signal);
   }
@@ -49,4 +56,14 @@ export class Server {
   async kill(): Promise<void> {
     await this.pafd?.kill();
   }
+}
+
+/** Of 127.0.0.1; nobody has it now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
 }

@@ -10,8 +10,14 @@ export const RESCAN_SECONDS = 0.5;
 /** Of the services: never below the lower one, so that a loss of milliseconds can not matter. */
 export const TTL_SECONDS = { min: 3, max: 6 };
 
+/** How long a client remembers that something has gone (libpaf-client.md, 7.4). */
+export const REMEMBERED = 30_000;
+
 /** What processes that share few cores with others may lose anywhere. */
 const SLACK = 2500;
+
+/** A client that waits for a server that says nothing would stand still for longer. */
+export const LONGEST_STALL = SLACK;
 
 /** From a change to its arrival at a consumer over a server that both are connected to. */
 export const PROPAGATION = SLACK;
@@ -19,6 +25,8 @@ export const PROPAGATION = SLACK;
 export const TTL_TOLERANCE = 1000;
 /** The query comes after at most 0.55 of the longest idle time and 0.1 s, the answer may take 0.5 of it. */
 export const SILENCE_NOTICED = 1.05 * IDLE_SECONDS.max * 1000 + 100;
+/** From the end of a silence until whoever says that there is a connection is right: what was lost in it is noticed. */
+export const SILENCE_KNOWN = SILENCE_NOTICED + 1000;
 /** The period is drawn once, up to half longer. */
 export const RESCAN_MAX = 1.5 * RESCAN_SECONDS * 1000;
 /**

@@ -1,18 +1,20 @@
 /** When which server was in trouble, for everybody or only for the clients on one host. */
 
 import { complement, type Interval, union } from "./intervals.js";
-import { RECOVERY } from "./times.js";
+import type { Fault } from "./plan.js";
+import { RECOVERY, SILENCE_KNOWN } from "./times.js";
+
+/** In these nobody is told that a connection is dead, or a word may be under way for long. */
+const SILENT: ReadonlySet<Fault["kind"]> = new Set(["freeze", "cut", "flap", "lossy", "deafen"] as const);
 
 export interface Trouble {
   /** Negative if it is none of a server. */
   readonly server: number;
   /** The only host that is concerned; absent if all are. */
   readonly host?: string;
-  readonly what: string;
+  readonly what: Fault["kind"];
   readonly from: number;
   to: number;
-  /** The process stood still: none of its timers ran. */
-  readonly frozen: boolean;
 }
 
 export class Troubles {
@@ -22,13 +24,12 @@ export class Troubles {
   constructor(readonly servers: number) {}
 
   /** To be called before the trouble is made; the result's `over` after it has been undone. */
-  begin(server: number, what: string, at: number, { host, frozen = false }: { host?: string; frozen?: boolean } = {}) {
+  begin(server: number, what: Fault["kind"], at: number, host?: string) {
     const trouble: Trouble = {
       server,
       what,
       from: at,
       to: Number.POSITIVE_INFINITY,
-      frozen,
       ...(host === undefined ? {} : { host }),
     };
     this.all.push(trouble);
@@ -43,29 +44,39 @@ export class Troubles {
 
   /** When `server` had been without trouble for these hosts for so long that every link to it was there and up to date. */
   settled(server: number, hosts: readonly string[]): readonly Interval[] {
-    const key = `${server} ${hosts.join(" ")}`;
-    let known = this.cache.get(key);
-    if (!known) {
-      const concerning = this.all.filter((one) => one.server === server && (!one.host || hosts.includes(one.host)));
-      known = complement(concerning.map(({ from, to }) => ({ from, to: to + RECOVERY })));
-      this.cache.set(key, known);
-    }
-    return known;
+    return this.cached(`settled ${server} ${hosts.join(" ")}`, () => {
+      const concerning = this.concerning(server, hosts);
+      return complement(concerning.map(({ from, to }) => ({ from, to: to + RECOVERY })));
+    });
   }
 
   /** When at least one server was settled for these hosts. */
   covered(hosts: readonly string[]): readonly Interval[] {
-    const key = `any ${hosts.join(" ")}`;
-    let known = this.cache.get(key);
-    if (!known) {
-      known = union(Array.from({ length: this.servers }, (_, server) => this.settled(server, hosts)).flat());
-      this.cache.set(key, known);
-    }
-    return known;
+    return this.cached(`covered ${hosts.join(" ")}`, () =>
+      union(Array.from({ length: this.servers }, (_, server) => this.settled(server, hosts)).flat()),
+    );
   }
 
-  /** When at least one server stood still. */
-  frozen(): Interval[] {
-    return union(this.all.filter((one) => one.frozen));
+  /** When clients on these hosts that held that they were connected to `server` were. */
+  quiet(server: number, hosts: readonly string[]): readonly Interval[] {
+    return this.cached(`quiet ${server} ${hosts.join(" ")}`, () => {
+      const silent = this.concerning(server, hosts).filter(({ what }) => SILENT.has(what));
+      return complement(silent.map(({ from, to }) => ({ from, to: to + SILENCE_KNOWN })));
+    });
+  }
+
+  /** When at least one server stood still: none of its timers ran. */
+  frozen(): readonly Interval[] {
+    return this.cached("frozen", () => union(this.all.filter(({ what }) => what === "freeze")));
+  }
+
+  private concerning(server: number, hosts: readonly string[]): Trouble[] {
+    return this.all.filter((one) => one.server === server && (!one.host || hosts.includes(one.host)));
+  }
+
+  private cached(key: string, compute: () => readonly Interval[]): readonly Interval[] {
+    const known = this.cache.get(key) ?? compute();
+    this.cache.set(key, known);
+    return known;
   }
 }

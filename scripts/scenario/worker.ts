@@ -3,8 +3,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { attach, type Domain, type DomainSubscription, type PublishedService } from "../../src/client/index.js";
 import { FILTERS, propertiesOf, textOf } from "./contents.js";
+import { isConnected, LOOK_EVERY_MS } from "./links.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import type { Order } from "./plan.js";
+import { Saboteur } from "./sabotage.js";
 import { now } from "./times.js";
 
 const tell = (message: FromWorker): void => void process.send!(message);
@@ -16,18 +18,19 @@ interface Own {
   ttlSeconds: number;
 }
 
-/** How often links are looked at. */
-const LINKS_EVERY_MS = 50;
-
-/** Reports what has become of the links of a domain since the last call. */
-function lookAt(who: string, domain: Domain, known: Map<string, string>): void {
+/** Reports what has become of the links of a domain since the last call. Returns whether one was lost. */
+function lookAt(who: string, domain: Domain, known: Map<string, string>): boolean {
+  let lost = false;
   const is = new Map(domain.links.map(({ address, state, lastError }) => [address, `${state} (${lastError})`]));
   const at = now();
   for (const address of new Set([...known.keys(), ...is.keys()])) {
     const state = is.get(address) ?? "none";
-    if (known.get(address) !== state) tell({ kind: "link", who, address, state, at });
+    if (known.get(address) === state) continue;
+    tell({ kind: "link", who, address, state, at });
+    lost ||= isConnected(known.get(address)) && !isConnected(state);
     known.set(address, state);
   }
+  return lost;
 }
 
 class Producer {
@@ -90,12 +93,19 @@ class Producer {
 
   async renew(how: "close" | "abandon"): Promise<void> {
     const left = this.leave(how);
+    const at = now();
+    for (const address of this.links.keys()) tell({ kind: "link", who: this.who, address, state: "left", at });
+    this.links.clear();
     this.attached = attach(this.domain);
     await left;
   }
 
+  private get who(): string {
+    return `p${this.producer}`;
+  }
+
   look(): void {
-    lookAt(`p${this.producer}`, this.attached, this.links);
+    lookAt(this.who, this.attached, this.links);
   }
 
   private changed({ service, version, ttlSeconds }: Own, at: number): void {
@@ -113,6 +123,7 @@ class Consumer {
   private readonly attached: Domain;
   private subscription: DomainSubscription | undefined;
   private epoch = -1;
+  private saboteur: Saboteur | undefined;
 
   constructor(
     private readonly consumer: number,
@@ -129,19 +140,24 @@ class Consumer {
       tell({ kind: "cancelled", consumer, epoch: this.epoch, at: now() });
     }
     const epoch = ++this.epoch;
+    const saboteur = new Saboteur((told) => tell({ kind: "told", consumer, epoch, told }));
+    this.saboteur = saboteur;
     tell({ kind: "subscribed", consumer, epoch, at: now() });
     this.subscription = this.attached.subscribe(FILTERS[consumer % FILTERS.length]!.text, (match) => {
       const told = { at: now(), type: match.type, serviceId: String(match.serviceId) };
-      if (match.type === "disappeared") tell({ kind: "told", consumer, epoch, told });
-      else {
-        const version = Number(match.properties.get("version")?.[0] ?? -1);
-        tell({ kind: "told", consumer, epoch, told: { ...told, version, text: textOf(match.properties) } });
+      if (match.type === "disappeared") {
+        // What the client holds of its links at this very moment may matter.
+        this.look();
+        saboteur.told(told);
+        return;
       }
+      const version = Number(match.properties.get("version")?.[0] ?? -1);
+      saboteur.told({ ...told, version, text: textOf(match.properties) });
     });
   }
 
   look(): void {
-    lookAt(`c${this.consumer}`, this.attached, this.links);
+    if (lookAt(`c${this.consumer}`, this.attached, this.links)) this.saboteur?.linkLost(now());
   }
 
   leave(): Promise<void> {
@@ -156,7 +172,7 @@ export function work(): void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   const looking = setInterval(() => {
     for (const one of [...producers.values(), ...consumers.values()]) one.look();
-  }, LINKS_EVERY_MS);
+  }, LOOK_EVERY_MS);
   const broken = (error: unknown) =>
     tell({ kind: "broken", text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   process.on("uncaughtException", broken);

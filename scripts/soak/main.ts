@@ -71,7 +71,9 @@ async function soak(arena: Arena): Promise<void> {
       clients: CLIENTS,
       firstNumber: rounds++ * CLIENTS,
       goesOn: () => performance.now() < until,
-      pace: (random) => sleep(random.below(20)),
+      pace: async (random) => {
+        await sleep(random.below(20));
+      },
       meanwhile: () => {
         if (performance.now() - told < 5000) return;
         told = performance.now();

@@ -73,6 +73,7 @@ export const COMMANDS = [
   "bench",
 ] as const;
 type CommandName = (typeof COMMANDS)[number];
+export const isCommandName = (word: string): boolean => COMMANDS.some((name) => name === word);
 
 interface Option {
   readonly short?: string;
@@ -127,6 +128,9 @@ export function parseCommandLine(argv: readonly string[]): Invocation | Question
   const word = argv[at];
   const name = COMMANDS.find((known) => known === word);
   if (name === undefined && word !== undefined) {
+    if (isCommandName(server) && word.includes(":")) {
+      throw new UsageError([`The server comes first, then the command: pafc ${word} ${server}`]);
+    }
     throw new UsageError([`Unknown command '${word}'; accepted are ${COMMANDS.join(", ")}.`]);
   }
   const after = name && splitWords(argv.slice(at + 1), OF_COMMAND[name], BEFORE_COMMAND);
@@ -205,7 +209,8 @@ function commandIndex(argv: readonly string[]): number {
 function splitWords(args: readonly string[], options: Options, elsewhere: Options = {}): Split {
   const values = new Map<string, string>();
   const words: string[] = [];
-  const wrong = (what: string) => new UsageError([`Error parsing command line: option ${what}.`]);
+  // (sic: pafd-and-pafc.md, 3)
+  const wrong = (what: string) => new UsageError([`Error parsning command line: option ${what}.`]);
   for (const token of tokensOf(args, options)) {
     if (token.kind === "positional") words.push(token.value);
     if (token.kind !== "option") continue;
@@ -259,16 +264,19 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
       return { name, intervalSeconds: parseSeconds("--interval", values.get("interval") ?? "2", LONGEST_SECONDS) };
     case "bench":
       atMost(2, name, words);
-      if (words.length === 1) {
-        throw new UsageError(["bench takes both SERVICES and SUBSCRIPTIONS, or none (1000 of each)."]);
+      if (words.length < 2) {
+        throw new UsageError([
+          "bench takes the numbers of services and of subscriptions, as in: pafc ADDR bench 1000 1000",
+          "(It loads the server, and all its clients see the services: mind what you run it against.)",
+        ]);
       }
       if (values.has("seconds") && !values.has("clients")) {
         throw new UsageError(["--seconds says how long --clients load the server; give --clients too."]);
       }
       return {
         name,
-        services: Number(parseInteger("SERVICES", words[0] ?? "1000", 0n, MOST_IN_BENCH)),
-        subscriptions: Number(parseInteger("SUBSCRIPTIONS", words[1] ?? "1000", 0n, MOST_IN_BENCH)),
+        services: Number(parseInteger("SERVICES", words[0], 0n, MOST_IN_BENCH)),
+        subscriptions: Number(parseInteger("SUBSCRIPTIONS", words[1], 0n, MOST_IN_BENCH)),
         clients: Number(parseInteger("--clients", values.get("clients") ?? "0", 0n, MOST_CLIENTS)),
         seconds: parseSeconds("--seconds", values.get("seconds") ?? "10", LONGEST_SECONDS),
       };

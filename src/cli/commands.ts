@@ -6,6 +6,7 @@ import { bench } from "./bench/bench.js";
 import type { Command, Invocation } from "./command-line.js";
 import { Deadline } from "./deadline.js";
 import { hex, randomId } from "./ids.js";
+import type { Interrupt } from "./interrupts.js";
 import { clientJson, matchJson, serviceJson, subscriptionJson, toJson } from "./json.js";
 import type { Output, PafcIo } from "./output.js";
 import { ping } from "./ping.js";
@@ -25,7 +26,7 @@ export interface CommandContext {
   /** Runs since before the session was made. */
   readonly deadline: Deadline;
   /** Resolves when the user has had enough. Until it is first called, an interrupt ends the process as usual. */
-  readonly interrupted: () => Promise<unknown>;
+  readonly interrupted: () => Promise<Interrupt>;
 }
 
 const MATCH_COLOURS = { appeared: "green", modified: "yellow", disappeared: "red" } as const;

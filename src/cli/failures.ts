@@ -6,6 +6,7 @@ import { ProtocolError, RequestError, SessionClosedError } from "../client/sessi
 import type { FailReason } from "../core/fail-reason.js";
 import { printable } from "../core/printable.js";
 import { TransportError } from "../transport/index.js";
+import { InterruptedError } from "./interrupts.js";
 import { UsageError } from "./usage-error.js";
 
 /** No answer within --timeout. */
@@ -35,6 +36,7 @@ export function failureLines(error: unknown): string[] | undefined {
 
 function describe(error: unknown): readonly string[] | undefined {
   if (error instanceof UsageError) return error.lines;
+  if (error instanceof InterruptedError) return [];
   if (error instanceof TimeoutError) return [`${COMMUNICATION} ${errnoText("ETIMEDOUT")}.`, error.message];
   if (error instanceof TransportError) return [`${COMMUNICATION} ${errnoText(error.code)}.`, error.message];
   if (error instanceof ProtocolError) return [`${COMMUNICATION} ${error.message}.`];

@@ -35,11 +35,11 @@ Commands:
                          Full-screen live view of services, subscriptions and
                          clients; ? tells its keys
     --interval SECONDS   Between two looks at lists and latency (default: 2)
-  bench [SERVICES SUBSCRIPTIONS] [--clients N] [--seconds S]
+  bench SERVICES SUBSCRIPTIONS [--clients N] [--seconds S]
                          Time operations while there are so many services and
-                         subscriptions (default: 1000 of each). WARNING: this
-                         loads the server and shows its services to all of its
-                         clients; mind what you run it against
+                         subscriptions. WARNING: this loads the server and
+                         shows its services to all of its clients; mind what
+                         you run it against
     --clients N          Then load it with N clients at once (default: 0)
     --seconds S          For so long (default: 10)
 
@@ -60,6 +60,9 @@ A VALUE that reads as a decimal integer is one; |42| is the text 42; a name
 that is repeated has several values. Behind "--" a word may begin with "-".
 Ids are hexadecimal. Quote filters: the shell takes ( ) & | * for itself.
 
+Environment: PAF_DOMAINS; XCM_TLS_CERT, the directory of TLS files; NO_COLOR;
+PAFC_HISTORY, the file of lines typed at the prompt (empty: none is kept).
+
 Examples:
   pafc ux:pathfinder
   pafc ux:pathfinder services
@@ -71,6 +74,7 @@ Examples:
   pafc ux:pathfinder ping -c 10 -i 0.2
   pafc ux:pathfinder bench 10000 1000 --clients 50 --seconds 30
 
-Exit code: 0 if all went well, also after an interrupt; 1 after an error, which
-is printed on standard output. Interactive: 143 if the server has gone or after
-SIGTERM, 130 after Ctrl-C, 129 after SIGHUP.`;
+Exit code: 0 if all went well, also after an interrupt of publish, subscribe,
+top or ping; 1 after an error, which is printed on standard output. Interactive
+and bench: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Interactive:
+143 if the server has gone.`;

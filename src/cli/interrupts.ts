@@ -9,6 +9,14 @@ export type Interrupt = (typeof SIGNALS)[number];
 /** The exit code of a process that a shell reports as ended by this signal: 130, 143 or 129. */
 export const interruptedCode = (interrupt: Interrupt): number => 128 + constants.signals[interrupt];
 
+/** An interrupt kept a command from doing what it was for. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+  constructor(readonly interrupt: Interrupt) {
+    super(`interrupted by ${interrupt}`);
+  }
+}
+
 /** Signals this soon after the first one are the same wish: timeout(1) signals the process and then its group. */
 const SAME_WISH_MS = 500;
 

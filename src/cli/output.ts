@@ -13,7 +13,7 @@ export interface PafcIo {
   /** Looked at only when something is to be typed: that alone would open standard input. */
   readonly stdin: TerminalInput;
   readonly stdout: TerminalOutput;
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stderr: TerminalOutput;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends commands that run until interrupted. Default: SIGINT, SIGTERM and SIGHUP. */
   readonly interrupt?: AbortSignal;

@@ -9,7 +9,7 @@ import { printAddresses, printDomains } from "./domains.js";
 import { failureLines } from "./failures.js";
 import { HELP } from "./help.js";
 import { randomId } from "./ids.js";
-import { Interrupts } from "./interrupts.js";
+import { InterruptedError, Interrupts, interruptedCode } from "./interrupts.js";
 import { Output, type PafcIo } from "./output.js";
 import { interact } from "./prompt/interact.js";
 import { chooseServer } from "./server-choice.js";
@@ -27,7 +27,8 @@ const CONNECT_TIMEOUT_MS = 3_000;
 
 /**
  * Runs `pafc` with `argv` (without node and script). Resolves to the exit code when everything is written: 0 or 1, and
- * of the interactive client also 128 and the number of the signal that ended it. Never rejects. Leaves no socket, timer or signal handler behind.
+ * of the interactive client and a benchmark also 128 and the number of the signal that ended it. Never rejects. Leaves no
+ * socket, timer or signal handler behind.
  */
 export async function runPafc(argv: readonly string[], io: PafcIo): Promise<number> {
   const output = new Output(io, argv.includes("--json"));
@@ -40,7 +41,7 @@ export async function runPafc(argv: readonly string[], io: PafcIo): Promise<numb
     else if (invocation.kind === "addresses") await printAddresses(invocation.domain, output, io);
     else code = await run(invocation, output, io);
   } catch (error) {
-    code = 1;
+    code = error instanceof InterruptedError ? interruptedCode(error.interrupt) : 1;
     const lines = failureLines(error);
     if (lines) output.error(lines);
     else output.internalError(`pafc: internal error: ${error instanceof Error ? error.stack : String(error)}`);
@@ -61,7 +62,7 @@ function versionText(): string {
 async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<number> {
   const { timeoutSeconds, command } = invocation;
   if (command?.name === "top") terminalFor(io); // before anything is opened
-  const { address, tls, versions, note } = await chooseServer(invocation, io.env);
+  const { address, tls, versions, notes } = await chooseServer(invocation, io.env);
   const clientId = invocation.clientId ?? randomId();
   const connect: CommandContext["connect"] = (signal, options) =>
     Session.connect(address, {
@@ -78,7 +79,7 @@ async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<
   let session: Session | undefined;
   try {
     session = await connect(deadline.signal, { clientId }).catch((error: unknown) => {
-      throw note === undefined ? error : new UsageError([...(failureLines(error) ?? [String(error)]), note]);
+      throw notes === undefined ? error : new UsageError([...(failureLines(error) ?? [String(error)]), ...notes]);
     });
     const interrupted = () => interrupts.first();
     const clock = CLOCK;

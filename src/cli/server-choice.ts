@@ -1,18 +1,18 @@
 /** Which server is meant: a domain's, by its index, or the one at an address (pafd-and-pafc.md, 3). */
 
-import { readDomain } from "../client/domain-directory.js";
+import { listDomains, readDomain } from "../client/domain-directory.js";
 import { readEnvironment } from "../client/environment.js";
 import { MAX_VERSION, MIN_VERSION } from "../client/session.js";
 import type { TlsFiles } from "../transport/index.js";
-import type { Invocation } from "./command-line.js";
+import { type Invocation, isCommandName } from "./command-line.js";
 import { UsageError } from "./usage-error.js";
 
 export interface ChosenServer {
   readonly address: string;
   readonly tls?: TlsFiles;
   readonly versions: { readonly min: number; readonly max: number };
-  /** Why there is no domain of that name, where the name can not be an address either. */
-  readonly note?: string;
+  /** What helps if it can not be reached: why there is no domain of that name and which there are, or other servers. */
+  readonly notes?: readonly string[];
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -27,11 +27,14 @@ export async function chooseServer(invocation: Invocation, env: Env): Promise<Ch
     max: protocolVersion ?? Math.min(max, MAX_VERSION),
   });
   if (found.length === 0) {
-    const note = `${reason ?? `domain file ${domainsDirectory}/${name}: no servers`}.`;
+    const why = `${reason ?? `domain file ${domainsDirectory}/${name}: no servers`}.`;
     if (serverIndex !== undefined) {
-      throw new UsageError([`Domain '${name}' does not exist, but a server index is given.`, note]);
+      const first = `Domain '${name}' does not exist, but a server index is given.`;
+      throw new UsageError([first, why, await domainsThere(domainsDirectory)]);
     }
-    return { address: name, versions: offered(), ...(name.includes(":") ? {} : { note }) };
+    if (name.includes(":")) return { address: name, versions: offered() };
+    const missing = isCommandName(name) ? [`The server is missing: pafc ADDR ${name}`] : [];
+    return { address: name, versions: offered(), notes: [why, await domainsThere(domainsDirectory), ...missing] };
   }
   const config = found[serverIndex ?? 0];
   if (config === undefined) throw new UsageError([`No server address with index ${serverIndex}.`]);
@@ -45,5 +48,16 @@ export async function chooseServer(invocation: Invocation, env: Env): Promise<Ch
         `${MIN_VERSION} to ${MAX_VERSION}.`,
     ]);
   }
-  return { address, versions, ...(tls ? { tls } : {}) };
+  const others = `${address} is server ${serverIndex ?? 0} of the ${found.length} of domain ${name}; -n takes another.`;
+  return { address, versions, ...(tls ? { tls } : {}), ...(found.length > 1 ? { notes: [others] } : {}) };
+}
+
+/** Names of domains that a message shows. */
+const MOST_NAMES = 10;
+
+async function domainsThere(directory: string): Promise<string> {
+  const { found = [] } = await listDomains(directory);
+  if (found.length === 0) return `There are no domains in ${directory}; PAF_DOMAINS names another directory.`;
+  const more = found.length > MOST_NAMES ? ` and ${found.length - MOST_NAMES} more` : "";
+  return `Domains in ${directory}: ${found.slice(0, MOST_NAMES).join(", ")}${more}.`;
 }

@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type Logger, SILENT } from "../core/log.js";
+import { onAbort } from "./abort-listeners.js";
 import { AttachedDomain, type DomainOptions, type DomainSettings } from "./attached-domain.js";
 import type { Domain } from "./domain.js";
 import { readDomain } from "./domain-directory.js";
@@ -88,10 +89,8 @@ function attachDomain(
     traceMessages: debug,
     ...(onOutcome ? { onOutcome } : {}),
   });
-  const abandon = () => attached.abandon();
-  attached.onClosed = () => signal?.removeEventListener("abort", abandon);
-  if (signal?.aborted) abandon();
-  else signal?.addEventListener("abort", abandon, { once: true });
+  if (signal?.aborted) attached.abandon();
+  else if (signal) attached.onClosed = onAbort(signal, () => attached.abandon());
   return attached;
 }
 

@@ -5,6 +5,7 @@ import type { Match, Service, ServiceState } from "../core/directory-access.js";
 import { parseFilter, printFilter } from "../core/filter/syntax.js";
 import { type Logger, prefixed } from "../core/log.js";
 import { byteLength } from "../core/text.js";
+import { onAbort } from "./abort-listeners.js";
 import { Delivery } from "./delivery.js";
 import type { CloseOptions, Domain, DomainSubscription, MatchesOptions } from "./domain.js";
 import { DomainClosedError } from "./errors.js";
@@ -179,15 +180,15 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
 
   matches(filter?: string | FilterExpression, { signal }: MatchesOptions = {}): AsyncIterableIterator<DomainMatch> {
     const subscription = this.subscribe(filter, (match) => iterator.push(match));
-    const end = () => iterator.end();
+    let forget = () => {};
     const iterator = new MatchIterator(() => {
       this.iterators.delete(iterator);
-      signal?.removeEventListener("abort", end);
+      forget();
       subscription.cancel();
     });
     this.iterators.add(iterator);
     if (signal?.aborted) iterator.end();
-    else signal?.addEventListener("abort", end, { once: true });
+    else if (signal) forget = onAbort(signal, () => iterator.end());
     return iterator;
   }
 
@@ -207,11 +208,7 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
   close({ signal }: CloseOptions = {}): Promise<void> {
     if (this.state === "closed") return this.closed;
     if (signal?.aborted) this.abandon();
-    else if (signal) {
-      const abandon = () => this.abandon();
-      signal.addEventListener("abort", abandon, { once: true });
-      void this.closed.then(() => signal.removeEventListener("abort", abandon));
-    }
+    else if (signal) void this.closed.then(onAbort(signal, () => this.abandon()));
     if (this.state !== "attached") return this.closed;
     this.state = "detaching";
     const limitMs = DETACH_MS + DETACH_MS_PER_SERVICE * this.localServices.size;

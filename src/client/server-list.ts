@@ -16,6 +16,14 @@ export function settingsKey(config: ServerConfig): string {
   ]);
 }
 
+/** Settings that are numbers, and whether they must be whole. */
+const NUMBERS = [
+  ["minProtocolVersion", true],
+  ["maxProtocolVersion", true],
+  ["minIdleSeconds", false],
+  ["maxIdleSeconds", false],
+] as const;
+
 /** Throws a `RangeError` (or the `TransportError` of an address) if the list is not valid; the text says where. */
 export function checkServers(servers: readonly ServerConfig[]): void {
   const addresses = new Set<string>();
@@ -28,6 +36,12 @@ export function checkServers(servers: readonly ServerConfig[]): void {
     addresses.add(address);
     if (tls && transport !== "tls" && transport !== "utls") {
       throw new RangeError(`${where}: TLS files are for tls and utls addresses`);
+    }
+    for (const [name, whole] of NUMBERS) {
+      const value = config[name];
+      if (value === undefined || (value >= 0 && (!whole || Number.isSafeInteger(value)))) continue;
+      const accepted = whole ? "a whole number of 0 or more" : "a number of seconds of 0 or more";
+      throw new RangeError(`${where}: ${name} is ${value} (${accepted} is accepted)`);
     }
     inOrder(`${where}: minProtocolVersion`, config.minProtocolVersion, "maxProtocolVersion", config.maxProtocolVersion);
     inOrder(`${where}: minIdleSeconds`, config.minIdleSeconds, "maxIdleSeconds", config.maxIdleSeconds);

@@ -64,27 +64,44 @@ export function encodeText(text: string): Uint8Array {
   return bytes;
 }
 
-/** The text `bytes[start … end)`, which was written by this module or validated by `utf8Length`. */
+/** Code units of one piece of a text that is being read; a longer text is put together from few pieces. */
+const UNITS = new Uint16Array(1024);
+
+/**
+ * The text `bytes[start … end)`, which was written by this module or validated by `utf8Length`. Made from pieces of many
+ * characters: V8 keeps a text that grew character by character as a tree of 32 times its size.
+ */
 export function readText(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
+  let count = 0;
   for (let at = start; at < end; ) {
-    const lead = bytes[at];
-    let point = lead;
-    let length = 1;
-    if (lead >= 0xf0) {
-      point = ((lead & 7) << 18) | ((bytes[at + 1] & 63) << 12) | ((bytes[at + 2] & 63) << 6) | (bytes[at + 3] & 63);
-      length = 4;
-    } else if (lead >= 0xe0) {
-      point = ((lead & 15) << 12) | ((bytes[at + 1] & 63) << 6) | (bytes[at + 2] & 63);
-      length = 3;
-    } else if (lead >= 0xc0) {
-      point = ((lead & 31) << 6) | (bytes[at + 1] & 63);
-      length = 2;
+    if (count > UNITS.length - 2) {
+      text += piece(count);
+      count = 0;
     }
-    text += String.fromCodePoint(point);
-    at += length;
+    const lead = bytes[at];
+    if (lead < 0x80) {
+      UNITS[count++] = lead;
+      at += 1;
+    } else if (lead < 0xe0) {
+      UNITS[count++] = ((lead & 31) << 6) | (bytes[at + 1] & 63);
+      at += 2;
+    } else if (lead < 0xf0) {
+      UNITS[count++] = ((lead & 15) << 12) | ((bytes[at + 1] & 63) << 6) | (bytes[at + 2] & 63);
+      at += 3;
+    } else {
+      const high = ((lead & 7) << 18) | ((bytes[at + 1] & 63) << 12);
+      const offset = (high | ((bytes[at + 2] & 63) << 6) | (bytes[at + 3] & 63)) - 0x10000;
+      UNITS[count++] = 0xd800 + (offset >> 10);
+      UNITS[count++] = 0xdc00 + (offset & 0x3ff);
+      at += 4;
+    }
   }
-  return text;
+  return text + piece(count);
+}
+
+function piece(count: number): string {
+  return String.fromCharCode.apply(null, UNITS.subarray(0, count) as unknown as number[]);
 }
 
 /**

@@ -1,11 +1,11 @@
 /** Connects TCP sockets for the transports above: name resolution, then the addresses of a name as the caller wants. */
 
-import { lookup } from "node:dns/promises";
 import { isIPv6, Socket, type SocketConstructorOpts, type TcpSocketConnectOpts } from "node:net";
 import { formatAddress, formatHostAndPort, type InetAddress } from "./address.js";
 import { tryAddresses } from "./address-tracks.js";
 import { fromCode, fromNode } from "./errors.js";
 import { parseLocalAddress } from "./local-address.js";
+import { resolveName } from "./name-resolution.js";
 import { socketIn } from "./network-namespace.js";
 import { type ConnectOptions, TransportError } from "./transport.js";
 
@@ -16,27 +16,30 @@ const DNS_TIMEOUT_MS = 10_000;
 /** The addresses of a host in the resolver's order, at least one. Throws a TransportError `ENOENT`. */
 export async function resolve(
   address: InetAddress,
-  { signal, resolveName = bySystem }: Pick<ConnectOptions, "signal" | "resolveName"> = {},
+  { signal, resolveName: resolveOne = resolveName }: Pick<ConnectOptions, "signal" | "resolveName"> = {},
 ): Promise<string[]> {
   if (address.hostKind !== "name") return [address.host];
   const where = formatAddress(address);
   const unknown = () =>
     new TransportError("ENOENT", `${where}: no address found for the name ${address.host} (ENOENT)`);
-  const found = await bounded(resolveName(address.host), DNS_TIMEOUT_MS, signal).catch((error: unknown) => {
-    throw error === ABORTED ? fromCode("ECANCELED", `${where}: name resolution`) : unknown();
-  });
+  const found = await bounded((stop) => resolveOne(address.host, stop), DNS_TIMEOUT_MS, signal).catch(
+    (error: unknown) => {
+      throw error === ABORTED ? fromCode("ECANCELED", `${where}: name resolution`) : unknown();
+    },
+  );
   if (found.length === 0) throw unknown();
   return found.slice(0, MAX_ADDRESSES);
 }
 
-async function bySystem(name: string): Promise<string[]> {
-  return (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address);
-}
-
 const ABORTED = Symbol("aborted");
 
-/** `promise`, or a rejection after `limitMs` or when `signal` aborts. */
-function bounded<T>(promise: Promise<T>, limitMs: number, signal: AbortSignal | undefined): Promise<T> {
+/** What `start` promises, or a rejection after `limitMs` or when `signal` aborts; `start` is told of either. */
+function bounded<T>(
+  start: (stop: AbortSignal) => Promise<T>,
+  limitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const stop = new AbortController();
   return new Promise((resolve, reject) => {
     const abort = () => finish(() => reject(ABORTED));
     const timer = setTimeout(() => finish(() => reject(new Error("time-out"))), limitMs);
@@ -44,10 +47,14 @@ function bounded<T>(promise: Promise<T>, limitMs: number, signal: AbortSignal | 
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       settle();
+      stop.abort();
     };
     signal?.addEventListener("abort", abort);
-    if (signal?.aborted) abort();
-    promise.then(
+    if (signal?.aborted) {
+      abort();
+      return;
+    }
+    start(stop.signal).then(
       (value) => finish(() => resolve(value)),
       (error) => finish(() => reject(error)),
     );

@@ -150,5 +150,5 @@ export interface ConnectOptions {
    */
   readonly networkNamespace?: string;
   /** How names are resolved: IP addresses, the best first. Default: by the system. */
-  readonly resolveName?: (name: string) => Promise<readonly string[]>;
+  readonly resolveName?: (name: string, signal: AbortSignal) => Promise<readonly string[]>;
 }

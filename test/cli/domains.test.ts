@@ -67,7 +67,12 @@ test("a domain in the place of an address: interactive and one-shot, by index, w
     assert.is(await advertised("-n", "1", "lines"), "2-3");
     assert.is(await advertised(live.ux), "2-3");
     const first = await pafc(directory, "lines", "ping");
-    assert.equal([first.code, first.stdout.split("\n")[0]], [1, `${SIGN} [Errno 111] Connection refused.`]);
+    assert.is(first.code, 1);
+    assert.equal(first.stdout.split("\n").slice(0, -1), [
+      `${SIGN} [Errno 111] Connection refused.`,
+      "ux:nobody-listens-here: nobody is listening there (ECONNREFUSED)",
+      "ux:nobody-listens-here is server 0 of the 2 of domain lines; -n takes another.",
+    ]);
     const second = await pafc(directory, "--server-index=1", "--protocol=2", "--client-id=0x2A", "lines", "clients");
     assert.is(second.code, 0, second.stdout);
     assert.match(second.stdout, /\n2a +tcp:127/);
@@ -121,6 +126,7 @@ if (missing) console.log(`skipped pafc with the TLS files of a domain: ${missing
 
 test("what is wrong is told, on standard output, with exit code 1", async () => {
   await withDomains({ home: live.ux, empty: "", bad: "{", slash: "" }, async (directory) => {
+    const there = `Domains in ${directory}: bad, empty, home, slash.`;
     const lines = async (...argv: string[]) => {
       const { code, stdout } = await pafc(directory, ...argv);
       assert.is(code, 1, stdout);
@@ -130,20 +136,31 @@ test("what is wrong is told, on standard output, with exit code 1", async () => 
     assert.equal(await lines("-n", "0", "none"), [
       "Domain 'none' does not exist, but a server index is given.",
       `domain file ${directory}/none: no such file or directory (ENOENT).`,
+      there,
     ]);
     assert.equal(await lines("-n", "0", live.ux, "ping"), [
       `Domain '${live.ux}' does not exist, but a server index is given.`,
       `domain file ${directory}/${live.ux}: no such file or directory (ENOENT).`,
+      there,
     ]);
     for (const [name, why] of [
       ["empty", /: no servers\.$/],
       ["bad", /bad, line 1: not JSON/],
       ["none", /ENOENT/],
     ] as const) {
-      const [first, , last] = await lines(name, "ping");
+      const [first, , reason, last] = await lines(name, "ping");
       assert.is(first, `${SIGN} [Errno 22] Invalid argument.`);
-      assert.match(last, why);
+      assert.match(reason, why);
+      assert.is(last, there);
     }
+    assert.is((await lines("services")).at(-1), "The server is missing: pafc ADDR services");
+    const nowhere = join(directory, "none");
+    assert.is(
+      (await pafc(nowhere, "home", "ping")).stdout.split("\n").at(-2),
+      `There are no domains in ${nowhere}; PAF_DOMAINS names another directory.`,
+    );
+    for (let i = 10; i < 20; i++) writeFileSync(join(directory, `more${i}`), "");
+    assert.match((await lines("none", "ping"))[3], /: bad, empty, home, more10, more11, .* more16 and 4 more\.$/);
   });
 });
 

@@ -1,17 +1,16 @@
 /** Attaching by name: the domain file and its environment decide which servers there are; and a whole program. */
 
-import { execFile } from "node:child_process";
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildSync } from "esbuild";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { attach, type Domain, type Logger } from "../../src/client/index.js";
-import { root } from "../support/root.js";
+import { Authority, opensslMissing } from "../support/certificates.js";
 import { endSoon, freshName } from "../support/transport-peers.js";
 import { Consumer, ENV, Journal, RestartableServer } from "./attached.js";
-import { soon } from "./live-domain.js";
+import { liveDomain, soon } from "./live-domain.js";
+import { compile, Program } from "./program.js";
 
 const test = suite("attach");
 let directory: string;
@@ -73,35 +72,71 @@ test("a file that comes later, changes, breaks and goes: links follow, and stay 
   assert.throws(() => domain.setServers([]), /those of its file/);
 });
 
-/** A program in a process of its own; what it wrote, and its exit code. */
-function run(script: string): Promise<{ code: number; output: string }> {
-  const file = join(directory, "program.cjs");
-  buildSync({
-    stdin: { contents: script, resolveDir: root, loader: "ts" },
-    outfile: file,
-    bundle: true,
-    packages: "external",
-    platform: "node",
-    target: "node18",
-    format: "cjs",
-    logLevel: "error",
-  });
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [file],
-      { env: { ...process.env, NODE_PATH: join(root, "node_modules") } },
-      (error, out, err) => {
-        resolve({ code: error ? Number(error.code) : 0, output: out + err });
-      },
-    );
+const MESSAGE = /^<client: 0x2a> debug: ux:\S+: (sent|received) \{"ta-cmd": ?"(\w+)".*\}$/;
+
+test("PAF_DEBUG: every message in both directions on the standard error; without it nothing at all", async () => {
+  const script = compile(`
+    import { attach } from "./src/client/index.ts";
+    (async () => {
+      const domain = attach({ servers: [{ address: "${a.address}" }] }, { clientId: 42n });
+      domain.publish({ name: "traced" });
+      for await (const match of domain.matches()) if (match.type === "appeared") break;
+      await domain.close();
+    })();
+  `);
+  for (const PAF_DEBUG of ["1", "0"]) {
+    const { code, output } = await soon(new Program(script, { env: { PAF_DEBUG } }).ends(), "the program's end");
+    assert.is(code, 0, output);
+    if (PAF_DEBUG === "0") assert.is(output, "");
+    else {
+      const said = output.split("\n").flatMap((line) => MESSAGE.exec(line)?.slice(1).join(" ") ?? []);
+      for (const command of ["hello", "track", "publish", "subscribe", "unpublish"]) {
+        for (const direction of ["sent", "received"]) assert.ok(said.includes(`${direction} ${command}`), output);
+      }
+      assert.match(output, /^<client: 0x2a> debug: .* received .*"match-type": ?"appeared".*"traced"/m);
+    }
+  }
+});
+
+const noOpenssl = opensslMissing();
+if (noOpenssl) console.log(`skipped: the trace of a TLS link: ${noOpenssl}`);
+else {
+  test("PAF_DEBUG: the trace of a TLS link has no key, and nobody's text is made when nothing is traced", async () => {
+    const authority = new Authority("attach");
+    const [client, server] = [authority.issue("client"), authority.issue("server")];
+    const live = await liveDomain();
+    const address = await live.domain.listen("tls:127.0.0.1:0", { tls: { ...server, tc: authority.cert } });
+    const lines: string[] = [];
+    const write = (text: () => string) => void lines.push(text());
+    const log = { debug: write, info: write, warning: write, error: write };
+    for (const [PAF_DEBUG, traced] of [
+      ["true", true],
+      ["false", false],
+    ] as const) {
+      lines.length = 0;
+      const servers = [{ address, tls: { ...client, tc: authority.cert } }];
+      const domain = attach({ servers }, { env: { ...ENV, PAF_DEBUG }, log });
+      domains.push(domain);
+      domain.publish({ name: "secret?" });
+      await new Consumer(domain).sees(1);
+      await domain.close();
+      assert.is(
+        lines.some((line) => /(sent|received) \{/.test(line)),
+        traced,
+        lines.join("\n"),
+      );
+      const key = readFileSync(client.key, "utf8").split("\n")[1]!;
+      assert.not(lines.some((line) => line.includes(key) || line.includes("PRIVATE KEY")));
+    }
+    live.close();
   });
 }
 
 test("a program ends by itself after close, and lives while no server is there", async () => {
   const nobody = `ux:${freshName()}`;
   const { code, output } = await soon(
-    run(`
+    new Program(
+      compile(`
       import { attach } from "./src/client/index.ts";
       const domain = attach({ servers: [{ address: "${a.address}" }, { address: "${nobody}" }] });
       const gone = attach({ servers: [{ address: "${nobody}" }] });
@@ -117,6 +152,7 @@ test("a program ends by itself after close, and lives while no server is there",
         console.log("closed");
       }, 200).unref();
     `),
+    ).ends(),
     "the program's end",
   );
   assert.equal({ code, output }, { code: 0, output: "appeared program\nclosed\n" });

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { byteLength, encodeText, readText, utf8Length } from "../../src/core/text.js";
@@ -58,6 +60,28 @@ test("sequences of one to four bytes are well-formed exactly where the platform 
   };
   for (const length of [1, 2, 3, 4]) visit(length, 0);
   assert.ok(wellFormed > 1000);
+});
+
+test("a long text is read in pieces, and no character is cut", () => {
+  for (const character of ["x", "ä", "€", "🙂", "\ud800"]) {
+    for (let length = 1020; length < 1028; length++) {
+      const text = `${"x".repeat(length)}${character}${"y".repeat(length)}${character}`;
+      const bytes = encodeText(text);
+      if (readText(bytes, 0, bytes.length) !== text) assert.unreachable(`${length} and ${character}`);
+    }
+  }
+});
+
+test("a text that was read takes no more memory than any other", () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage: () => void = runInNewContext("gc");
+  const bytes = encodeText("x".repeat(32_000));
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  const texts = Array.from({ length: 200 }, () => readText(bytes, 0, bytes.length));
+  collectGarbage();
+  const each = (process.memoryUsage().heapUsed - before) / texts.length;
+  assert.ok(each < 2 * 32_000, `${each} bytes for a text of 32,000`);
 });
 
 test.run();

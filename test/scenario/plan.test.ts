@@ -3,15 +3,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { planOf } from "../../scripts/scenario/plan.js";
+import { transportsOf } from "../../scripts/scenario/transports.js";
 
 const OPTIONS = {
   durationMs: 300_000,
-  servers: 3,
+  transports: ["tcp", "tcp", "tcp"],
   producers: 20,
   consumers: 20,
   hosts: ["east", "west"],
   network: true,
-};
+} as const;
 
 test("the same seed gives the same plan, another one another", () => {
   const [a, b, c] = [1, 1, 2].map((seed) => planOf({ ...OPTIONS, seed }));
@@ -35,6 +36,24 @@ test("every kind of fault and order comes, one fault at a time for each server, 
   const faults = ["kill", "terminate", "freeze", "cut", "lossy", "flap", "remove", "deafen", "spoil"];
   const orders = ["publish", "modify", "ttl", "unpublish", "close", "abandon", "resubscribe"];
   assert.equal([...kinds].sort(), [...faults, ...orders].sort());
+});
+
+test("no packet is lost between a server and its UNIX socket", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    for (const step of planOf({ ...OPTIONS, transports: ["tcp", "ux", "tls"], seed })) {
+      if (!("fault" in step) || step.fault.kind === "spoil" || step.fault.server !== 1) continue;
+      assert.ok(["kill", "terminate", "freeze", "remove"].includes(step.fault.kind), step.fault.kind);
+    }
+  }
+});
+
+test("mixed transports depend on the seed, and no two servers have the same", () => {
+  const drawn = (seed: number) => transportsOf("mixed", seed, 2);
+  const seeds = Array.from({ length: 40 }, (_, seed) => seed);
+  assert.equal(seeds.map(drawn), seeds.map(drawn));
+  assert.is(new Set(seeds.map((seed) => drawn(seed).join(" "))).size, 6);
+  for (const seed of seeds) assert.is(new Set(drawn(seed)).size, 2);
+  assert.equal(transportsOf("ux", 1, 3), ["ux", "ux", "ux"]);
 });
 
 test("without a network of its own nothing is cut", () => {

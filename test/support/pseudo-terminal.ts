@@ -63,6 +63,7 @@ export class PseudoTerminal extends Watch {
   readonly screen: TerminalEmulator;
   /** Everything that was written to the terminal. */
   output = "";
+  private markSeen = false;
   /** Of the program: its code, or the negative number of a signal. */
   exit: number | undefined;
   /** Whether the terminal's settings are, at the program's end, those that it found. */
@@ -74,7 +75,7 @@ export class PseudoTerminal extends Watch {
     super();
     this.screen = new TerminalEmulator(columns, rows);
     this.bridge = spawn("python3", ["-c", BRIDGE, String(columns), String(rows), ...command], {
-      env: environment({ TERM: "xterm", NO_COLOR: "", ...env }),
+      env: environment({ TERM: "xterm", NO_COLOR: "", PAFC_HISTORY: "", ...env }),
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.bridge.stdin.on("error", () => {}); // the program has ended
@@ -89,7 +90,7 @@ export class PseudoTerminal extends Watch {
         if (said.exit !== undefined) ended = said;
         else this.shown(decoder.decode(Buffer.from(said.out, "latin1"), { stream: true }));
       }
-      if (ended && (ended.hungup || this.output.endsWith(MARK))) {
+      if (ended && (ended.hungup || this.markSeen)) {
         this.exit = ended.exit;
         this.isRestored = ended.restored === true;
         this.bridge.kill("SIGKILL");
@@ -131,6 +132,23 @@ export class PseudoTerminal extends Watch {
     return this.screen.lines;
   }
 
+  /** What is seen, without blank lines at the end. */
+  get lines(): readonly string[] {
+    const lines = this.screen.lines;
+    while (lines.at(-1) === "") lines.pop();
+    return lines;
+  }
+
+  /** Waits until `lines` are these. */
+  async reads(...expected: readonly (string | RegExp)[]): Promise<void> {
+    const same = (line: string | RegExp, i: number) =>
+      typeof line === "string" ? this.lines[i] === line : line.test(this.lines[i]);
+    await this.shows(
+      () => this.lines.length === expected.length && expected.every(same),
+      JSON.stringify(expected.map(String), null, 1),
+    );
+  }
+
   async ends(): Promise<number> {
     await this.until(() => this.exit !== undefined, `the program's end; it shows\n${this.screen.lines.join("\n")}`);
     if (this.failure) throw this.failure;
@@ -142,10 +160,12 @@ export class PseudoTerminal extends Watch {
     if (this.exit === undefined) this.bridge.stdin.end();
   }
 
-  private shown(text: string): void {
+  private shown(written: string): void {
+    this.markSeen = written.endsWith(MARK);
+    const text = this.markSeen ? written.slice(0, -1) : written;
     this.output += text;
     try {
-      this.screen.write(text.endsWith(MARK) ? text.slice(0, -1) : text);
+      this.screen.write(text);
     } catch (error) {
       this.failure ??= error as Error;
     }

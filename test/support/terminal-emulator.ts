@@ -93,6 +93,7 @@ export class TerminalEmulator {
   private put(character: string): void {
     if (character === "\r") this.x = 0;
     else if (character === "\n") this.down();
+    else if (character === "\b") this.x = Math.max(0, this.x - 1);
     else if (character < " " || character === "\x7f") throw new Error(`control character ${JSON.stringify(character)}`);
     else if (MARK.test(character)) this.screen[this.y][Math.max(0, this.x - 1)].text += character;
     else this.print(character, WIDE.test(character) ? 2 : 1);
@@ -115,9 +116,15 @@ export class TerminalEmulator {
     this.screen.push(Array.from({ length: this.columns }, () => ({ text: " ", style: "" })));
   }
 
+  private move(columns: number, rows: number): void {
+    this.x = Math.min(this.columns - 1, Math.max(0, this.x + columns));
+    this.y = Math.min(this.rows - 1, Math.max(0, this.y + rows));
+  }
+
   private control(name: string, parameters: string): void {
     const [first = 0, second = 0] = parameters.split(";").map(Number);
     const row = this.screen[this.y];
+    const count = Math.max(1, first);
     switch (`${name}${name.startsWith("?") || name === "J" || name === "K" ? first : ""}`) {
       case "?h1049":
         this.saved = { x: this.x, y: this.y };
@@ -136,6 +143,25 @@ export class TerminalEmulator {
       case "?h7":
       case "?l7":
         this.wraps = name === "?h";
+        break;
+      case "A":
+        this.move(0, -count);
+        break;
+      case "B":
+        this.move(0, count);
+        break;
+      case "C":
+        this.move(count, 0);
+        break;
+      case "D":
+        this.move(-count, 0);
+        break;
+      case "G":
+        this.x = Math.min(this.columns, count) - 1;
+        break;
+      case "J0":
+        row.fill({ text: " ", style: "" }, this.x);
+        for (const each of this.screen.slice(this.y + 1)) each.fill({ text: " ", style: "" });
         break;
       case "J2":
         for (const each of this.screen) each.fill({ text: " ", style: "" });

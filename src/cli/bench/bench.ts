@@ -6,6 +6,7 @@ import type { Command } from "../command-line.js";
 import type { CommandContext } from "../commands.js";
 import { Deadline } from "../deadline.js";
 import { randomId } from "../ids.js";
+import { type Interrupt, InterruptedError } from "../interrupts.js";
 import { toJson } from "../json.js";
 import { INTERRUPTED } from "../ping.js";
 import { Load, type LoadResult } from "./load.js";
@@ -16,7 +17,9 @@ import { type OperationTimes, timeOperations } from "./timed-operations.js";
 
 type BenchCommand = Extract<Command, { name: "bench" }>;
 
-/** Prints the results; nothing if interrupted. In any case what was published is withdrawn. */
+/**
+ * Prints the results, or nothing and rejects with an `InterruptedError`. In any case what was published is withdrawn.
+ */
 export async function bench(command: BenchCommand, context: CommandContext): Promise<void> {
   const { session, invocation, output, io, clock } = context;
   context.deadline.cancel();
@@ -24,7 +27,12 @@ export async function bench(command: BenchCommand, context: CommandContext): Pro
   const deadline = new Deadline(invocation.timeoutSeconds, context.address);
   const { signal } = deadline;
   setMaxListeners(0, signal); // each connection being made listens
-  void Promise.race([context.interrupted(), output.ended]).then(() => deadline.giveUp(INTERRUPTED));
+  let interrupt: Interrupt | undefined;
+  void context.interrupted().then((signalled) => {
+    interrupt = signalled;
+    deadline.giveUp(INTERRUPTED);
+  });
+  void output.ended.then(() => deadline.giveUp(INTERRUPTED));
   const progress = new Progress(io.stderr, clock);
   const population = new Population(session);
   const load = new Load(clock, signal);
@@ -70,7 +78,9 @@ export async function bench(command: BenchCommand, context: CommandContext): Pro
   } catch (error) {
     progress.clear();
     if (error !== INTERRUPTED) throw error;
+    if (interrupt === undefined) return; // nobody reads the results
     output.hint("Interrupted; withdrawing what was published.");
+    throw new InterruptedError(interrupt);
   } finally {
     deadline.giveUp(INTERRUPTED);
     await withdraw();

@@ -3,7 +3,10 @@
 import type { Clock } from "../../core/clock.js";
 import type { PafcIo } from "../output.js";
 
-const BAR_COLUMNS = 30;
+const LONGEST_BAR = 30;
+const SHORTEST_BAR = 5;
+/** Columns left free at the edge, for the ^C that the terminal echoes. */
+const MARGIN = 3;
 const EVERY_MS = 100;
 
 export class Progress {
@@ -21,7 +24,7 @@ export class Progress {
     if (phase === this.phase && nowMs < this.shownMs + EVERY_MS) return;
     this.phase = phase;
     this.shownMs = nowMs;
-    this.stderr.write(`\r${progressLine(phase, done, total)}\x1b[K`);
+    this.stderr.write(`\r${progressLine(phase, done, total, this.stderr.columns)}\x1b[K`);
   }
 
   /** Takes the line away. */
@@ -32,9 +35,13 @@ export class Progress {
   }
 }
 
-export function progressLine(phase: string, done: number, total: number): string {
+/** One line of a terminal with so many columns; too narrow a one gets no bar. */
+export function progressLine(phase: string, done: number, total: number, columns = 80): string {
   const share = total > 0 ? Math.min(1, done / total) : 1;
-  const full = Math.floor(share * BAR_COLUMNS);
-  const percent = String(Math.floor(share * 100)).padStart(3);
-  return `[${"#".repeat(full)}${".".repeat(BAR_COLUMNS - full)}] ${percent} %  ${phase}`;
+  const text = `${String(Math.floor(share * 100)).padStart(3)} %  ${phase}`;
+  const room = columns - "[] ".length - text.length - MARGIN;
+  if (room < SHORTEST_BAR) return text.slice(0, Math.max(0, columns - MARGIN));
+  const length = Math.min(LONGEST_BAR, room);
+  const full = Math.floor(share * length);
+  return `[${"#".repeat(full)}${".".repeat(length - full)}] ${text}`;
 }

@@ -7,6 +7,7 @@ import { failureLines, refusalLine, TimeoutError } from "../failures.js";
 import { type Interrupt, interruptedCode } from "../interrupts.js";
 import type { Output, PafcIo } from "../output.js";
 import { parseTyped } from "./command-word.js";
+import { History, historyFile } from "./history.js";
 import { LineEditor } from "./line-editor.js";
 import { type LineSource, PROMPT } from "./line-source.js";
 import { PlainLines } from "./plain-lines.js";
@@ -54,7 +55,7 @@ export async function interact(options: InteractOptions): Promise<number> {
 function openLines(io: PafcIo, output: Output, onInterrupt: () => void): LineSource {
   const { stdin } = io;
   const isTerminal = stdin.isTTY === true && io.stdout.isTTY === true && io.env.TERM !== "dumb";
-  if (isTerminal) return new LineEditor(stdin, io.stdout, onInterrupt);
+  if (isTerminal) return new LineEditor(stdin, io.stdout, new History(historyFile(io.env)), onInterrupt);
   return new PlainLines(stdin, () => output.write(PROMPT));
 }
 

@@ -2,17 +2,19 @@
 
 import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from "node:readline";
 import { PassThrough, type Writable } from "node:stream";
+import { JobControl } from "../job-control.js";
 import type { TerminalInput } from "../output.js";
+import { HISTORY_LINES, type History } from "./history.js";
 import { type LineSource, PROMPT } from "./line-source.js";
 import { completions } from "./topics.js";
 
-const HISTORY_LINES = 1000;
 /** Most bytes that are read ahead of a running command; the terminal keeps the rest. */
 const MAX_TYPED_AHEAD = 65_536;
 const MAX_SINGLE_KEYS = 1024;
 const INTERRUPT = 0x03;
 const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
+const SUSPEND = 0x1a;
 
 export class LineEditor implements LineSource {
   /** What readline may see: one line at a time, so that what is typed or pasted ahead is echoed behind its own prompt. */
@@ -25,11 +27,16 @@ export class LineEditor implements LineSource {
   /** The last end of line was a return: a line feed behind it belongs to it. */
   private afterReturn = false;
   private atEnd = false;
+  private readonly jobControl = new JobControl(
+    () => this.giveBack(),
+    () => this.takeAgain(),
+  );
 
   /** `onInterrupt` is called for each Ctrl-C. */
   constructor(
     private readonly input: TerminalInput,
     private readonly output: Writable,
+    private readonly history: History,
     private readonly onInterrupt: () => void,
   ) {
     const keys = Object.assign(this.keys, { isTTY: true, setRawMode: (on: boolean) => input.setRawMode?.(on) });
@@ -38,14 +45,19 @@ export class LineEditor implements LineSource {
       output,
       terminal: true,
       prompt: PROMPT,
+      history: history.load(),
       historySize: HISTORY_LINES,
       completer: completions,
     });
-    this.readline.on("line", (line) => this.settle(line));
+    this.readline.on("line", (line) => {
+      this.history.add(line);
+      this.settle(line);
+    });
     this.readline.on("close", () => this.end());
     input.on("data", this.onBytes);
     input.on("end", this.onEnd);
     input.on("error", this.onEnd);
+    this.jobControl.open();
   }
 
   next(): Promise<string | undefined> {
@@ -63,15 +75,13 @@ export class LineEditor implements LineSource {
     const rows = isTyping ? this.readline.getCursorPos().rows : 0;
     if (isTyping) this.erase(rows);
     print();
-    if (!isTyping) return;
-    // What readline believes to stand above the cursor is gone; else it would draw the line anew over what was printed.
-    Object.assign(this.readline, { prevRows: 0 });
-    this.readline.prompt(true);
+    if (isTyping) this.promptAgain();
   }
 
   close(): void {
     if (this.waiting) this.erase(this.readline.getCursorPos().rows);
     this.waiting = undefined;
+    this.jobControl.close();
     this.readline.close();
     this.input.off("data", this.onBytes);
     this.input.off("end", this.onEnd);
@@ -89,21 +99,47 @@ export class LineEditor implements LineSource {
   private readonly onBytes = (bytes: Buffer): void => {
     if (bytes.includes(INTERRUPT)) {
       this.interrupt();
+    } else if (bytes.includes(SUSPEND)) {
+      this.typedAhead = Buffer.concat([this.typedAhead, bytes.filter((byte) => byte !== SUSPEND)]);
+      this.jobControl.stopAll();
     } else {
       this.typedAhead = Buffer.concat([this.typedAhead, bytes]);
       this.feed();
     }
   };
 
-  /** What was typed stays in view, as in a shell. */
   private interrupt(): void {
+    this.leaveLine("^C\n");
+    this.waiting = undefined;
+    this.onInterrupt();
+  }
+
+  /** What was typed stays in view, as in a shell, with `sign` behind it. */
+  private leaveLine(sign: string): void {
     if (this.waiting) {
       this.erase(this.readline.getCursorPos().rows);
       this.output.write(PROMPT + this.readline.line);
     }
-    this.waiting = undefined;
-    this.output.write("^C\n");
-    this.onInterrupt();
+    this.output.write(sign);
+  }
+
+  private giveBack(): void {
+    this.leaveLine("^Z");
+    this.input.setRawMode?.(false);
+  }
+
+  private takeAgain(): void {
+    this.input.setRawMode?.(false); // it counts as raw still if the process was stopped without being asked
+    this.input.setRawMode?.(true);
+    if (this.waiting) this.promptAgain();
+    this.feed();
+  }
+
+  /** The prompt and what was typed so far, on a line of their own. */
+  private promptAgain(): void {
+    // What readline believes to stand above the cursor is gone; else it would draw the line anew over what was printed.
+    Object.assign(this.readline, { prevRows: 0 });
+    this.readline.prompt(true);
   }
 
   /** Hands on what is there up to the end of a line, if one is waited for. */

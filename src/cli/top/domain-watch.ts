@@ -3,6 +3,7 @@
  * on over lost connections.
  */
 
+import { BackOff, type BackOffLimits } from "../../client/back-off.js";
 import { type ClientState, type Session, SessionClosedError, type SubscriptionState } from "../../client/session.js";
 import type { Clock, Random } from "../../core/clock.js";
 import type { Match } from "../../core/directory-access.js";
@@ -13,9 +14,8 @@ import type { PaneName } from "./panes.js";
 import { Rates } from "./rates.js";
 import { Services } from "./services.js";
 
-/** Pauses before connecting again: doubled each time from the first to the longest, and up to a quarter shorter. */
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 8_000;
+/** Between two attempts to connect. */
+const PAUSES: BackOffLimits = { minSeconds: 0.5, maxSeconds: 8 };
 
 export interface DomainWatchOptions {
   /** A new session; rejects when the signal says so. */
@@ -61,14 +61,14 @@ export class DomainWatch {
 
   /** Begins with a session that is connected; resolves after `end`. Rejects only with what is no failure of the server. */
   async run(first: Session): Promise<void> {
-    let failures = 0;
+    const backOff = new BackOff(() => PAUSES, this.options.random);
     let session: Session | undefined = first;
     while (!this.ended) {
       try {
         session ??= await this.connect();
         this.session = session;
         await this.begin(session);
-        failures = 0;
+        backOff.reset();
         await this.keepAsking(session);
       } catch (error) {
         const reason = failureLines(error)?.at(-1); // the line that says most
@@ -82,7 +82,7 @@ export class DomainWatch {
         this.latencyMs = undefined;
       }
       if (this.ended) return;
-      const pauseMs = pauseAfter(failures++, this.options.random);
+      const pauseMs = backOff.next();
       this.retryAtMs = this.options.clock.monotonicMs() + pauseMs;
       this.options.onChange();
       await this.pause(pauseMs);
@@ -171,9 +171,4 @@ export class DomainWatch {
       this.wake = done;
     });
   }
-}
-
-/** `failures`: how many attempts have failed in a row before. */
-export function pauseAfter(failures: number, random: Random): number {
-  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (1 - random() / 4);
 }

@@ -21,6 +21,8 @@ export interface Source<Row> {
 
 /** How far the last column moves at a time. */
 const SIDE_STEP = 8;
+/** With less room than this for the last column, all columns move. */
+const LEAST_LAST = 16;
 /** No column but the last is wider. */
 const WIDEST = 24;
 
@@ -30,6 +32,8 @@ export class Pane<Row> {
   private descending = false;
   private top = 0;
   private left = 0;
+  /** Columns of the longest row of the last picture, as far as it can be moved. */
+  private longest = 0;
   private page = 1;
   private selection: readonly Row[] = [];
   private selectedFor = "";
@@ -68,7 +72,8 @@ export class Pane<Row> {
   }
 
   scrollSideways(steps: number): void {
-    this.left = Math.max(0, this.left + steps * SIDE_STEP);
+    const furthest = Math.floor((this.longest - 1) / SIDE_STEP) * SIDE_STEP;
+    this.left = Math.max(0, Math.min(this.left + steps * SIDE_STEP, furthest));
   }
 
   /** The header and the rows in sight: `height` lines of `width` columns. */
@@ -88,14 +93,18 @@ export class Pane<Row> {
             cells.reduce((most, row) => Math.max(most, columnsOf(row[i])), column.width),
           ),
     );
-    const line = (texts: readonly string[], left: number) => {
+    const fixedColumns = widths.reduce((sum, columns) => sum + columns, last);
+    const movesAll = width - fixedColumns < LEAST_LAST;
+    this.longest = cells.reduce((most, row) => Math.max(most, columnsOf(row[last]) + (movesAll ? fixedColumns : 0)), 0);
+    const line = (texts: readonly string[], leftOfLast: number) => {
       const fixed = widths.slice(0, last).map((columns, i) => {
         const missing = columns - columnsOf(texts[i]);
         return `${this.columns[i].right && missing > 0 ? " ".repeat(missing) + texts[i] : slice(texts[i], columns)} `;
       });
       const before = fixed.join("");
-      const rest = width - columnsOf(before);
-      return rest > 0 ? before + slice(texts[last], rest, left) : slice(before, width);
+      return movesAll
+        ? slice(before + texts[last], width, this.left)
+        : before + slice(texts[last], width - fixedColumns, leftOfLast);
     };
     const titles = this.columns.map(({ title }, i) => (i === this.sortedBy ? `${title}*` : title));
     const lines: Line[] = [{ text: line(titles, 0), style: "reverse" }];

@@ -20,7 +20,8 @@ export interface Size {
 
 const ESC = "\x1b[";
 const ENTER = `${ESC}?1049h${ESC}?25l${ESC}?7l${ESC}2J`; // alternate screen, cursor off, no wrapping, clear
-const LEAVE = `${ESC}0m${ESC}?7h${ESC}?25h${ESC}?1049l`;
+/** A terminal that has no alternate screen keeps the picture; the prompt then stands below it, in place of its last line. */
+const LEAVE = `${ESC}0m${ESC}?7h${ESC}9999;1H${ESC}2K${ESC}?25h${ESC}?1049l`;
 const SET: Readonly<Record<LineStyle, string>> = { plain: "", bold: `${ESC}1m`, reverse: `${ESC}7m` };
 /** What a terminal without a size is taken for, as ever. */
 const DEFAULT_SIZE: Size = { columns: 80, rows: 24 };

@@ -3,6 +3,7 @@
 import type { Key } from "node:readline";
 import type { Command } from "../command-line.js";
 import type { CommandContext } from "../commands.js";
+import { JobControl } from "../job-control.js";
 import type { PafcIo, TerminalInput } from "../output.js";
 import { UsageError } from "../usage-error.js";
 import { DomainWatch } from "./domain-watch.js";
@@ -55,6 +56,10 @@ class TopView {
   private leave!: () => void;
   private readonly screen: Screen;
   private readonly keyboard: Keyboard;
+  private readonly jobControl = new JobControl(
+    () => this.giveBack(),
+    () => this.takeAgain(),
+  );
   private readonly panes: Panes;
   private active = 0;
   private mode: Picture["mode"] = "table";
@@ -105,7 +110,7 @@ class TopView {
     this.keyboard.open();
     this.screen.open();
     this.context.io.stdout.on("resize", this.redraw);
-    process.on("SIGCONT", this.resume);
+    this.jobControl.open();
     this.tick = setInterval(() => this.paintWithin(0), TICK_MS);
     this.paintWithin(0);
   }
@@ -114,9 +119,8 @@ class TopView {
     clearInterval(this.tick);
     clearTimeout(this.timer);
     this.context.io.stdout.off("resize", this.redraw);
-    process.off("SIGCONT", this.resume);
-    this.screen.close();
-    this.keyboard.close();
+    this.jobControl.close();
+    this.giveBack();
     this.watch.end();
   }
 
@@ -125,21 +129,17 @@ class TopView {
     this.paintWithin(0);
   };
 
-  /** After a stop the shell has had the terminal. */
-  private readonly resume = () => {
+  private giveBack(): void {
     this.screen.close();
     this.keyboard.close();
+  }
+
+  /** The shell has had the terminal. */
+  private takeAgain(): void {
+    this.giveBack();
     this.keyboard.open();
     this.screen.open();
     this.redraw();
-  };
-
-  /** What Ctrl-Z does on a terminal that reads lines: the shell gets it, until `fg`. */
-  private suspend(): void {
-    this.screen.close();
-    this.keyboard.close();
-    process.kill(0, "SIGTSTP");
-    setImmediate(this.resume); // SIGCONT does not come where nobody could continue us: then nothing was stopped either
   }
 
   /** A picture `gapMs` after the last one, or now if that has passed. */
@@ -185,7 +185,7 @@ class TopView {
 
   private onKey(key: Key, text: string): void {
     if (key.ctrl && key.name === "c") this.leave();
-    else if (key.ctrl && key.name === "z") this.suspend();
+    else if (key.ctrl && key.name === "z") this.jobControl.stopAll();
     else if (key.ctrl && key.name === "l") this.screen.invalidate();
     else if (this.mode === "filter") this.onFilterKey(key, text);
     else if (this.mode === "help") this.mode = "table";

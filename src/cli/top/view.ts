@@ -39,7 +39,7 @@ export interface Picture {
 
 const HELP = [
   "  1 2 3, Tab         services, subscriptions, clients",
-  "  arrows, PgUp PgDn  scroll; left and right move the last column",
+  "  arrows, PgUp PgDn  scroll; left and right move the last column (narrow: all)",
   "  Home, End          first row, last row",
   "  /                  show only rows that have a text; Esc shows all again",
   "  s                  sort by the next column (marked *); r reverses",

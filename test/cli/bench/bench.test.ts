@@ -100,8 +100,7 @@ test("the reference's services and filters are there while it runs, and an inter
   assert.ok(filters.includes("(name=service-49)"));
   assert.is((await witness.clients()).length, 5);
   run.interrupt();
-  assert.is(await run.code, 0, run.stdout.text);
-  assert.is(run.stdout.text, "");
+  assert.equal([await run.code, run.stdout.text], [130, ""], "no result, so no success");
   assert.is((await witness.services()).length, 0);
   witness.close();
   await assertClean(live.ux);
@@ -118,7 +117,7 @@ test("an interrupt while services are being published", async () => {
   const run = new Run([live.ux, "bench", "1000000", "0"]);
   await watch.until(() => appeared > 100, "the first services");
   run.interrupt();
-  assert.is(await run.code, 0, run.stdout.text);
+  assert.is(await run.code, 130, run.stdout.text);
   assert.is((await witness.services()).length, 0);
   witness.close();
 });
@@ -190,6 +189,12 @@ test("the bar", () => {
   assert.is(progressLine("x", 0, 10), `[${".".repeat(30)}]   0 %  x`);
   assert.is(progressLine("x", 5, 10), `[${"#".repeat(15)}${".".repeat(15)}]  50 %  x`);
   assert.is(progressLine("x", 11, 10), `[${"#".repeat(30)}] 100 %  x`);
+  assert.is(progressLine("withdrawing services", 1, 2, 40), "[###....]  50 %  withdrawing services");
+  assert.is(progressLine("withdrawing services", 1, 2, 35), " 50 %  withdrawing services");
+  assert.is(progressLine("withdrawing services", 1, 2, 20), " 50 %  withdrawin");
+  for (let columns = 1; columns < 100; columns++) {
+    assert.ok(progressLine("withdrawing services", 1, 3, columns).length < columns, `the line fits ${columns} columns`);
+  }
   assert.is(progressLine("x", 0, 0), `[${"#".repeat(30)}] 100 %  x`);
 });
 

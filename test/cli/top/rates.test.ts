@@ -2,7 +2,6 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { pauseAfter } from "../../../src/cli/top/domain-watch.js";
 import { Rates } from "../../../src/cli/top/rates.js";
 
 test("the mean of the last five whole seconds", () => {
@@ -20,15 +19,6 @@ test("the mean of the last five whole seconds", () => {
   rates.count("modified", 30_000);
   assert.equal(rates.perSecond(31_000), { appeared: (7 + 8 + 9 + 10) / 5, modified: 0.2, disappeared: 0 });
   assert.equal(rates.totals, { appeared: 65, modified: 1, disappeared: 0 });
-});
-
-test("pauses double up to the longest", () => {
-  const longest = [0, 1, 2, 3, 4, 5, 1000].map((failures) => pauseAfter(failures, () => 0));
-  assert.equal(longest, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
-  assert.is(
-    pauseAfter(2, () => 1),
-    1500,
-  );
 });
 
 test.run();

@@ -1,12 +1,13 @@
 /** `pafc ADDR top` as a person sees it: the real program on a real pseudo-terminal with a real server. */
 
+import { writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Session } from "../../../src/client/session.js";
 import { properties } from "../../../src/core/properties.js";
-import { type Pafd, startPafd } from "../../support/pafd.js";
+import { type Pafd, startPafd, withFolder } from "../../support/pafd.js";
 import { PseudoTerminal, ptyMissing } from "../../support/pseudo-terminal.js";
 import { root } from "../../support/root.js";
 import { freshName } from "../../support/transport-peers.js";
@@ -225,6 +226,35 @@ test("Ctrl-Z gives the terminal to the shell until fg", async () => {
   assert.is(await terminal.ends(), 0);
   assert.equal(terminal.screen.lines.slice(0, 4), ["before", "stopped", "hello", "read hello"]);
   await givenBack();
+});
+
+test("so does a SIGTSTP from elsewhere, and after a SIGSTOP the picture comes back", async () => {
+  top({ script: `set -m; sh -c 'echo pid $$; exec "$@"' sh "$@"; echo stopped; read line; fg; fg`, columns: 300 });
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture");
+  const pid = Number(/pid (\d+)/.exec(terminal.output)![1]);
+  process.kill(pid, "SIGTSTP");
+  await terminal.shows((seen) => seen.includes("stopped"), "the shell");
+  assert.equal([terminal.screen.isAlternate, terminal.screen.isCursorVisible], [false, true]);
+  terminal.type("hello\r");
+  await terminal.shows((seen) => seen[23] === FOOT, "the picture again");
+  const soFar = terminal.output.length;
+  process.kill(pid, "SIGSTOP");
+  await terminal.shows((seen) => terminal.output.indexOf(FOOT, soFar) > 0 && seen[23] === FOOT, "it once more");
+  terminal.type("q");
+  assert.is(await terminal.ends(), 0);
+  await givenBack();
+});
+
+test("a bug gives the terminal back before it is reported", async () => {
+  await withFolder(async (folder) => {
+    const bug = join(folder, "bug.cjs");
+    writeFileSync(bug, `process.on("SIGUSR2", () => { throw new Error("a bug"); });`);
+    top({ env: { NODE_OPTIONS: `--require ${bug}` } });
+    await terminal.shows((seen) => seen[23] === FOOT, "the picture");
+    terminal.signal(constants.signals.SIGUSR2);
+    await givenBack(1);
+    assert.match(terminal.lines.join("\n"), /^before\n(?:.*\n)*Error: a bug/);
+  });
 });
 
 test("a terminal that hangs up ends it as it ends others, and not by an abort", async () => {

@@ -1,10 +1,11 @@
 /** The picture of top, without a terminal: exactly the size asked for, whatever is shown; and what of it is written. */
 
+import { Writable } from "node:stream";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { columnsOf } from "../../../src/cli/top/columns.js";
 import { makePanes } from "../../../src/cli/top/panes.js";
-import { difference, type Line } from "../../../src/cli/top/screen.js";
+import { difference, type Line, Screen } from "../../../src/cli/top/screen.js";
 import { Services } from "../../../src/cli/top/services.js";
 import { type Picture, render } from "../../../src/cli/top/view.js";
 import type { ServiceState } from "../../../src/core/directory-access.js";
@@ -180,6 +181,43 @@ test("a change of the domain is in the next picture; scrolling stays within the 
   pane.filter = "'N': 2"; // 2, 20 … 29
   assert.is(pane.count, 11);
   assert.is(first(), 2);
+});
+
+test("on a narrow terminal all columns move, so that properties can be seen; no further than there is something", () => {
+  const { panes } = domain(state(1n, { name: "a lamp" }), state(2n, {}));
+  const [pane] = panes;
+  const lines = () => pane.draw(40, 3, NOW).map(({ text }) => text.trimEnd());
+  assert.equal(lines(), [
+    "     Service Id*  Gen  TTL  Orphan Owner",
+    "               1    0   30       - 2a",
+    "               2    0   30       - 2a",
+  ]);
+  pane.scrollSideways(1);
+  for (let i = 0; i < 100; i++) {
+    pane.scrollSideways(1);
+    lines();
+  }
+  pane.scrollSideways(-2);
+  assert.equal(lines(), ["    Properties", "    {'name': 'a lamp'}", "    {}"]);
+  for (let i = 0; i < 100; i++) {
+    pane.scrollSideways(1);
+    pane.draw(120, 3, NOW);
+  }
+  assert.is(pane.draw(120, 3, NOW)[1].text.trimEnd(), "               1    0   30       - 2a               '}");
+});
+
+test("where there is no alternate screen, the shell's prompt stands below the picture", () => {
+  const shown = new TerminalEmulator(80, 24);
+  const write = (text: string) => shown.write(text.replace(/\x1b\[\?1049[hl]/g, ""));
+  const screen = new Screen(Object.assign(new Writable(), { columns: 80, rows: 24, write }), true);
+  screen.open();
+  const lines = render(picture(), { columns: 80, rows: 24 });
+  screen.show(lines);
+  screen.show([...lines.slice(0, 5), { text: "x".repeat(80), style: "plain" }, ...lines.slice(6)]);
+  screen.close();
+  shown.write("$ ");
+  assert.equal([shown.lines[22], shown.lines[23], shown.wraps], ["", "$", true]);
+  assert.match(shown.lines[0], /^tcp:example/);
 });
 
 test("after a reconnect what is not told again is gone, and orphans are counted anew", () => {
