@@ -2,6 +2,7 @@
 
 import type { LogLevel } from "../../core/log.js";
 import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
+import type { PublishRule } from "../../gateway/mdns/responder/publish-rule.js";
 import type { MqttGatewayOptions, OnLoss } from "../../gateway/mqtt/gateway.js";
 import type { OutputQueueLimits } from "../../server/output-queues.js";
 import type { LocalUser } from "../../server/users.js";
@@ -163,7 +164,16 @@ function mdnsOptions(gateway: GatewayOfType<"mdns">): MdnsGatewayOptions {
     scope: gateway.scope,
     maxInstances: gateway.max_instances,
     maxRecordsPerInterface: RECORDS_PER_INSTANCE * gateway.max_instances,
+    ...present("publish", gateway.publish?.map(publishRule)),
+    ...present("gatewayName", gateway.gateway_name),
+    maxPublished: gateway.max_published,
+    ...present("namesFile", gateway.names_file),
   };
+}
+
+function publishRule({ txt, ...rule }: NonNullable<GatewayOfType<"mdns">["publish"]>[number]): PublishRule {
+  // The reader gives records as maps.
+  return { ...rule, ...(txt && { txt: Object.fromEntries(txt as unknown as ReadonlyMap<string, string>) }) };
 }
 
 function mqttOptions(gateway: GatewayOfType<"mqtt">): MqttGatewayOptions {

@@ -40,8 +40,9 @@ function domainLiteral({ name, sockets, protocolVersion, idleSeconds }: DomainCo
 function gatewayLiteral(gateway: GatewayConfig) {
   const { type, domain } = gateway;
   if (gateway.type === "mdns") {
-    const { types, interfaces, scope, maxInstances } = gateway.options;
-    return { type, domain, types, interfaces, scope, max_instances: maxInstances };
+    const { types, interfaces, scope, maxInstances, publish } = gateway.options;
+    const rules = publish && { publish: publish.map(({ filter }) => filter) };
+    return { type, domain, types, interfaces, scope, max_instances: maxInstances, ...rules };
   }
   const { url, user, password, passwordFile, root, site, onLoss, maxDevices } = gateway.options;
   const secret = password !== undefined || passwordFile !== undefined ? "(not shown)" : undefined;

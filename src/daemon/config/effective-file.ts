@@ -60,8 +60,17 @@ const limitKeys = ({ clients, services, subscriptions }: ResourceLimits) => ({ c
 const tlsKeys = ({ cert, key, tc, crl }: TlsFiles) => ({ cert, key, tc, crl });
 
 function mdnsKeys({ options }: GatewayConfig & { type: "mdns" }) {
-  const { types, interfaces, scope, maxInstances } = options;
-  return { types, interfaces, scope, max_instances: maxInstances };
+  const { types, interfaces, scope, maxInstances, publish, gatewayName, maxPublished, namesFile } = options;
+  return {
+    types,
+    interfaces,
+    scope,
+    max_instances: maxInstances,
+    publish,
+    gateway_name: gatewayName,
+    max_published: maxPublished,
+    names_file: namesFile,
+  };
 }
 
 function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {

@@ -3,6 +3,8 @@
  * a problem of its own, which was reported, is absent in what is checked here; whether it was `Given` tells the difference.
  */
 
+import { parseFilter } from "../../core/filter/syntax.js";
+import { type PublishRule, ruleProblems } from "../../gateway/mdns/responder/publish-rule.js";
 import { parseBrowseName } from "../../gateway/mdns/service-names.js";
 import { parseBrokerUrl } from "../../gateway/mqtt/broker-url.js";
 import { checkedRoot, checkedSite } from "../../gateway/mqtt/topics.js";
@@ -95,11 +97,26 @@ export function checkClientCertificate(_: unknown, report: Report, given: Given)
   report(present, `given without "${missing}" (a client certificate needs both)`);
 }
 
-export function checkMdns({ types }: { types?: "all" | readonly string[] }, report: Report): void {
-  if (types === undefined || types === "all") return;
-  for (const [i, type] of types.entries()) {
+interface CheckedMdns {
+  readonly types?: "all" | readonly string[];
+  readonly publish?: readonly (PublishRuleInFile | undefined)[];
+}
+
+interface PublishRuleInFile extends Omit<PublishRule, "txt"> {
+  readonly txt?: ReadonlyMap<string, string>;
+}
+
+export function checkMdns({ types, publish = [] }: CheckedMdns, report: Report): void {
+  for (const [i, type] of (types === "all" ? [] : (types ?? [])).entries()) {
     // An element with a problem of its own is absent.
     if (type !== undefined) checkBy(parseBrowseName, type, `types[${i}]`, report);
+  }
+  for (const [i, rule] of publish.entries()) {
+    if (!rule) continue;
+    checkBy(parseFilter, rule.filter, `publish[${i}].filter`, report);
+    for (const { key, message } of ruleProblems({ ...rule, txt: Object.fromEntries(rule.txt ?? []) })) {
+      report(`publish[${i}].${key}`, message);
+    }
   }
 }
 

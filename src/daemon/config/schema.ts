@@ -17,7 +17,7 @@
  * after reading.
  */
 
-import { type SchemaOptions, type Static, type TSchema, Type } from "@sinclair/typebox";
+import { type SchemaOptions, type Static, Type } from "@sinclair/typebox";
 import { LOG_LEVELS } from "../../core/log.js";
 import type { OnLoss } from "../../gateway/mqtt/gateway.js";
 import { NAME_PATTERN } from "../../gateway/mqtt/topics.js";
@@ -27,12 +27,13 @@ import {
   checkClientCertificate,
   checkDomain,
   checkIdle,
-  checkMdns,
   checkMqtt,
   checkOutputQueue,
   checkProtocolVersion,
   checkSocket,
 } from "./object-checks.js";
+import { mdnsGateway } from "./schema-mdns.js";
+import { count, file, gatewayDomain, mapping, oneOf, path, seconds, text } from "./schema-parts.js";
 
 /** Syslog facilities as the reference names them. */
 export const FACILITIES = [
@@ -40,20 +41,6 @@ export const FACILITIES = [
   ...(["security", "solaris-cron", "syslog", "user", "uucp"] as const),
   ...(["local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"] as const),
 ] as const;
-
-/** A text that is one of `values`. */
-const oneOf = <T extends string>(values: readonly T[], options: SchemaOptions) =>
-  Type.Unsafe<T>({ type: "string", enum: [...values], ...options });
-
-const mapping = <P extends Record<string, TSchema>>(keys: P, options: SchemaOptions = {}) =>
-  Type.Object(keys, { additionalProperties: false, ...options });
-
-const text = (options: SchemaOptions = {}) => Type.String({ minLength: 1, maxLength: 1024, ...options });
-
-const path = (options: SchemaOptions = {}) => text({ what: "a file name", maxLength: 4095, ...options });
-
-const count = (what: string, minimum: number, maximum: number, options: SchemaOptions = {}) =>
-  Type.Integer({ minimum, maximum, what, ...options });
 
 const limit = (of: string, suggested: number) =>
   Type.Optional(
@@ -64,13 +51,7 @@ const limit = (of: string, suggested: number) =>
     }),
   );
 
-/** The name of a file that may be left out. */
-const file = (example: string, description: string) => Type.Optional(path({ examples: [example], description }));
-
 const protocolVersion = (options: SchemaOptions) => count("a protocol version", 2, 3, options);
-
-const seconds = (minimum: number, maximum: number, options: SchemaOptions) =>
-  count("a number of seconds", minimum, maximum, options);
 
 const MAX_SECONDS = 86_400 * 365;
 
@@ -214,55 +195,6 @@ const log = mapping(
     filter: oneOf(LOG_LEVELS, { what: "a filter level", default: "info", description: "Drop messages below this." }),
   },
   { default: {}, description: "Where messages go. Under systemd, console alone is enough." },
-);
-
-const gatewayDomain = Type.Optional(
-  text({
-    maxLength: 256,
-    suggested: "home",
-    description: "Name of the domain the gateway serves; may be left out if there is exactly one domain.",
-  }),
-);
-
-const mdnsGateway = mapping(
-  {
-    type: Type.Literal("mdns"),
-    domain: gatewayDomain,
-    types: Type.Union(
-      [
-        oneOf<"all">(["all"], { what: 'a list of service types, or the word "all"', accepted: "" }),
-        Type.Array(text({ what: "a DNS-SD service type", accepted: "like _ipp._tcp" }), {
-          minItems: 1,
-          maxItems: 1000,
-          what: "a list of service types",
-        }),
-      ],
-      {
-        default: "all",
-        what: 'a list of service types, or the word "all"',
-        description: "DNS-SD service types to browse; all: every type announced on the link.",
-      },
-    ),
-    interfaces: Type.Optional(
-      Type.Array(Type.String({ pattern: "^[^\\s/]{1,15}$", what: "a network interface name", accepted: "like eth0" }), {
-        minItems: 1,
-        maxItems: 64,
-        what: "a list of network interfaces",
-        examples: [["eth0", "wlan0"]],
-        description: "Interfaces to browse on. Default: every one that can do multicast, as they come and go.",
-      }),
-    ),
-    scope: text({
-      default: "local",
-      maxLength: 64,
-      description: "Names the link; gateways on the same link that share a scope give a service the same id.",
-    }),
-    max_instances: count("a number of instances", 1, 1_000_000, {
-      default: 4096,
-      description: "Most service instances kept; further ones are ignored with a warning.",
-    }),
-  },
-  { check: checkMdns, description: "What is announced on the link with mDNS: printers, speakers, ..." },
 );
 
 const willAction = (options: SchemaOptions) =>

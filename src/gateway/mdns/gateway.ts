@@ -1,9 +1,13 @@
-/** The inbound mDNS gateway: one browser per interface, one link per address family, one service per instance. */
+/**
+ * The mDNS gateway: one browser per interface, one link per address family, one service per instance; and, if rules for
+ * publishing are given, one responder per link.
+ */
 
+import { hostname } from "node:os";
 import type { Timer } from "../../core/clock.js";
 import { type Logger, prefixed } from "../../core/log.js";
 import { Dropped } from "../dropped.js";
-import type { Gateway, GatewayContext } from "../gateway.js";
+import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { isHostAddress } from "./addresses.js";
 import { Browser } from "./browser.js";
@@ -15,6 +19,9 @@ import type { LinkLimits } from "./link-state.js";
 import { browserQuery } from "./messages.js";
 import { NameError } from "./names.js";
 import { heardRecords } from "./records.js";
+import { Outbound } from "./responder/outbound.js";
+import { type PublishRule, ruleProblems } from "./responder/publish-rule.js";
+import type { Responder } from "./responder/responder.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
 
 /** All have defaults but `types`; what each limit does when it is reached is in README.md. */
@@ -37,6 +44,14 @@ export interface MdnsGatewayOptions {
   readonly maxRecordsPerInterface?: number | undefined;
   /** Records from one source address. Default: 512. */
   readonly maxRecordsPerHost?: number | undefined;
+  /** What of the directory is published. Default: nothing. */
+  readonly publish?: readonly PublishRule[] | undefined;
+  /** Names this gateway in what it publishes; its host is `pf-NAME.local`. Default: the machine's host name. */
+  readonly gatewayName?: string | undefined;
+  /** Services published at most. Default: 512. */
+  readonly maxPublished?: number | undefined;
+  /** Where the names are kept that were taken because somebody else had the wanted ones. Default: in memory only. */
+  readonly namesFile?: string | undefined;
 }
 
 /** What the gateway uses of the machine; tests replace it. */
@@ -68,7 +83,14 @@ interface Port {
   /** That a limit was reached has been told. */
   isOverflowTold: boolean;
   readonly browser: Browser;
-  readonly links: Map<Family, { readonly link: Link; readonly address: string; readonly state: { isBroken: boolean } }>;
+  readonly links: Map<Family, OpenLink>;
+}
+
+interface OpenLink {
+  readonly link: Link;
+  readonly address: string;
+  readonly state: { isBroken: boolean };
+  readonly responder: Responder | undefined;
 }
 
 class MdnsGateway implements Gateway {
@@ -78,7 +100,13 @@ class MdnsGateway implements Gateway {
   private readonly pollMs: number;
   private readonly log: Logger;
   private readonly instances: Instances;
+  private readonly publications: Publications;
   private readonly dropped = new Dropped();
+  private readonly outbound: Outbound | undefined;
+  private phase: "starting" | "running" | "stopped" = "starting";
+  private lastError: GatewayState["lastError"];
+  /** Of all interfaces. */
+  private ownAddresses: ReadonlySet<string> = new Set();
   private readonly echoes: Echoes;
   private readonly ports = new Map<string, Port>();
   /** Links that broke and have not brought anything since, by interface and family. */
@@ -106,9 +134,12 @@ class MdnsGateway implements Gateway {
       recordsPerSource: positive("maxRecordsPerHost", options.maxRecordsPerHost, 512),
       ttlSeconds: positive("maxTtlSeconds", options.maxTtlSeconds, 4500),
     };
+    const scope = options.scope ?? "local";
+    this.publications = new Publications({ directory, clock, log: this.log, limit: this.limits.instances });
+    this.outbound = this.makeOutbound(scope);
     this.instances = new Instances({
-      scope: options.scope ?? "local",
-      publications: new Publications({ directory, clock, log: this.log, limit: this.limits.instances }),
+      scope,
+      publications: this.publications,
       clock,
       timers,
       random,
@@ -120,14 +151,49 @@ class MdnsGateway implements Gateway {
   }
 
   start(): void {
+    this.phase = "running";
     this.poll();
+    this.outbound?.start();
   }
 
   async stop(): Promise<void> {
+    this.phase = "stopped";
     this.pollTimer?.cancel();
+    await this.outbound?.stop();
     const closed = [...this.ports.keys()].map((key) => this.close(key));
     this.instances.stop(); // before it hears that everything is gone
     await Promise.all(closed);
+  }
+
+  state(): GatewayState {
+    const { dropped, lastError, phase, ports, publications, waitingFor } = this;
+    const browsers = [...ports.values()].map(({ browser }) => browser.counts);
+    const total = (of: (counts: Browser["counts"]) => number) => browsers.reduce((sum, counts) => sum + of(counts), 0);
+    const refused = total((counts) => counts.refused);
+    return {
+      state: phase === "running" && waitingFor !== "" ? "waiting" : phase,
+      counts: {
+        interfaces: ports.size,
+        instances: total(({ instances }) => instances),
+        services: publications.size,
+        ...this.outbound?.counts,
+      },
+      dropped: { ...dropped.counts, ...(refused > 0 && { "beyond a limit": refused }) },
+      ...(lastError && { lastError }),
+    };
+  }
+
+  private makeOutbound(scope: string): Outbound | undefined {
+    const { publish = [], gatewayName = hostname(), namesFile } = this.options;
+    if (publish.length === 0) return undefined;
+    publish.forEach((rule, i) => {
+      const [problem] = ruleProblems(rule);
+      if (problem) throw new MdnsOptionError(`publish[${i}].${problem.key}: ${problem.message}`);
+    });
+    const maxPublished = positive("maxPublished", this.options.maxPublished, 512);
+    const isOwnAddress = (address: string) => this.ownAddresses.has(address);
+    const options = { rules: publish, scope, gatewayName, maxPublished, namesFile, isOwnAddress };
+    return new Outbound(options, this.context, this.log, this.dropped);
   }
 
   /** Compares the interfaces in use with those the machine has now. */
@@ -162,9 +228,12 @@ class MdnsGateway implements Gateway {
     try {
       const found = this.environment.listInterfaces();
       this.isListTroubleTold = false;
+      this.ownAddresses = new Set(found.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
       return found.filter(({ name, isLoopback }) => (interfaces ? interfaces.includes(name) : !isLoopback));
     } catch (error) {
-      if (!this.isListTroubleTold) this.log.warning(() => `cannot list the interfaces: ${(error as Error).message}`);
+      const text = `cannot list the interfaces: ${(error as Error).message}`;
+      if (!this.isListTroubleTold) this.log.warning(() => text);
+      this.noteError(text);
       this.isListTroubleTold = true;
       return undefined;
     }
@@ -212,18 +281,21 @@ class MdnsGateway implements Gateway {
       if (isUsable || this.isTooEarly(port, family)) continue;
       if (present) {
         port.links.delete(family);
-        void present.link.close();
+        void this.closeLink(present);
       }
       if (addresses.length === 0) continue;
       this.openFamily(port, family, addresses[0].address);
       isChanged = true;
     }
-    if (isChanged) port.browser.restart();
+    if (!isChanged) return;
+    port.browser.restart();
+    for (const { responder } of port.links.values()) responder?.restart();
   }
 
   private openFamily(port: Port, family: Family, address: string): void {
     const place = placeOf(port, family);
     const state = { isBroken: false };
+    let responder: Responder | undefined;
     const link = this.environment.openLink({
       family,
       interface: port.interface,
@@ -231,7 +303,12 @@ class MdnsGateway implements Gateway {
       echoes: this.echoes,
       onMessage: (message, from) => {
         this.troubles.delete(place);
-        if (message.type === "query") port.browser.overhear(message, from);
+        if (message.type === "query") {
+          responder?.query(message, from);
+          port.browser.overhear(message, from);
+          return;
+        }
+        responder?.response(message);
         const records = heardRecords(message);
         if (records.length > 0) port.browser.receive(records, from.address);
       },
@@ -242,7 +319,15 @@ class MdnsGateway implements Gateway {
       },
       log: this.log,
     });
-    port.links.set(family, { link, address, state });
+    responder = this.outbound?.add({
+      linkName: `${port.interface.name} IPv${family}`,
+      interfaceName: port.interface.name,
+      addresses: () => port.interface.addresses.map((own) => own.address),
+      send: (message, to) => {
+        if (!state.isBroken) link.send(message, to);
+      },
+    });
+    port.links.set(family, { link, address, state, responder });
   }
 
   /** The link is opened anew after 5, 10, 20 … 320 s: each opening starts the questions again, which must not be a storm. */
@@ -255,6 +340,7 @@ class MdnsGateway implements Gateway {
     const retryAtMs = this.context.clock.monotonicMs() + delayMs;
     this.troubles.set(place, { failures, retryAtMs, isTold: isTold || isWarning });
     const text = () => `${place}: ${error.message}; trying again in ${delayMs / 1000} s.`;
+    this.noteError(text());
     if (isWarning) this.log.warning(text);
     else this.log.debug(text);
   }
@@ -280,7 +366,16 @@ class MdnsGateway implements Gateway {
     this.ports.delete(key);
     for (const family of port.links.keys()) this.troubles.delete(placeOf(port, family));
     port.browser.stop();
-    await Promise.all([...port.links.values()].map(({ link }) => link.close()));
+    await Promise.all([...port.links.values()].map((open) => this.closeLink(open)));
+  }
+
+  private closeLink({ link, responder }: OpenLink): Promise<void> {
+    if (responder) this.outbound?.remove(responder);
+    return link.close();
+  }
+
+  private noteError(text: string): void {
+    this.lastError = { text, unixSeconds: this.context.clock.unixSeconds() };
   }
 }
 

@@ -16,6 +16,8 @@ export interface NetworkInterface {
   /** The kernel's number; another one means that the interface was deleted and created anew. 0: unknown. */
   readonly index: number;
   readonly isLoopback: boolean;
+  /** How often the link went up or down, if the system tells: another number means that it was away between two looks. */
+  readonly carrierChanges?: number;
   readonly addresses: readonly InterfaceAddress[];
 }
 
@@ -38,11 +40,22 @@ export function listInterfaces(): NetworkInterface[] {
         name,
         index,
         isLoopback: entry.internal,
+        ...(known ? carrier(known.carrierChanges) : carrier(readCarrierChanges(name))),
         addresses: [...(known?.addresses ?? []), address],
       });
     }
   }
   return [...found.values()];
+}
+
+const carrier = (carrierChanges: number | undefined) => (carrierChanges === undefined ? {} : { carrierChanges });
+
+function readCarrierChanges(name: string): number | undefined {
+  try {
+    return Number(readFileSync(`/sys/class/net/${name}/carrier_changes`, "latin1"));
+  } catch {
+    return undefined; // no sysfs: a link that was away for less than the time between two looks goes unnoticed
+  }
 }
 
 /** Node tells the number of an interface only with its link-local IPv6 address; Linux tells it here, too. */

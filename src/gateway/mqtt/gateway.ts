@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import { type Logger, logStack } from "../../core/log.js";
 import type { Properties, PropertyValue } from "../../core/properties.js";
-import type { Gateway, GatewayContext } from "../gateway.js";
+import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { type Announcement, AnnouncementError, show } from "./announced.js";
 import { parseAnnouncement } from "./announcement.js";
@@ -103,6 +103,11 @@ class MqttGateway implements Gateway {
 
   start(): void {
     this.connection.start();
+  }
+
+  /** Placeholder until the MQTT part of issue 5 is merged. */
+  state(): GatewayState {
+    return { state: "running", counts: { services: this.publications.size }, dropped: {} };
   }
 
   async stop(): Promise<void> {

@@ -199,6 +199,7 @@ test("two things of one name on two links: the one that was there first stays wh
   bench.hear("eth0#2/4", pointerRecord("a"), srvRecord("a", { port: 81 }), txtRecord("a"), addressRecord("h"));
   assert.equal(await bench.during(1000), []);
   assert.equal(bench.shown("port"), ["80"]);
+  assert.equal(bench.gateway.state().dropped, { "same name on another link": 1 });
   bench.hear("eth1#3/4", pointerRecord("a", { ttlSeconds: 0 }));
   assert.equal(await bench.during(2000), ["publish a"]);
   assert.equal(bench.shown("port"), ["81"]);
@@ -227,6 +228,7 @@ test("services that carry sdid are in a directory already: they are not taken, a
   assert.equal(await bench.during(1000), ["publish b"]);
   bench.hear("eth0#2/4", txtRecord("b", ["v=1", "sdid"]));
   assert.equal(await bench.during(4000), ["unpublish b"]);
+  assert.equal(bench.gateway.state().dropped, { "carries sdid": 2 });
 });
 
 test("without an interface it waits for one; loopback does not count", async () => {

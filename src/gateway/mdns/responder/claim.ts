@@ -1,0 +1,90 @@
+/**
+ * One name that we want for ourselves on one link, and how far that has come: probed three times, announced three times
+ * (RFC 6762, 8), then held. Time is passed in; what is to be done comes back as words.
+ */
+
+import type { OwnRecord } from "./own-records.js";
+
+/** `standby`: another gateway announces this very service; we try again when it goes, or after a while. */
+export type ClaimPhase = "probing" | "held" | "standby";
+
+const PROBES = 3;
+const PROBE_GAP_MS = 250;
+const LOST_TIE_WAIT_MS = 1000;
+/** Gaps after the first announcement, and after those of a change. */
+const ANNOUNCEMENT_GAPS_MS = [1000, 2000] as const;
+const UPDATE_GAPS_MS = [1000] as const;
+
+export class Claim {
+  phase: ClaimPhase = "probing";
+  /** When `step` is due. */
+  nextMs: number;
+  /** It has been announced, under this name, on this link. */
+  isAnnounced = false;
+  private probes = 0;
+  private gapsMs: readonly number[] = [];
+
+  constructor(
+    readonly name: string,
+    /** What is proposed when probing. */
+    public unique: readonly OwnRecord[],
+    /** What goes along when announcing: the pointers to an instance. */
+    public shared: readonly OwnRecord[],
+    /** The host that must be ours (or be sure) before this is announced. */
+    public host: Claim | undefined,
+    /** Of an instance: the mark that tells that somebody else's instance is the same service. */
+    readonly sdid: string | undefined,
+    startMs: number,
+  ) {
+    this.nextMs = startMs;
+  }
+
+  get isReady(): boolean {
+    return this.phase === "held" && this.host?.phase !== "probing" && this.host?.phase !== "standby";
+  }
+
+  /** What is due now; the caller does it. A held name whose host is not ours yet waits. */
+  step(nowMs: number): "probe" | "announce" | undefined {
+    if (nowMs < this.nextMs) return undefined;
+    if (this.phase === "standby") this.restart(nowMs);
+    if (this.phase === "probing") {
+      if (this.probes < PROBES) {
+        this.probes++;
+        this.nextMs = nowMs + PROBE_GAP_MS;
+        return "probe";
+      }
+      this.phase = "held";
+      this.gapsMs = ANNOUNCEMENT_GAPS_MS;
+    }
+    if (!this.isReady) return undefined;
+    const [gapMs, ...gapsMs] = this.gapsMs;
+    this.gapsMs = gapsMs;
+    this.nextMs = gapMs === undefined ? Number.POSITIVE_INFINITY : nowMs + gapMs;
+    this.isAnnounced = true;
+    return "announce";
+  }
+
+  /** From the first probe on. */
+  restart(atMs: number): void {
+    this.phase = "probing";
+    this.probes = 0;
+    this.nextMs = atMs;
+  }
+
+  lostTie(nowMs: number): void {
+    this.restart(nowMs + LOST_TIE_WAIT_MS);
+  }
+
+  standBy(untilMs: number): void {
+    this.phase = "standby";
+    this.isAnnounced = false;
+    this.nextMs = untilMs;
+  }
+
+  /** New data under the same name: announced twice, without probing (RFC 6762, 8.4). */
+  changed(nowMs: number): void {
+    if (this.phase !== "held" || !this.isAnnounced) return;
+    if (this.gapsMs.length < UPDATE_GAPS_MS.length) this.gapsMs = UPDATE_GAPS_MS;
+    this.nextMs = nowMs;
+  }
+}

@@ -1,0 +1,399 @@
+/**
+ * The responder of one link (an interface, by IPv4 or IPv6): claims names, announces, answers, says goodbye (RFC 6762).
+ *
+ * Pure: messages come in through `query` and `response` and go out through `send`, time comes from the injected clock.
+ * The same service is on several links under one name; which name that is, the publisher decides (publisher.ts).
+ */
+
+import type { Clock, Random, Timer, Timers } from "../../../core/clock.js";
+import type { Peer } from "../link.js";
+import { MDNS_PORT } from "../link.js";
+import type { OutgoingMessage } from "../messages.js";
+import { nameKey } from "../names.js";
+import type { DecodedMessage, DecodedRecord } from "../records.js";
+import { Claim } from "./claim.js";
+import { IncomingQueries, type IncomingQuery } from "./incoming-queries.js";
+import { heardKey, type OwnRecord } from "./own-records.js";
+import { announcements, goodbyes, outgoing, probes, replies } from "./packing.js";
+import { Replies, type UnicastReply } from "./replies.js";
+import { hostRecordsOf, type OutboundHost, type OutboundService, serviceRecords } from "./service-records.js";
+import { Spread } from "./spread.js";
+import { compareProposals } from "./tie-break.js";
+import { Zone } from "./zone.js";
+
+export interface ResponderOptions {
+  /** For the list of timers. */
+  readonly linkName: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly send: (message: OutgoingMessage, to?: Peer) => void;
+  /** Addresses as this link may show them: those of the interface, or of a proxied host without what is not for here. */
+  readonly addressesOf: (host: OutboundHost) => readonly string[];
+  /** Another record with one of our own addresses is no conflict: it came from another interface of ours. */
+  readonly isOwnAddress: (address: string) => boolean;
+  /** Somebody else has this name. The publisher chooses another one for it, and calls `put` again. */
+  readonly onConflict: (name: string) => void;
+}
+
+const SHARED_DELAY_MS = { least: 20, most: 120 } as const;
+const SECOND_GOODBYE_MS = 250;
+/** How long another gateway's announcement of the same service is left alone: the life of its SRV, and a bit. */
+const STANDBY_MS = { least: 120_000, most: 180_000 } as const;
+/** After that gateway's goodbye. */
+const TAKE_OVER_MS = { least: 1000, most: 2000 } as const;
+const LEGACY_TTL_SECONDS = 10;
+
+export class Responder {
+  /** By the key of their name; names of instances and hosts. */
+  private readonly claims = new Map<string, Claim>();
+  /** The name under which each service is claimed, by the service's key. */
+  private readonly services = new Map<string, { readonly service: OutboundService; readonly claim: Claim }>();
+  private readonly queries: IncomingQueries;
+  private readonly replies = new Replies();
+  private spread: Spread;
+  /** Farewells to be repeated. */
+  private readonly farewells: {
+    readonly atMs: number;
+    readonly records: readonly OwnRecord[];
+    readonly isContested: boolean;
+  }[] = [];
+  private zone: Zone | undefined;
+  private timer: Timer | undefined;
+  private timerAtMs = Number.POSITIVE_INFINITY;
+  private isStopped = false;
+
+  constructor(private readonly options: ResponderOptions) {
+    this.queries = new IncomingQueries(options.random);
+    this.spread = new Spread(options.random);
+  }
+
+  /** Names by phase, and questions not answered because too many waited. */
+  readonly counts = { refusedReplies: 0 };
+
+  phases(): { readonly held: number; readonly probing: number; readonly standby: number } {
+    const number = (phase: string) => [...this.services.values()].filter(({ claim }) => claim.phase === phase).length;
+    return { held: number("held"), probing: number("probing"), standby: number("standby") };
+  }
+
+  /** Makes the link show this service (not if its host has no address here), or its new state; after `notBeforeMs` if its name is new. */
+  put(service: OutboundService, notBeforeMs = Number.NEGATIVE_INFINITY): void {
+    if (this.options.addressesOf(service.host).length === 0) {
+      this.drop(service.key);
+      return;
+    }
+    const present = this.services.get(service.key);
+    if (present && nameKey(present.claim.name) !== nameKey(service.name)) this.drop(service.key);
+    const claim = this.services.get(service.key)?.claim;
+    if (claim) this.change(service, claim, Math.max(notBeforeMs, this.now));
+    else this.claim(service, Math.max(notBeforeMs, this.spread.next(this.now)));
+    this.touch();
+  }
+
+  /** `isContested`: somebody else has the name now; the pointers to it are theirs, too. */
+  drop(serviceKey: string, isContested = false): void {
+    const present = this.services.get(serviceKey);
+    if (!present) return;
+    this.services.delete(serviceKey);
+    const { claim } = present;
+    this.claims.delete(nameKey(claim.name));
+    this.zone = undefined;
+    const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
+    const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
+    if (claim.isAnnounced) this.farewell([...shared, ...claim.unique], isContested);
+    this.replies.forget([...shared, ...claim.unique]);
+    this.dropUnusedHost(claim.host);
+    this.touch();
+  }
+
+  /** Begins anew with all names, a few each second: the link or its addresses changed. */
+  restart(): void {
+    this.spread = new Spread(this.options.random);
+    for (const { service, claim } of this.services.values()) {
+      const atMs = this.spread.next(this.now);
+      claim.restart(atMs);
+      if (claim.host) {
+        this.setHostRecords(claim.host, service.host);
+        if (claim.host.phase !== "probing" || claim.host.nextMs > atMs) claim.host.restart(atMs);
+      }
+    }
+    this.touch();
+  }
+
+  query(message: DecodedMessage, from: Peer): void {
+    const { authorities = [] } = message;
+    for (const key of new Set(authorities.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+    const query = this.queries.take(message, from, this.now);
+    if (query) this.answer(query);
+    this.arm();
+  }
+
+  response({ answers = [], authorities = [], additionals = [] }: DecodedMessage): void {
+    const records = [...answers, ...authorities, ...additionals].filter((record) => record.class === "IN");
+    const conflicts = new Set<Claim>();
+    for (const record of records) {
+      const claim = this.claims.get(nameKey(record.name));
+      const key = heardKey(record);
+      if (key === undefined) continue;
+      if (claim && this.isConflict(claim, record, key)) conflicts.add(claim);
+      else if (claim?.phase === "standby" && record.ttl === 0) this.standBy(claim, TAKE_OVER_MS);
+      else this.hearOwn(record, key);
+    }
+    for (const claim of conflicts) this.resolve(claim, records);
+    this.arm();
+  }
+
+  /** Says goodbye, if there is anything to part from. Whether there was; then `repeatGoodbyes` a little later. */
+  stop(): boolean {
+    this.timer?.cancel();
+    this.isStopped = true;
+    const announced = [...this.claims.values()].filter(({ isAnnounced }) => isAnnounced);
+    const records = announced.flatMap(({ shared, unique }) => [...shared, ...unique]);
+    this.claims.clear();
+    this.services.clear();
+    this.zone = undefined;
+    const once = [...new Map(records.map((record) => [record.key, record])).values()];
+    if (once.length > 0) this.farewell(once, false);
+    return this.farewells.length > 0;
+  }
+
+  repeatGoodbyes(): void {
+    for (const { records, isContested } of this.farewells.splice(0)) this.sendGoodbyes(records, isContested);
+  }
+
+  private get now(): number {
+    return this.options.clock.monotonicMs();
+  }
+
+  private claim(service: OutboundService, startMs: number): void {
+    const host = this.hostClaim(service.host, startMs);
+    const { unique, shared } = serviceRecords(service);
+    const claim = new Claim(service.name, unique, shared, host, service.sdid, startMs);
+    this.services.set(service.key, { service, claim });
+    this.claims.set(nameKey(service.name), claim);
+  }
+
+  private hostClaim(host: OutboundHost, startMs: number): Claim {
+    const present = this.claims.get(nameKey(host.name));
+    if (present) {
+      this.setHostRecords(present, host);
+      return present;
+    }
+    const claim = new Claim(host.name, this.hostRecords(host), [], undefined, undefined, startMs);
+    this.claims.set(nameKey(host.name), claim);
+    return claim;
+  }
+
+  private hostRecords(host: OutboundHost): OwnRecord[] {
+    return hostRecordsOf(host.name, this.options.addressesOf(host));
+  }
+
+  /** New addresses of a host are an update; one that several services share has what was stated last. */
+  private setHostRecords(claim: Claim, host: OutboundHost): void {
+    const records = this.hostRecords(host);
+    if (sameKeys(records, claim.unique)) return;
+    claim.unique = records;
+    claim.changed(this.now);
+  }
+
+  private change(service: OutboundService, claim: Claim, startMs: number): void {
+    const { unique, shared } = serviceRecords(service);
+    const hostBefore = claim.host;
+    claim.host = this.hostClaim(service.host, startMs);
+    const isChanged = !sameKeys([...unique, ...shared], [...claim.unique, ...claim.shared]);
+    this.services.set(service.key, { service, claim });
+    const gone = claim.shared.filter(({ key }) => !shared.some((record) => record.key === key));
+    this.replies.forget([...claim.unique, ...gone]);
+    claim.unique = unique;
+    claim.shared = shared;
+    this.zone = undefined;
+    if (claim.isAnnounced && gone.length > 0) this.farewell(gone, false);
+    if (isChanged) claim.changed(this.now);
+    if (hostBefore !== claim.host) this.dropUnusedHost(hostBefore);
+  }
+
+  private dropUnusedHost(host: Claim | undefined): void {
+    if (!host || [...this.services.values()].some(({ claim }) => claim.host === host)) return;
+    this.claims.delete(nameKey(host.name));
+    this.zone = undefined;
+    if (host.isAnnounced) this.farewell(host.unique, host.phase !== "held");
+    this.replies.forget(host.unique);
+  }
+
+  /** Another host probes for the same name at the same time. */
+  private compare(nameAsKey: string, authorities: readonly DecodedRecord[]): void {
+    const claim = this.claims.get(nameAsKey);
+    if (claim?.phase !== "probing") return;
+    const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
+    if (compareProposals(claim.unique, theirs) < 0) claim.lostTie(this.now);
+  }
+
+  private isConflict(claim: Claim, { type, ttl = 0, data }: DecodedRecord, key: string): boolean {
+    if (ttl === 0 || type === "NSEC" || claim.phase === "standby") return false;
+    if (claim.unique.some((record) => record.key === key)) return false;
+    if ((type === "A" || type === "AAAA") && this.options.isOwnAddress(data as string)) return false;
+    return claim.phase === "probing" || claim.unique.some((record) => record.type === type);
+  }
+
+  /** While probing, the name is lost; later we probe again, and only then give it up (RFC 6762, 9). */
+  private resolve(claim: Claim, records: readonly DecodedRecord[]): void {
+    if (claim.phase === "held") {
+      claim.restart(this.now);
+      this.zone = undefined;
+    } else if (isMarked(claim, records)) {
+      this.standBy(claim, STANDBY_MS);
+    } else {
+      this.options.onConflict(claim.name);
+    }
+  }
+
+  private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
+    claim.standBy(this.now + least + this.options.random() * (most - least));
+    this.zone = undefined;
+  }
+
+  /** A record of ours from somebody else: no need to say it now, unless they let it end (RFC 6762, 6.6, 7.4). */
+  private hearOwn({ ttl = 0, type, name }: DecodedRecord, key: string): void {
+    if (type !== "PTR" && !this.claims.has(nameKey(name))) return;
+    const ours = this.ourZone()
+      .answers({ name, type })
+      .find((record) => record.key === key);
+    if (!ours) return;
+    if (ttl >= ours.ttlSeconds) this.replies.drop(key);
+    else if (ttl < ours.ttlSeconds / 2) this.replies.multicast([ours], this.now + this.sharedDelay());
+  }
+
+  private answer(query: IncomingQuery): void {
+    const { questions, known, from, id, isProbe, isLate } = query;
+    const isLegacy = from.port !== MDNS_PORT;
+    const multicast = new Map<string, OwnRecord>();
+    const unicast = new Map<string, OwnRecord>();
+    for (const question of questions) {
+      for (const record of this.ourZone().answers(question)) {
+        if ((known.get(record.key) ?? 0) >= record.ttlSeconds / 2) continue;
+        const toPeer = isLegacy || (question.qu === true && this.replies.isFresh(record, this.now));
+        (toPeer ? unicast : multicast).set(record.key, record);
+      }
+    }
+    // Only what others may answer, too, waits: so that not all speak at once.
+    const isShared = [...multicast.values(), ...unicast.values()].some(({ isUnique }) => !isUnique);
+    const dueMs = this.now + (isShared && !isLate ? this.sharedDelay() : 0);
+    this.replies.multicast([...multicast.values()], dueMs, isProbe);
+    if (unicast.size === 0) return;
+    const legacy = isLegacy ? { id, questions } : undefined;
+    if (!this.replies.toPeer({ dueMs, to: from, answers: [...unicast.values()], legacy })) this.counts.refusedReplies++;
+  }
+
+  private sharedDelay(): number {
+    return SHARED_DELAY_MS.least + this.options.random() * (SHARED_DELAY_MS.most - SHARED_DELAY_MS.least);
+  }
+
+  private ourZone(): Zone {
+    this.zone ??= new Zone([...this.claims.values()].filter((claim) => claim.isReady && claim.isAnnounced));
+    return this.zone;
+  }
+
+  private wake(): void {
+    this.timer = undefined;
+    this.timerAtMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.now;
+    this.stepClaims(nowMs);
+    for (const query of this.queries.due(nowMs)) this.answer(query);
+    const zone = this.ourZone();
+    const answers = this.replies.takeMulticast(nowMs);
+    for (const { message, records } of replies(answers, (answer) => zone.additionals(answer))) {
+      this.options.send(message);
+      this.replies.sent(records, nowMs);
+    }
+    for (const reply of this.replies.takeUnicast(nowMs)) this.sendUnicast(reply);
+    const farewells = this.farewells.splice(0);
+    for (const farewell of farewells) {
+      if (farewell.atMs > nowMs) this.farewells.push(farewell);
+      else this.sendGoodbyes(farewell.records, farewell.isContested);
+    }
+    this.arm();
+  }
+
+  private stepClaims(nowMs: number): void {
+    const probing: Claim[] = [];
+    const announced: OwnRecord[] = [];
+    // Hosts first: an instance whose host is sure now is announced along with it.
+    const claims = [...this.claims.values()].sort(
+      (a, b) => Number(a.host !== undefined) - Number(b.host !== undefined),
+    );
+    for (const claim of claims) {
+      const step = claim.step(nowMs);
+      if (step === "probe") probing.push(claim);
+      else if (step === "announce") announced.push(...claim.shared, ...claim.unique);
+      if (step !== undefined) this.zone = undefined;
+    }
+    for (const message of probes(probing)) this.options.send(message);
+    const once = [...new Map(announced.map((record) => [record.key, record])).values()];
+    for (const message of announcements(once)) this.options.send(message);
+    this.replies.sent(once, nowMs);
+  }
+
+  private sendUnicast({ to, answers, legacy }: UnicastReply): void {
+    if (!legacy) {
+      const zone = this.ourZone();
+      for (const { message } of replies(answers, (answer) => zone.additionals(answer))) this.options.send(message, to);
+      return;
+    }
+    const short = (record: OwnRecord) => ({
+      ...outgoing(record),
+      ttl: Math.min(record.ttlSeconds, LEGACY_TTL_SECONDS),
+      flush: false,
+    });
+    // A plain resolver reads one message.
+    const [first] = replies(answers, () => []);
+    const questions = legacy.questions.slice(0, 8).map(({ name, type, class: of }) => ({ name, type, class: of }));
+    this.options.send({ type: "response", id: legacy.id, questions, answers: first.records.map(short) }, to);
+  }
+
+  private farewell(records: readonly OwnRecord[], isContested: boolean): void {
+    this.sendGoodbyes(records, isContested);
+    this.farewells.push({ atMs: this.now + SECOND_GOODBYE_MS, records, isContested });
+  }
+
+  /** Not for what is claimed again meanwhile. */
+  private sendGoodbyes(records: readonly OwnRecord[], isContested: boolean): void {
+    const zone = this.ourZone();
+    const gone = records.filter((record) => !zone.answers(record).some(({ key }) => key === record.key));
+    for (const message of goodbyes(gone, isContested)) this.options.send(message);
+  }
+
+  /** Something about our names changed. */
+  private touch(): void {
+    this.zone = undefined;
+    this.arm();
+  }
+
+  private arm(): void {
+    if (this.isStopped) return;
+    let atMs = Math.min(this.queries.nextMs, this.replies.nextMs);
+    for (const claim of this.claims.values())
+      if (claim.phase !== "held" || claim.isReady) atMs = Math.min(atMs, claim.nextMs);
+    for (const farewell of this.farewells) atMs = Math.min(atMs, farewell.atMs);
+    if (atMs === this.timerAtMs && this.timer) return;
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.timerAtMs = atMs;
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    this.timer = this.options.timers.after(`mdns ${this.options.linkName} responder`, atMs - this.now, () =>
+      this.wake(),
+    );
+  }
+}
+
+const sameKeys = (a: readonly OwnRecord[], b: readonly OwnRecord[]) =>
+  a.length === b.length && a.every(({ key }) => b.some((other) => other.key === key));
+
+/** Whether these records show our service as another gateway announces it. */
+function isMarked({ name, sdid }: Claim, records: readonly DecodedRecord[]): boolean {
+  if (sdid === undefined) return false;
+  const mark = Buffer.from(`sdid=${sdid}`);
+  return records.some(
+    ({ name: of, type, data }) =>
+      type === "TXT" && nameKey(of) === nameKey(name) && (data as Buffer[]).some((string) => mark.equals(string)),
+  );
+}

@@ -1,0 +1,138 @@
+/** The services of the directory that are to be published: what the rules choose, within a limit, and not too often. */
+
+import type { Clock, Timer, Timers } from "../../../core/clock.js";
+import type { Directory, Match, Subscription } from "../../../core/directory-access.js";
+import type { Logger } from "../../../core/log.js";
+import type { Properties } from "../../../core/properties.js";
+import { Damping } from "../../damping.js";
+import type { Dropped } from "../../dropped.js";
+import { type Marks, type PublishRule, sdidOf, wantedService } from "./publish-rule.js";
+import type { WantedService } from "./publisher.js";
+
+export interface SelectionOptions {
+  readonly rules: readonly PublishRule[];
+  readonly marks: Marks;
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Logger;
+  readonly dropped: Dropped;
+  /** Services published at most. */
+  readonly limit: number;
+  readonly publisher: { put(key: string, wanted: WantedService): void; drop(key: string): void };
+}
+
+/** Changes of one service within this time are published as one. */
+const SETTLE_MS = 500;
+
+interface Candidate {
+  readonly rule: number;
+  readonly id: bigint;
+  readonly properties: Properties;
+}
+
+export class Selection {
+  private readonly candidates = new Map<string, Candidate>();
+  private readonly published = new Set<string>();
+  /** Candidates for which there was no room. */
+  private readonly waiting = new Set<string>();
+  /** Settling, by key. */
+  private readonly settling = new Map<string, Timer>();
+  private readonly damping: Damping;
+  private subscriptions: Subscription[] = [];
+  private isLimitTold = false;
+  private isStopped = false;
+
+  constructor(private readonly options: SelectionOptions) {
+    const { clock, timers, log, dropped } = options;
+    this.damping = new Damping({
+      name: "mdns publish damping",
+      clock,
+      timers,
+      onHold: (key) => {
+        dropped.add("changes too often");
+        log.info(() => `service ${key.split(" ")[0]} changes too often: not published anew for 60 s.`);
+      },
+    });
+  }
+
+  start(): void {
+    const { rules, directory } = this.options;
+    this.subscriptions = rules.map(({ filter }, rule) =>
+      directory.subscribe(filter, (match) => {
+        if (!this.isStopped) this.onMatch(rule, match);
+      }),
+    );
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    for (const subscription of this.subscriptions) subscription.cancel();
+    for (const timer of this.settling.values()) timer.cancel();
+    this.damping.clear();
+  }
+
+  /** Not published because of the limit. */
+  get waitingForRoom(): number {
+    return this.waiting.size;
+  }
+
+  private onMatch(rule: number, match: Match): void {
+    const id = match.type === "disappeared" ? match.serviceId : match.service.id;
+    const key = `${sdidOf(id)} ${rule}`;
+    if (match.type === "disappeared") {
+      this.candidates.delete(key);
+      this.settling.get(key)?.cancel();
+      this.settling.delete(key);
+      this.withdraw(key);
+      return;
+    }
+    const { properties } = match.service;
+    this.candidates.set(key, { rule, id, properties });
+    if (match.type === "appeared" && !this.settling.has(key)) this.damping.change(key, () => this.apply(key));
+    else this.settle(key);
+  }
+
+  private settle(key: string): void {
+    if (this.settling.has(key)) return;
+    const timer = this.options.timers.after("mdns publish settle", SETTLE_MS, () => {
+      this.settling.delete(key);
+      this.damping.change(key, () => this.apply(key));
+    });
+    this.settling.set(key, timer);
+  }
+
+  /** Publishes the candidate as it is now, if it still is one. */
+  private apply(key: string): void {
+    const { rules, marks, dropped, limit, publisher, log } = this.options;
+    const candidate = this.candidates.get(key);
+    if (!candidate || this.isStopped) return;
+    const wanted = wantedService(rules[candidate.rule], candidate.id, candidate.properties, marks);
+    if (typeof wanted === "string") {
+      dropped.add(wanted);
+      log.debug(() => `service ${sdidOf(candidate.id)} is not published: ${wanted}.`);
+      this.withdraw(key);
+      return;
+    }
+    if (!this.published.has(key) && this.published.size >= limit) {
+      if (!this.waiting.has(key)) dropped.add("more services than max_published");
+      this.waiting.add(key);
+      if (!this.isLimitTold) log.warning(() => `more than ${limit} services to publish; further ones wait for room.`);
+      this.isLimitTold = true;
+      return;
+    }
+    this.waiting.delete(key);
+    this.published.add(key);
+    publisher.put(key, wanted);
+  }
+
+  private withdraw(key: string): void {
+    this.waiting.delete(key);
+    if (!this.published.delete(key)) return;
+    this.options.publisher.drop(key);
+    for (const next of [...this.waiting]) {
+      if (this.published.size >= this.options.limit) return;
+      this.apply(next);
+    }
+  }
+}
