@@ -258,7 +258,7 @@ class MdnsGateway implements Gateway {
           const query = browserQuery(message);
           for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(query);
         },
-        families: () => [...port.links.keys()],
+        families: () => [...port.links].flatMap(([family, { state }]) => (state.isBroken ? [] : family)),
         onDropped: (reason) => this.dropped.add(reason),
         onChange: (instanceKey) => this.instances.change(instanceKey),
       }),
