@@ -112,7 +112,7 @@ export class Instances {
     }
     const id = published?.id ?? serviceId(scope, key);
     if (!publications.publish(id, TTL_SECONDS, properties)) {
-      this.options.onDropped("too-many-services");
+      this.options.onDropped("more services than max_instances");
       return;
     }
     this.published.set(key, { id, properties, interfaces, withdrawal: undefined });
@@ -123,7 +123,7 @@ export class Instances {
   private wait(key: string, waitMs: number): void {
     if (this.waiting.has(key)) return;
     if (this.damping.isHeld(key, this.options.clock.monotonicMs())) {
-      this.options.onDropped("changes-too-often");
+      this.options.onDropped("announces changes too often");
       const seconds = Math.ceil(waitMs / 1000);
       this.options.log.info(() => `${key} changes too often; its changes wait for ${seconds} s.`);
     }
@@ -138,7 +138,7 @@ export class Instances {
     if (!isContested) this.contested.delete(key);
     else if (!this.contested.has(key)) {
       this.contested.add(key);
-      this.options.onDropped("same-name-on-another-link");
+      this.options.onDropped("same name on another link");
     }
   }
 

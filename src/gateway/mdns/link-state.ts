@@ -318,6 +318,6 @@ export class LinkState {
     instance.isMarked = txt?.type === "TXT" && isMarked(txt.strings);
     if (instance.isMarked === wasMarked) return;
     this.linkHosts(instance);
-    if (instance.isMarked) this.options.onDropped("loop");
+    if (instance.isMarked) this.options.onDropped("carries sdid");
   }
 }

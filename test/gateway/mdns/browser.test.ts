@@ -365,7 +365,7 @@ test("what carries sdid is no instance of ours: not shown, not completed, not re
   assert.is(bench.view(), undefined);
   bench.hear(txtRecord("a", ["sdid=1", "v=2"]));
   assert.equal(otherThanPtr(bench.during(1_000_000)), []);
-  assert.equal(bench.dropped, ["loop"]);
+  assert.equal(bench.dropped, ["carries sdid"]);
   bench.hear(txtRecord("a"), srvRecord("a"), addressRecord("h"));
   assert.ok(bench.view(), "the mark has gone: it is taken");
 });
