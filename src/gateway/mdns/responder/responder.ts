@@ -76,33 +76,32 @@ export class Responder {
     return { held: number("held"), probing: number("probing"), standby: number("standby") };
   }
 
-  /** Makes the link show this service (not if its host has no address here), or its new state; after `notBeforeMs` if its name is new. */
-  put(service: OutboundService, notBeforeMs = Number.NEGATIVE_INFINITY): void {
+  /**
+   * Makes the link show this service (not if its host has no address here), or its new state; after `notBeforeMs` if its
+   * name is new. `isContested`: somebody else has its former name here; the pointers to that are theirs, too.
+   */
+  put(service: OutboundService, notBeforeMs = Number.NEGATIVE_INFINITY, isContested = false): void {
     if (this.options.addressesOf(service.host).length === 0) {
       this.drop(service.key);
       return;
     }
     const present = this.services.get(service.key);
-    if (present && nameKey(present.claim.name) !== nameKey(service.name)) this.drop(service.key);
-    const claim = this.services.get(service.key)?.claim;
-    if (claim) this.change(service, claim, Math.max(notBeforeMs, this.now));
-    else this.claim(service, Math.max(notBeforeMs, this.spread.next(this.now)));
+    const isRenamed = present !== undefined && nameKey(present.claim.name) !== nameKey(service.name);
+    if (present && !isRenamed) {
+      this.change(service, present.claim, Math.max(notBeforeMs, this.now));
+    } else {
+      if (isRenamed) this.release(service.key, present.claim, isContested);
+      this.claim(service, Math.max(notBeforeMs, this.spread.next(this.now)));
+      if (isRenamed) this.dropUnusedHost(present.claim.host); // the new name may be on the same host
+    }
     this.touch();
   }
 
-  /** `isContested`: somebody else has the name now; the pointers to it are theirs, too. */
-  drop(serviceKey: string, isContested = false): void {
+  drop(serviceKey: string): void {
     const present = this.services.get(serviceKey);
     if (!present) return;
-    this.services.delete(serviceKey);
-    const { claim } = present;
-    this.claims.delete(nameKey(claim.name));
-    this.zone = undefined;
-    const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
-    const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
-    if (claim.isAnnounced) this.farewell([...shared, ...claim.unique], isContested);
-    this.replies.forget([...shared, ...claim.unique]);
-    this.dropUnusedHost(claim.host);
+    this.release(serviceKey, present.claim, false);
+    this.dropUnusedHost(present.claim.host);
     this.touch();
   }
 
@@ -163,6 +162,16 @@ export class Responder {
 
   private get now(): number {
     return this.options.clock.monotonicMs();
+  }
+
+  private release(serviceKey: string, claim: Claim, isContested: boolean): void {
+    this.services.delete(serviceKey);
+    this.claims.delete(nameKey(claim.name));
+    this.zone = undefined;
+    const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
+    const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
+    if (claim.isAnnounced) this.farewell([...shared, ...claim.unique], isContested);
+    this.replies.forget([...shared, ...claim.unique]);
   }
 
   private claim(service: OutboundService, startMs: number): void {

@@ -6,7 +6,7 @@ import type { Logger } from "../../../core/log.js";
 import type { Properties } from "../../../core/properties.js";
 import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
-import { type Marks, type PublishRule, sdidOf, wantedService } from "./publish-rule.js";
+import { type Marks, type PublishRule, type Refusal, sdidOf, wantedService } from "./publish-rule.js";
 import type { WantedService } from "./publisher.js";
 
 export interface SelectionOptions {
@@ -33,7 +33,10 @@ interface Candidate {
 
 export class Selection {
   private readonly candidates = new Map<string, Candidate>();
-  private readonly published = new Set<string>();
+  /** What was published last, as text, to see whether a change is one. */
+  private readonly published = new Map<string, string>();
+  /** Told to change too often. */
+  private readonly told = new Set<string>();
   /** Candidates for which there was no room. */
   private readonly waiting = new Set<string>();
   /** Settling, by key. */
@@ -51,6 +54,8 @@ export class Selection {
       timers,
       onHold: (key) => {
         dropped.add("changes too often");
+        if (this.told.has(key)) return;
+        this.told.add(key);
         log.info(() => `service ${key.split(" ")[0]} changes too often: not published anew for 60 s.`);
       },
     });
@@ -84,12 +89,13 @@ export class Selection {
       this.candidates.delete(key);
       this.settling.get(key)?.cancel();
       this.settling.delete(key);
+      this.told.delete(key);
       this.withdraw(key);
       return;
     }
     const { properties } = match.service;
     this.candidates.set(key, { rule, id, properties });
-    if (match.type === "appeared" && !this.settling.has(key)) this.damping.change(key, () => this.apply(key));
+    if (match.type === "appeared" && !this.settling.has(key)) this.consider(key);
     else this.settle(key);
   }
 
@@ -97,20 +103,26 @@ export class Selection {
     if (this.settling.has(key)) return;
     const timer = this.options.timers.after("mdns publish settle", SETTLE_MS, () => {
       this.settling.delete(key);
-      this.damping.change(key, () => this.apply(key));
+      this.consider(key);
     });
     this.settling.set(key, timer);
   }
 
+  /** Only what others would notice counts as a change. */
+  private consider(key: string): void {
+    const wanted = this.wanted(key);
+    if (wanted && this.published.get(key) === fingerprint(wanted)) return;
+    this.damping.change(key, () => this.apply(key));
+  }
+
   /** Publishes the candidate as it is now, if it still is one. */
   private apply(key: string): void {
-    const { rules, marks, dropped, limit, publisher, log } = this.options;
-    const candidate = this.candidates.get(key);
-    if (!candidate || this.isStopped) return;
-    const wanted = wantedService(rules[candidate.rule], candidate.id, candidate.properties, marks);
+    const { dropped, limit, publisher, log } = this.options;
+    const wanted = this.isStopped ? undefined : this.wanted(key);
+    if (!wanted) return;
     if (typeof wanted === "string") {
       dropped.add(wanted);
-      log.debug(() => `service ${sdidOf(candidate.id)} is not published: ${wanted}.`);
+      log.debug(() => `service ${key.split(" ")[0]} is not published: ${wanted}.`);
       this.withdraw(key);
       return;
     }
@@ -122,8 +134,14 @@ export class Selection {
       return;
     }
     this.waiting.delete(key);
-    this.published.add(key);
+    this.published.set(key, fingerprint(wanted));
     publisher.put(key, wanted);
+  }
+
+  private wanted(key: string): WantedService | Refusal | undefined {
+    const { rules, marks } = this.options;
+    const candidate = this.candidates.get(key);
+    return candidate && wantedService(rules[candidate.rule], candidate.id, candidate.properties, marks);
   }
 
   private withdraw(key: string): void {
@@ -135,4 +153,10 @@ export class Selection {
       this.apply(next);
     }
   }
+}
+
+/** Equal for what looks the same from outside. */
+function fingerprint(wanted: WantedService | Refusal): string {
+  if (typeof wanted === "string") return wanted;
+  return JSON.stringify({ ...wanted, txt: wanted.txt.map((string) => string.toString("latin1")) });
 }
