@@ -2,7 +2,8 @@
  * `npm run bench [-- CASE …] [--json] [--seconds N]`: what the server costs, as ratios to a floor measured in the same
  * run: the same bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish,
  * fan-out, filter, hostile, memory, idle, start, fairness, churn (for --seconds, default 20, with either kind of key),
- * recovery (of servers that are restarted one after the other, and of the client library).
+ * recovery (of servers that are restarted one after the other, and of the client library), mdns (500 instances on one
+ * gateway, in namespaces; the floor is a process that hears and decodes the same packets. Takes three minutes).
  * CPU is that of the server process alone, all its threads; the load comes from this process.
  */
 import { spawnSync } from "node:child_process";
@@ -263,16 +264,34 @@ async function benchStart() {
   report("  for comparison: node -e 0", median(empty), "ms");
 }
 
-/** Two servers, 10,000 services of one producer, one consumer; both clients are in one process. */
-async function benchRecovery() {
-  const outfile = join(ROOT, ".cache/bench-recovery.cjs");
-  const entryPoints = [join(ROOT, "scripts/bench/recovery.ts")];
-  await build({ entryPoints, outfile, bundle: true, platform: "node", format: "cjs", logLevel: "error" });
+/** A TypeScript benchmark that starts processes of its own; returns what it printed as JSON. */
+async function runProcesses(name, ...args) {
+  const outfile = join(ROOT, `.cache/bench-${name}.cjs`);
+  const entryPoints = [join(ROOT, `scripts/bench/${name}.ts`)];
+  await build({
+    entryPoints,
+    outfile,
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "cjs",
+    logLevel: "error",
+  });
   const env = { ...process.env, PATHFINDER_EDGE_ROOT: ROOT, PATHFINDER_EDGE_ADDON: join(DIST, "pathfinder-edge.node") };
   const stdio = ["ignore", "pipe", "inherit"];
-  const { stdout, status } = spawnSync(process.execPath, [outfile, "10000"], { encoding: "utf8", stdio, env });
-  if (status !== 0) throw new Error(`the recovery benchmark ended with ${status}`);
-  const { recoveries, told } = JSON.parse(stdout);
+  const { stdout, status } = spawnSync(process.execPath, [outfile, ...args], { encoding: "utf8", stdio, env });
+  if (status !== 0) throw new Error(`the benchmark ${name} ended with ${status}`);
+  return JSON.parse(stdout);
+}
+
+async function benchMdns() {
+  for (const { name, value, unit, floor, reach } of await runProcesses("mdns"))
+    report(name, value, unit, { floor, reach });
+}
+
+/** Two servers, 10,000 services of one producer, one consumer; both clients are in one process. */
+async function benchRecovery() {
+  const { recoveries, told } = await runProcesses("recovery", "10000");
   for (const [i, { recoveryMs, absentMs, serverCpuMs, clientCpuMs }] of recoveries.entries()) {
     report(`rolling restart, server ${i}: away`, absentMs, "ms");
     report("  until it has 10,000 services again", recoveryMs, "ms");
@@ -293,5 +312,6 @@ if (wants("idle")) await benchIdle();
 if (wants("start")) await benchStart();
 if (wants("fairness")) await benchFairness(startServer, hello, report);
 if (wants("recovery")) await benchRecovery();
+if (wants("mdns")) await benchMdns();
 if (wants("churn")) await benchChurn(Number(values.seconds), report);
 if (json) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0].model, results }, null, 2));

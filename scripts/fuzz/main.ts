@@ -1,6 +1,7 @@
 /** The command behind `npm run fuzz`: long runs, and the repetition of one case; or whole sessions against a server. */
 
 import { parseArgs } from "node:util";
+import { floodGateway } from "./mdns.js";
 import { fuzzSessions, sessionReport } from "./sessions/run.js";
 import { fuzz, TARGETS, type TargetName } from "./targets.js";
 
@@ -9,6 +10,8 @@ const { values, positionals } = parseArgs({
   options: {
     messages: { type: "string", default: "1000000" },
     clients: { type: "string", default: "48" },
+    seconds: { type: "string", default: "60" },
+    rate: { type: "string", default: "10000" },
     target: { type: "string", multiple: true, default: Object.keys(TARGETS) },
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
     count: { type: "string", default: "1000000" },
@@ -16,20 +19,34 @@ const { values, positionals } = parseArgs({
 });
 const [seed, count] = [Number(values.seed), Number(values.count)];
 const [messages, clients] = [Number(values.messages), Number(values.clients)];
+const [seconds, perSecond] = [Number(values.seconds), Number(values.rate)];
+const COMMANDS = { sessions, mdns };
 const unknown = values.target.filter((name) => !Object.hasOwn(TARGETS, name));
-const whole = [seed, count, messages, clients].every(Number.isSafeInteger);
-if (unknown.length > 0 || !whole || positionals.length > 1 || (positionals[0] ?? "sessions") !== "sessions") {
+const whole = [seed, count, messages, clients, seconds, perSecond].every(Number.isSafeInteger);
+const command = positionals[0] as keyof typeof COMMANDS | undefined;
+if (unknown.length > 0 || !whole || positionals.length > 1 || (command && !Object.hasOwn(COMMANDS, command))) {
   console.log(`usage: npm run fuzz -- [--target ${Object.keys(TARGETS).join("|")}]… [--seed N] [--count N]
-       npm run fuzz -- sessions [--messages N] [--clients N] [--seed N]`);
+       npm run fuzz -- sessions [--messages N] [--clients N] [--seed N]
+       npm run fuzz -- mdns [--seconds N] [--rate N] [--seed N]`);
   process.exit(2);
 }
-if (positionals.length === 1) sessions();
+if (command) COMMANDS[command]();
 else for (const target of values.target as TargetName[]) cases(target);
 
 function sessions(): void {
-  fuzzSessions({ messages, clients, seed, progress: (text) => console.log(text) }).then(
+  const progress = (text: string) => console.log(text);
+  end(fuzzSessions({ messages, clients, seed, progress }).then((report) => sessionReport(report, seed)));
+}
+
+function mdns(): void {
+  end(floodGateway({ seconds, perSecond, seed }).then((report) => `${report}\nnothing wrong (seed ${seed})`));
+}
+
+/** Prints the outcome; the exit code tells whether it is a report or a failure. */
+function end(run: Promise<string>): void {
+  run.then(
     (report) => {
-      console.log(sessionReport(report, seed));
+      console.log(report);
       process.exit(0);
     },
     (error: Error) => {

@@ -15,7 +15,7 @@ export class FakeClock implements Clock, Timers {
   private readonly pending = new Set<Pending>();
 
   /** `unixMs`: what the wall clock shows at the begin; it moves along. */
-  constructor(private readonly unixMs = 1_700_000_000_000) {}
+  constructor(private unixMs = 1_700_000_000_000) {}
 
   monotonicMs(): number {
     return this.nowMs;
@@ -57,6 +57,11 @@ export class FakeClock implements Clock, Timers {
   stallMs(ms: number): void {
     this.passMs(ms);
     this.advanceMs(0);
+  }
+
+  /** The machine sleeps: only the wall clock goes on. */
+  sleepMs(ms: number): void {
+    this.unixMs += ms;
   }
 
   /** Names of the timers that are set, sorted: to assert that none was left. */

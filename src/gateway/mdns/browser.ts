@@ -6,15 +6,22 @@
  * IPv6 of one interface share a browser, since both are the same link.
  */
 
+import { isIPv6 } from "node:net";
 import type { Timer, Timers } from "../../core/clock.js";
-import { Backoff } from "./backoff.js";
-import { type Instance, type InstanceView, LinkState, type LinkStateOptions } from "./link-state.js";
+import { ForeignQueries } from "./foreign-queries.js";
+import type { Instance, InstanceView } from "./instance-view.js";
+import type { Family, Peer } from "./link.js";
+import { LinkState, type LinkStateOptions } from "./link-state.js";
+import { nameKey } from "./names.js";
+import { OverheardQuestions } from "./overheard-questions.js";
 import { packQuestions, type QueryMessage, type Question, questionKey } from "./questions.js";
-import type { HeardRecord } from "./records.js";
+import { type DecodedMessage, type HeardRecord, MDNS_PORT } from "./records.js";
 
 export interface BrowserOptions extends LinkStateOptions {
   readonly timers: Timers;
   readonly send: (message: QueryMessage) => void;
+  /** The address families that `send` reaches. */
+  readonly families: () => readonly Family[];
   /** Something about this instance (key: see `nameKey`) may have changed; `view` tells what it is now. */
   readonly onChange: (instanceKey: string) => void;
 }
@@ -25,22 +32,31 @@ const FLUSH_GAP_MS = 100;
 const OUTBOX_LIMIT = 1024;
 /** How often the other address family is asked for, when one is known already. */
 const SECOND_FAMILY_ATTEMPTS = 2;
+/** After something found no room, everything is asked for again once there is room, but not more often than this. */
+const ASK_AGAIN_MS = 60_000;
+/** The wall clock has gained so much on the monotonic one: the machine slept (or its clock was set). */
+const SLEPT_MS = 30_000;
 
 export class Browser {
   private readonly state: LinkState;
   private readonly outbox = new Map<string, Question>();
+  private readonly foreign = new ForeignQueries();
+  private readonly overheard = new OverheardQuestions();
   private sendNotBeforeMs = Number.NEGATIVE_INFINITY;
   private timer: Timer | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
+  private refusedBefore = 0;
+  private askedAgainMs = Number.NEGATIVE_INFINITY;
+  private clockOffsetMs: number;
 
   constructor(private readonly options: BrowserOptions) {
     this.state = new LinkState(options);
+    this.clockOffsetMs = this.clockOffset();
   }
 
   /** Asks for everything from the start: at first, and again after the interface got another address. */
   restart(): void {
-    for (const { backoff } of this.state.browses.values()) backoff.restart(this.now);
-    for (const instance of this.state.instances.values()) instance.resolve?.backoff.restart(this.now);
+    this.state.schedule.restart(this.now);
     this.arm();
   }
 
@@ -59,6 +75,31 @@ export class Browser {
     this.arm();
   }
 
+  /**
+   * Takes in another host's query: what it asks need not be asked by us (RFC 6762, 7.3), and what nobody answers is gone
+   * (10.5). Legacy queries (not from port 5353) are left out: their answers go to the asker alone.
+   */
+  overhear(query: DecodedMessage, { address, port }: Peer): void {
+    if (query.type !== "query" || port !== MDNS_PORT) return;
+    const whole = this.foreign.take(query, address, this.now);
+    if (!whole) return;
+    const family = isIPv6(address.split("%")[0]) ? 6 : 4;
+    for (const [key, question] of whole.questions) {
+      if (this.state.heardQuestion(question, whole, family)) this.countAsAsked(key, question.name, family);
+    }
+    this.arm();
+  }
+
+  /**
+   * A user of the instance (key: see `nameKey`) could not reach it: it is asked for twice, and gone if there is no answer
+   * within ten seconds. More hints meanwhile change nothing. False: there is no such instance here.
+   */
+  reconfirm(instanceKey: string): boolean {
+    const isKnown = this.state.reconfirm(instanceKey);
+    this.arm();
+    return isKnown;
+  }
+
   /** The instance as it is now; `undefined` unless it is complete. */
   view(instanceKey: string): InstanceView | undefined {
     return this.state.view(instanceKey);
@@ -66,8 +107,8 @@ export class Browser {
 
   /** What is stored, and how much was not because of a limit. */
   get counts(): { readonly records: number; readonly instances: number; readonly refused: number } {
-    const { cache, instances, refusedInstances } = this.state;
-    return { records: cache.size, instances: instances.size, refused: cache.refused + refusedInstances };
+    const { cache, instances, refused } = this.state;
+    return { records: cache.size, instances: instances.size, refused: refused.full + refused.ofOne };
   }
 
   private get now(): number {
@@ -85,34 +126,78 @@ export class Browser {
   /** Begins to ask for what is missing; a question that is new (the host's address, say) starts the schedule again. */
   private resolve(instance: Instance): void {
     const missing = this.state.missing(instance, !instance.isResolved).map(questionKey);
+    if (missing.length === 0) instance.isResolved = true;
     if (missing.every((question) => instance.resolve?.asked.has(question))) return;
-    instance.resolve = { backoff: new Backoff(this.options.random, this.now), asked: new Set(missing) };
+    const { schedule } = this.state;
+    if (instance.resolve) schedule.stop(instance.resolve.backoff);
+    instance.resolve = { backoff: schedule.start(instance, this.now), asked: new Set(missing) };
   }
 
   private wake(): void {
     this.timer = undefined;
     this.timerAtMs = Number.POSITIVE_INFINITY;
+    this.noticeSleep();
+    this.askAgainAfterRefusals();
+    const { schedule } = this.state;
     const { dirty, refresh } = this.state.wake();
     this.report(dirty);
     for (const { name, data } of refresh) this.ask({ name, type: data.type });
-    for (const { question, backoff } of this.state.browses.values()) if (backoff.isDue(this.now)) this.ask(question);
-    for (const instance of this.state.instances.values()) {
-      const backoff = instance.resolve?.backoff;
-      if (!backoff?.isDue(this.now)) continue;
-      const withSecondFamily = !instance.isResolved && backoff.attempts <= SECOND_FAMILY_ATTEMPTS;
-      const questions = this.state.missing(instance, withSecondFamily);
-      if (questions.length === 0) {
-        instance.resolve = undefined;
-        instance.isResolved = true;
-      }
-      for (const question of questions) this.ask(question);
+    for (let due = schedule.takeDue(this.now); due; due = schedule.takeDue(this.now)) {
+      if ("type" in due.subject) this.ask(due.subject);
+      else this.askForMissing(due.subject);
     }
     this.flush();
     this.arm();
   }
 
+  private askForMissing(instance: Instance): void {
+    const { backoff } = instance.resolve!;
+    const withSecondFamily = !instance.isResolved && backoff.attempts <= SECOND_FAMILY_ATTEMPTS;
+    const questions = this.state.missing(instance, withSecondFamily);
+    if (questions.length === 0) {
+      this.state.schedule.stop(backoff);
+      instance.resolve = undefined;
+      instance.isResolved = true;
+    }
+    for (const question of questions) this.ask(question);
+  }
+
+  /** Another host has asked this over one family, for us as well. */
+  private countAsAsked(key: string, name: string, family: Family): void {
+    const { options, overheard, state, now } = this;
+    const families = options.families();
+    overheard.add(key, family, now);
+    if (overheard.has(key, families, now)) this.outbox.delete(key);
+    const browse = state.browses.get(nameKey(name));
+    if (!browse || questionKey(browse.question) !== key) return;
+    if (browse.backoff.isAskedByOthers(family, families, now)) state.schedule.asked(browse.backoff, now);
+  }
+
+  private askAgainAfterRefusals(): void {
+    const { schedule, refused, hasRoom } = this.state;
+    if (refused.full === this.refusedBefore || !hasRoom || this.now - this.askedAgainMs < ASK_AGAIN_MS) return;
+    this.refusedBefore = refused.full;
+    this.askedAgainMs = this.now;
+    schedule.restart(this.now, (asker) => "type" in asker);
+  }
+
+  private clockOffset(): number {
+    return this.options.clock.unixSeconds() * 1000 - this.now;
+  }
+
+  /** The monotonic clock stands still while the machine sleeps, and TTLs with it: everything is asked for again. */
+  private noticeSleep(): void {
+    const before = this.clockOffsetMs;
+    this.clockOffsetMs = this.clockOffset();
+    if (this.clockOffsetMs - before < SLEPT_MS) return;
+    this.state.schedule.restart(this.now);
+    for (const key of this.state.instances.keys()) this.state.reconfirm(key);
+  }
+
   private ask(question: Question): void {
-    if (this.outbox.size < OUTBOX_LIMIT) this.outbox.set(questionKey(question), question);
+    const key = questionKey(question);
+    if (this.overheard.has(key, this.options.families(), this.now)) return;
+    if (this.outbox.size < OUTBOX_LIMIT) this.outbox.set(key, question);
   }
 
   private flush(): void {
@@ -131,13 +216,15 @@ export class Browser {
 
   /** Sets the timer to the first thing that happens. */
   private arm(): void {
-    let atMs = this.state.cache.dueMs;
-    for (const { backoff } of this.state.browses.values()) atMs = Math.min(atMs, backoff.nextMs);
-    for (const { resolve } of this.state.instances.values()) if (resolve) atMs = Math.min(atMs, resolve.backoff.nextMs);
-    if (this.outbox.size > 0) atMs = Math.min(atMs, this.sendNotBeforeMs);
-    if (atMs >= this.timerAtMs || atMs === Number.POSITIVE_INFINITY) return;
+    const { cache, schedule } = this.state;
+    // What is due before the next message may go out waits for that moment.
+    const questionMs = this.outbox.size > 0 ? this.now : schedule.dueMs;
+    const atMs = Math.min(cache.dueMs, Math.max(questionMs, this.sendNotBeforeMs));
+    if (atMs === this.timerAtMs) return;
     this.timer?.cancel();
+    this.timer = undefined;
     this.timerAtMs = atMs;
+    if (atMs === Number.POSITIVE_INFINITY) return;
     this.timer = this.options.timers.after(`mdns ${this.options.interfaceName}`, atMs - this.now, () => this.wake());
   }
 }

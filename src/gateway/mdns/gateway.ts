@@ -143,6 +143,9 @@ class MdnsGateway implements Gateway {
       clock,
       timers,
       random,
+      limit: this.limits.instances,
+      log: this.log,
+      onDropped: (reason) => this.dropped.add(reason),
       views: (key) => [...this.ports.values()].flatMap(({ browser }) => browser.view(key) ?? []),
     });
   }
@@ -255,6 +258,8 @@ class MdnsGateway implements Gateway {
           const query = browserQuery(message);
           for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(query);
         },
+        families: () => [...port.links.keys()],
+        onDropped: (reason) => this.dropped.add(reason),
         onChange: (instanceKey) => this.instances.change(instanceKey),
       }),
     };
@@ -300,6 +305,7 @@ class MdnsGateway implements Gateway {
         this.troubles.delete(place);
         if (message.type === "query") {
           responder?.query(message, from);
+          port.browser.overhear(message, from);
           return;
         }
         responder?.response(message);

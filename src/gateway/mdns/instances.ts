@@ -2,15 +2,17 @@
  * Merges what all interfaces show of each instance into one service, and keeps it in the directory.
  *
  * Changes are gathered for a moment first, since the same news comes over IPv4 and IPv6 and on each interface. A
- * withdrawal waits longer: many hosts say goodbye only to announce the same instance anew.
+ * withdrawal waits longer: many hosts say goodbye only to announce the same instance anew. Who changes too often waits
+ * (see damping.ts).
  */
 
 import type { Clock, Random, Timer, Timers } from "../../core/clock.js";
+import type { Logger } from "../../core/log.js";
 import { type Properties, sameProperties } from "../../core/properties.js";
 import type { Publications } from "../publications.js";
-import type { InstanceView } from "./link-state.js";
-import { nameKey } from "./names.js";
-import { dataKey } from "./records.js";
+import { agreeing } from "./agreement.js";
+import { Damping } from "./damping.js";
+import type { InstanceView } from "./instance-view.js";
 import { serviceId, serviceProperties, TTL_SECONDS } from "./translation.js";
 
 export interface InstancesOptions {
@@ -19,6 +21,11 @@ export interface InstancesOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
+  /** Services whose changes are counted; see `Damping`. */
+  readonly limit: number;
+  readonly log: Logger;
+  /** An announcement is not taken, for this reason (a fixed text). */
+  readonly onDropped: (reason: string) => void;
   /** What each interface shows of an instance now; incomplete instances are left out. */
   readonly views: (instanceKey: string) => readonly InstanceView[];
 }
@@ -27,24 +34,31 @@ interface Published {
   readonly id: bigint;
   properties: Properties;
   interfaces: readonly string[];
-  changedMs: number;
-  /** Runs while a change waits for its turn. */
-  change: Timer | undefined;
   /** Runs while no interface shows the instance any more. */
   withdrawal: Timer | undefined;
 }
 
 const GATHER_MS = 100;
-/** One service changes at most once in this time; honest hosts do not announce more often (RFC 6762, section 6). */
-const CHANGE_GAP_MS = 1000;
 const HOLD_MS = { least: 1500, most: 2000 };
 
 export class Instances {
   private readonly published = new Map<string, Published>();
   private readonly changed = new Set<string>();
+  private readonly damping: Damping;
+  /** Changes, and first announcements, that wait for their turn. */
+  private readonly waiting = new Map<string, Timer>();
+  /** Keys of instances of which another interface shows something else. */
+  private readonly contested = new Set<string>();
   private gathering: Timer | undefined;
 
-  constructor(private readonly options: InstancesOptions) {}
+  constructor(private readonly options: InstancesOptions) {
+    this.damping = new Damping(options.limit);
+  }
+
+  /** Services that are in the directory because of this. */
+  get size(): number {
+    return this.published.size;
+  }
 
   /** What the interfaces show of this instance may have changed. */
   change(instanceKey: string): void {
@@ -61,78 +75,78 @@ export class Instances {
   stop(): void {
     this.gathering?.cancel();
     this.gathering = undefined;
-    for (const { change, withdrawal } of this.published.values()) {
-      change?.cancel();
-      withdrawal?.cancel();
-    }
+    for (const { withdrawal } of this.published.values()) withdrawal?.cancel();
+    for (const timer of this.waiting.values()) timer.cancel();
+    this.waiting.clear();
     this.changed.clear();
     this.published.clear();
+    this.contested.clear();
   }
 
   private settle(key: string): void {
-    const { scope, views: viewsOf } = this.options;
     const published = this.published.get(key);
-    const views = agreeing(viewsOf(key), published?.interfaces ?? []);
-    if (views) {
-      const properties = serviceProperties(scope, views);
-      const interfaces = views.map(({ interfaceName }) => interfaceName);
-      if (published) this.update(key, published, properties, interfaces);
-      else this.publish(key, properties, interfaces);
-    } else if (published) {
-      published.withdrawal ??= this.withdrawLater(key, published);
-    }
-  }
-
-  private publish(key: string, properties: Properties, interfaces: readonly string[]): void {
-    const { publications, scope, clock } = this.options;
-    const id = serviceId(scope, key);
-    if (!publications.publish(id, TTL_SECONDS, properties)) return;
-    const changedMs = clock.monotonicMs();
-    this.published.set(key, { id, properties, interfaces, changedMs, change: undefined, withdrawal: undefined });
-  }
-
-  private update(key: string, published: Published, properties: Properties, interfaces: readonly string[]): void {
-    const { publications, timers, clock } = this.options;
-    published.withdrawal?.cancel();
-    published.withdrawal = undefined;
-    if (sameProperties(published.properties, properties)) return;
-    const waitMs = published.changedMs + CHANGE_GAP_MS - clock.monotonicMs();
-    if (waitMs > 0) {
-      published.change ??= timers.after("mdns change", waitMs, () => {
-        published.change = undefined;
-        this.settle(key);
-      });
+    const agreement = agreeing(this.options.views(key), published?.interfaces ?? []);
+    this.noteContest(key, agreement?.isContested === true);
+    if (agreement) {
+      published?.withdrawal?.cancel();
+      if (published) published.withdrawal = undefined;
+      this.show(key, published, agreement.views);
       return;
     }
-    Object.assign(published, { properties, interfaces, changedMs: clock.monotonicMs() });
-    publications.publish(published.id, TTL_SECONDS, properties);
+    this.waiting.get(key)?.cancel();
+    this.waiting.delete(key);
+    if (published) published.withdrawal ??= this.withdrawLater(key, published);
+  }
+
+  /** Publishes the instance, or its change; later, if it has changed too often. */
+  private show(key: string, published: Published | undefined, views: readonly [InstanceView, ...InstanceView[]]): void {
+    const { publications, scope, clock } = this.options;
+    const interfaces = views.map(({ interfaceName }) => interfaceName);
+    const properties = serviceProperties(scope, views);
+    if (published && sameProperties(published.properties, properties)) return;
+    const nowMs = clock.monotonicMs();
+    const waitMs = this.damping.waitMs(key, nowMs);
+    if (waitMs > 0) {
+      this.wait(key, waitMs);
+      return;
+    }
+    const id = published?.id ?? serviceId(scope, key);
+    if (!publications.publish(id, TTL_SECONDS, properties)) {
+      this.options.onDropped("more services than max_instances");
+      return;
+    }
+    this.published.set(key, { id, properties, interfaces, withdrawal: undefined });
+    this.damping.changed(key, nowMs);
+  }
+
+  /** What is shown then is what the interfaces show then. */
+  private wait(key: string, waitMs: number): void {
+    if (this.waiting.has(key)) return;
+    if (this.damping.isHeld(key, this.options.clock.monotonicMs())) {
+      this.options.onDropped("announces changes too often");
+      const seconds = Math.ceil(waitMs / 1000);
+      this.options.log.info(() => `${key} changes too often; its changes wait for ${seconds} s.`);
+    }
+    const timer = this.options.timers.after("mdns change", waitMs, () => {
+      this.waiting.delete(key);
+      this.settle(key);
+    });
+    this.waiting.set(key, timer);
+  }
+
+  private noteContest(key: string, isContested: boolean): void {
+    if (!isContested) this.contested.delete(key);
+    else if (!this.contested.has(key)) {
+      this.contested.add(key);
+      this.options.onDropped("same name on another link");
+    }
   }
 
   private withdrawLater(key: string, published: Published): Timer {
     const holdMs = HOLD_MS.least + this.options.random() * (HOLD_MS.most - HOLD_MS.least);
     return this.options.timers.after("mdns withdraw", holdMs, () => {
-      published.change?.cancel();
       this.published.delete(key);
       this.options.publications.withdraw(published.id);
     });
   }
-}
-
-/**
- * The views that show the same thing: equal host, port and TXT. Names are unique on one link only, so two links may show
- * two things of one name. Then it is the one on an interface that was `preferred` before, or else on the first by name.
- */
-function agreeing(
-  views: readonly InstanceView[],
-  preferred: readonly string[],
-): [InstanceView, ...InstanceView[]] | undefined {
-  const sorted = [...views].sort((a, b) => (a.interfaceName < b.interfaceName ? -1 : 1));
-  const leader = sorted.find(({ interfaceName }) => preferred.includes(interfaceName)) ?? sorted[0];
-  if (!leader) return undefined;
-  const same = sorted.filter((view) => view !== leader && thing(view) === thing(leader));
-  return [leader, ...same];
-}
-
-function thing({ host, port, txt }: InstanceView): string {
-  return `${nameKey(host)} ${port} ${dataKey({ type: "TXT", strings: txt })}`;
 }

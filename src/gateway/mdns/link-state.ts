@@ -4,19 +4,19 @@
  */
 
 import type { Clock, Random } from "../../core/clock.js";
-import { Backoff } from "./backoff.js";
-import { type CacheChanges, type CachedRecord, type CacheLimits, RecordCache } from "./cache.js";
+import { Schedule } from "./backoff.js";
+import { type CacheChanges, type CacheLimits, RecordCache } from "./cache.js";
+import type { CachedRecord } from "./cached-record.js";
+import type { ForeignQuery } from "./foreign-queries.js";
+import { HostIndex } from "./host-index.js";
+import type { Asker, Browse, Instance, InstanceView } from "./instance-view.js";
+import type { Family } from "./link.js";
 import { nameKey } from "./names.js";
-import type { KnownAnswer, Question } from "./questions.js";
-import type { HeardRecord } from "./records.js";
-import {
-  type BrowseName,
-  browseNameOf,
-  DOMAIN,
-  type InstanceName,
-  instanceNameOf,
-  META_QUERY,
-} from "./service-names.js";
+import { newest, preferred } from "./preference.js";
+import { type KnownAnswer, type Question, questionKey } from "./questions.js";
+import { type DecodedQuestion, dataKey, type HeardRecord } from "./records.js";
+import { type BrowseName, browseNameOf, DOMAIN, instanceNameOf, META_QUERY } from "./service-names.js";
+import { isMarked } from "./translation.js";
 
 export interface LinkLimits extends CacheLimits {
   /** Instances known on this interface; further ones are ignored until one goes. */
@@ -34,38 +34,12 @@ export interface LinkStateOptions {
   readonly random: Random;
   /** Whether an address that a record states can be a host's on this interface. */
   readonly acceptsAddress: (address: string) => boolean;
+  /** An announcement is not taken, for this reason (a fixed text). */
+  readonly onDropped: (reason: string) => void;
 }
 
-/** A complete instance as one interface shows it. */
-export interface InstanceView extends InstanceName {
-  readonly interfaceName: string;
-  readonly subtypes: readonly string[];
-  readonly host: string;
-  readonly port: number;
-  readonly priority: number;
-  readonly weight: number;
-  readonly txt: readonly Buffer[];
-  readonly addresses: readonly string[];
-}
-
-/** A continuous PTR question. */
-export interface Browse {
-  readonly name: BrowseName | "meta";
-  readonly question: Question;
-  readonly backoff: Backoff;
-}
-
-export interface Instance {
-  readonly name: InstanceName;
-  /** Keys of the live PTR records that name it: its type's, and its subtypes'. */
-  readonly pointers: Map<string, BrowseName>;
-  /** Keys of the hosts that its SRV records name. */
-  hosts: readonly string[];
-  /** Asking for what is missing; absent while nothing is. */
-  resolve: { readonly backoff: Backoff; readonly asked: ReadonlySet<string> } | undefined;
-  /** It has been complete, or at least asked for, once: an absent address family is not asked for again. */
-  isResolved: boolean;
-}
+const ADDRESS_TYPES = ["A", "AAAA"] as const;
+const NOTHING: ReadonlySet<string> = new Set();
 
 export class LinkState {
   readonly cache: RecordCache;
@@ -73,15 +47,27 @@ export class LinkState {
   readonly browses = new Map<string, Browse>();
   /** By the key of their full name. */
   readonly instances = new Map<string, Instance>();
+  readonly schedule: Schedule<Asker>;
   /** How often a pointer to one more instance than allowed was heard. */
-  refusedInstances = 0;
-  /** From a host's key to the keys of the instances on it. */
-  private readonly hosts = new Map<string, Set<string>>();
+  private refusedInstances = 0;
+  private readonly hosts = new HostIndex();
 
   constructor(private readonly options: LinkStateOptions) {
+    this.schedule = new Schedule(options.random);
     this.cache = new RecordCache(options.limits, options.random, (record) => this.isNeeded(record));
     if (options.browse === "all") this.addBrowse("meta");
     else for (const name of options.browse) this.addBrowse(name);
+  }
+
+  /** How often something was not stored: because there is no room at all, or too much of one host or one name. */
+  get refused(): { readonly full: number; readonly ofOne: number } {
+    return { full: this.refusedInstances + this.cache.refusedFull, ofOne: this.cache.refusedOfOne };
+  }
+
+  /** Whether more could be stored now. */
+  get hasRoom(): boolean {
+    const { records, instances } = this.options.limits;
+    return this.cache.size < records && this.instances.size < instances;
   }
 
   /** Takes in the records of one response; the keys of the instances that may have changed. */
@@ -91,16 +77,20 @@ export class LinkState {
     const meta: HeardRecord[] = [];
     const pointers: HeardRecord[] = [];
     const others: HeardRecord[] = [];
+    const denials: HeardRecord[] = [];
     for (const record of records) {
-      if (record.data.type !== "PTR") others.push(record);
+      if (record.data.type === "NSEC") denials.push(record);
+      else if (record.data.type !== "PTR") others.push(record);
       else if (nameKey(record.name) === META_QUERY) meta.push(record);
       else pointers.push(record);
     }
     for (const record of [...meta, ...pointers]) {
       if (this.accepts(record)) this.apply(this.cache.hear([record], source, this.now), dirty);
     }
-    const wanted = others.filter((record) => this.accepts(record));
-    this.apply(this.cache.hear(wanted, source, this.now), dirty);
+    for (const group of [others, denials]) {
+      const wanted = group.filter((record) => this.accepts(record));
+      if (wanted.length > 0) this.apply(this.cache.hear(wanted, source, this.now), dirty);
+    }
     return dirty;
   }
 
@@ -112,10 +102,35 @@ export class LinkState {
     return { dirty, refresh };
   }
 
+  /** Another host's question; true if it counts as ours, because the asker knows no answer that we do not know. */
+  heardQuestion(question: DecodedQuestion, { known }: ForeignQuery, family: Family): boolean {
+    const { type, name } = question;
+    const theirs = known.get(questionKey(question)) ?? NOTHING;
+    const isKnown = (record: CachedRecord) =>
+      theirs.has(dataKey(record.data)) ||
+      (type === "ANY" &&
+        (known.get(questionKey({ ...question, type: record.data.type })) ?? NOTHING).has(dataKey(record.data)));
+    this.cache.heardQuestion({ type, name, isIPv6: family === 6, isKnown }, this.now);
+    return [...theirs].every((data) => this.isKnownAnswer(this.cache.get("PTR", name, data)) && type === "PTR");
+  }
+
+  /**
+   * Somebody could not reach the instance: its SRV and its host's addresses are asked for twice, and dropped if they are
+   * not heard within ten seconds (RFC 6762, 10.4). False: no such instance.
+   */
+  reconfirm(instanceKey: string): boolean {
+    const instance = this.instances.get(instanceKey);
+    if (!instance) return false;
+    const records = [...this.cache.of("SRV", instanceKey)];
+    for (const host of instance.hosts) records.push(...this.cache.of("A", host), ...this.cache.of("AAAA", host));
+    for (const record of records) this.cache.doubt(record, this.now);
+    return true;
+  }
+
   /** The instance as it is now; `undefined` unless PTR, SRV, TXT and an address of its host are known. */
   view(instanceKey: string): InstanceView | undefined {
     const instance = this.instances.get(instanceKey);
-    if (!instance) return undefined;
+    if (!instance || instance.isMarked) return undefined;
     const { name } = instance.name;
     const txt = newest(this.cache.of("TXT", name));
     const srv = preferred(this.cache.of("SRV", name));
@@ -138,27 +153,32 @@ export class LinkState {
   }
 
   /** What to ask for next to complete the instance; on request also for the family its host shows no address of. */
-  missing({ name: { name } }: Instance, withSecondFamily: boolean): Question[] {
-    const questions: Question[] = [];
-    const srv = preferred(this.cache.of("SRV", name));
-    if (!this.cache.has("SRV", name)) questions.push({ name, type: "SRV" });
-    if (!this.cache.has("TXT", name)) questions.push({ name, type: "TXT" });
-    if (!srv) return questions;
-    const absent = (["A", "AAAA"] as const).filter((type) => !this.cache.has(type, srv.target));
-    if (absent.length === 2 || withSecondFamily) {
-      for (const type of absent) questions.push({ name: srv.target, type });
+  missing({ name: { name }, isMarked }: Instance, withSecondFamily: boolean): Question[] {
+    const { cache } = this;
+    if (isMarked) return [];
+    const questions: Question[] = (["SRV", "TXT"] as const).flatMap((type) =>
+      cache.has(type, name) ? [] : { name, type },
+    );
+    const host = preferred(cache.of("SRV", name))?.target;
+    if (host !== undefined) {
+      const absent = ADDRESS_TYPES.filter((type) => !cache.has(type, host));
+      if (absent.length === 2 || withSecondFamily) questions.push(...absent.map((type) => ({ name: host, type })));
     }
-    return questions;
+    return questions.filter((question) => !cache.denies(question.type, question.name));
   }
 
   /** Cached pointers with more than half of their life left (RFC 6762, 7.1). */
   knownAnswers({ name, type }: Question): KnownAnswer[] {
     if (type !== "PTR") return [];
     return this.cache.of("PTR", name).flatMap((record) => {
+      if (record.data.type !== "PTR" || !this.isKnownAnswer(record)) return [];
       const leftMs = record.heardMs + record.lifeMs - this.now;
-      if (record.data.type !== "PTR" || record.dying || leftMs <= record.lifeMs / 2) return [];
       return { name: record.name, target: record.data.target, ttlSeconds: Math.floor(leftMs / 1000) };
     });
+  }
+
+  private isKnownAnswer(record: CachedRecord | undefined): boolean {
+    return record !== undefined && !record.dying && record.heardMs + record.lifeMs / 2 > this.now;
   }
 
   private get now(): number {
@@ -169,6 +189,7 @@ export class LinkState {
     if (data.type === "A" || data.type === "AAAA") {
       return nameKey(name).endsWith(`.${DOMAIN}`) && this.options.acceptsAddress(data.address);
     }
+    if (data.type === "NSEC") return this.instances.has(nameKey(name)) || this.hosts.has(nameKey(name));
     if (data.type !== "PTR") return this.instances.has(nameKey(name));
     if (nameKey(name) === META_QUERY) {
       return this.options.browse === "all" && this.browseOf(data.target) !== undefined;
@@ -199,15 +220,17 @@ export class LinkState {
         nameKey(name) === META_QUERY || this.instances.get(nameKey(data.target))?.pointers.has(nameKey(name)) === true
       );
     }
+    if (data.type === "NSEC") return false; // asked for again, it would not come alone
     if (data.type === "A" || data.type === "AAAA") return this.hosts.has(nameKey(name));
-    return this.instances.has(nameKey(name));
+    const instance = this.instances.get(nameKey(name));
+    return instance !== undefined && (!instance.isMarked || data.type === "TXT");
   }
 
   private addBrowse(name: BrowseName | "meta"): void {
     const text = name === "meta" ? META_QUERY : name.name;
     if (this.browses.has(nameKey(text))) return;
-    const backoff = new Backoff(this.options.random, this.now);
-    this.browses.set(nameKey(text), { name, question: { name: text, type: "PTR" }, backoff });
+    const question: Question = { name: text, type: "PTR" };
+    this.browses.set(nameKey(text), { name, question, backoff: this.schedule.start(question, this.now) });
   }
 
   /** A learnt type goes when neither the meta-query nor any instance shows it any more. */
@@ -215,7 +238,9 @@ export class LinkState {
     const browse = this.browses.get(key);
     if (!browse || browse.name === "meta" || this.options.browse !== "all" || this.cache.has("PTR", key)) return;
     const shown = this.cache.of("PTR", META_QUERY);
-    if (!shown.some(({ data }) => data.type === "PTR" && nameKey(data.target) === key)) this.browses.delete(key);
+    if (shown.some(({ data }) => data.type === "PTR" && nameKey(data.target) === key)) return;
+    this.schedule.stop(browse.backoff);
+    this.browses.delete(key);
   }
 
   private apply({ added, removed, revived }: CacheChanges, dirty: Set<string>): void {
@@ -227,7 +252,9 @@ export class LinkState {
   private applyOne(record: CachedRecord, isAdded: boolean, dirty: Set<string>): void {
     const { name, data } = record;
     if (data.type !== "PTR") {
-      if (data.type === "SRV") this.linkHosts(nameKey(name));
+      const instance = this.instances.get(nameKey(name));
+      if (instance && data.type === "SRV") this.linkHosts(instance);
+      if (instance && data.type === "TXT") this.readMark(instance);
       this.markDirty(record, dirty);
       return;
     }
@@ -247,8 +274,8 @@ export class LinkState {
 
   private markDirty({ name, data }: CachedRecord, dirty: Set<string>): void {
     if (data.type === "PTR") dirty.add(nameKey(data.target));
-    else if (data.type === "SRV" || data.type === "TXT") dirty.add(nameKey(name));
-    else for (const instanceKey of this.hosts.get(nameKey(name)) ?? []) dirty.add(instanceKey);
+    else if (this.instances.has(nameKey(name))) dirty.add(nameKey(name));
+    else for (const instanceKey of this.hosts.instancesOn(nameKey(name))) dirty.add(instanceKey);
   }
 
   private addPointer(browse: BrowseName, target: string): void {
@@ -258,11 +285,12 @@ export class LinkState {
     const key = nameKey(target);
     let instance = this.instances.get(key);
     if (!instance) {
-      instance = { name, pointers: new Map(), hosts: [], resolve: undefined, isResolved: false };
+      instance = { name, pointers: new Map(), hosts: [], resolve: undefined, isResolved: false, isMarked: false };
       this.instances.set(key, instance);
+      this.linkHosts(instance);
+      this.readMark(instance);
     }
     instance.pointers.set(nameKey(browse.name), browse);
-    this.linkHosts(key);
   }
 
   private removePointer(pointerKey: string, key: string): void {
@@ -270,45 +298,26 @@ export class LinkState {
     instance?.pointers.delete(pointerKey);
     if (instance?.pointers.size === 0) {
       this.instances.delete(key);
-      this.unlinkHosts(key, instance);
+      this.hosts.move(key, instance.hosts, []);
+      if (instance.resolve) this.schedule.stop(instance.resolve.backoff);
     }
     this.dropBrowse(pointerKey);
   }
 
-  private linkHosts(key: string): void {
-    const instance = this.instances.get(key);
-    if (!instance) return;
-    this.unlinkHosts(key, instance);
-    const records = this.cache.of("SRV", instance.name.name);
-    instance.hosts = records.flatMap(({ data }) => (data.type === "SRV" ? nameKey(data.target) : []));
-    for (const host of instance.hosts) {
-      const on = this.hosts.get(host);
-      if (on) on.add(key);
-      else this.hosts.set(host, new Set([key]));
-    }
+  private linkHosts(instance: Instance): void {
+    const { name } = instance.name;
+    const records = instance.isMarked ? [] : this.cache.of("SRV", name); // a marked one's addresses are of no interest
+    const hosts = records.flatMap(({ data }) => (data.type === "SRV" ? nameKey(data.target) : []));
+    this.hosts.move(nameKey(name), instance.hosts, hosts);
+    instance.hosts = hosts;
   }
 
-  private unlinkHosts(key: string, instance: Instance): void {
-    for (const host of instance.hosts) {
-      const on = this.hosts.get(host);
-      on?.delete(key);
-      if (on?.size === 0) this.hosts.delete(host);
-    }
-    instance.hosts = [];
+  private readMark(instance: Instance): void {
+    const txt = newest(this.cache.of("TXT", instance.name.name));
+    const wasMarked = instance.isMarked;
+    instance.isMarked = txt?.type === "TXT" && isMarked(txt.strings);
+    if (instance.isMarked === wasMarked) return;
+    this.linkHosts(instance);
+    if (instance.isMarked) this.options.onDropped("carries sdid");
   }
-}
-
-/** Of several records the one stated last, and none that is about to go if another one is not. */
-function newest(records: readonly CachedRecord[]): CachedRecord["data"] | undefined {
-  const order = (a: CachedRecord, b: CachedRecord) =>
-    Number(a.dying) - Number(b.dying) || b.firstHeardMs - a.firstHeardMs;
-  return [...records].sort(order)[0]?.data;
-}
-
-/** The lowest priority, then the highest weight (RFC 2782); port 0 and the target "." say "not offered". */
-function preferred(records: readonly CachedRecord[]): Extract<CachedRecord["data"], { type: "SRV" }> | undefined {
-  const lasting = records.some(({ dying }) => !dying) ? records.filter(({ dying }) => !dying) : records;
-  return lasting
-    .flatMap(({ data }) => (data.type === "SRV" && data.port !== 0 && data.target !== "." ? data : []))
-    .sort((a, b) => a.priority - b.priority || b.weight - a.weight || (a.target < b.target ? -1 : 1))[0];
 }

@@ -7,7 +7,9 @@ import type { Echoes } from "./echoes.js";
 import type { NetworkInterface } from "./interfaces.js";
 import type { OutgoingMessage } from "./messages.js";
 import { dnsPacket } from "./name-codec.js";
-import type { DecodedMessage } from "./records.js";
+import { type DecodedMessage, MDNS_PORT } from "./records.js";
+
+export { MDNS_PORT };
 
 export type Family = 4 | 6;
 
@@ -40,7 +42,6 @@ export interface Link {
   close(): Promise<void>;
 }
 
-export const MDNS_PORT = 5353;
 const GROUP = { 4: "224.0.0.251", 6: "ff02::fb" } as const;
 /** Messages that wait for the socket to be bound, which takes a moment; further ones are dropped. */
 const WAITING_LIMIT = 64;

@@ -8,7 +8,7 @@
  * multicast-dns is its only other user. A test sends every kind of name through it, so an update that breaks this shows.
  */
 
-import * as dnsPacket from "dns-packet";
+import dnsPacketModule, * as dnsPacket from "dns-packet";
 import { labelBytes, labelsOf, NameError, nameBytes, readName } from "./names.js";
 
 /** dns-packet's convention: after each call the function carries the number of bytes it wrote or read. */
@@ -108,5 +108,27 @@ decodeQuestion.bytes = 0;
 
 questionCodec.encode = encodeQuestion;
 questionCodec.decode = decodeQuestion;
+
+/** The whole of an mDNS message, with IP and UDP headers (RFC 6762, section 17). */
+const MESSAGE_BYTES_LIMIT = 9000;
+const LEAST_QUESTION_BYTES = 5;
+const LEAST_RECORD_BYTES = 11;
+const plainDecodeMessage = dnsPacketModule.decode;
+
+/**
+ * dns-packet believes the header's counts and makes room for them first: up to 2 MB and 1 ms of CPU for a packet of 12
+ * bytes. What cannot hold what its header says is refused before; a message that is too long, as well.
+ */
+const decodeMessage = (message: Buffer, offset?: number) => {
+  if (message.length > MESSAGE_BYTES_LIMIT) throw new NameError(`a message of ${message.length} bytes`);
+  if (message.length >= HEADER_BYTES) {
+    const [questions, ...records] = [4, 6, 8, 10].map((at) => message.readUInt16BE(at));
+    const least = questions * LEAST_QUESTION_BYTES + records.reduce((a, b) => a + b) * LEAST_RECORD_BYTES;
+    if (HEADER_BYTES + least > message.length) throw new NameError("more records announced than the message can hold");
+  }
+  return plainDecodeMessage(message, offset);
+};
+
+dnsPacketModule.decode = Object.assign(decodeMessage, { bytes: 0 });
 
 export { dnsPacket };

@@ -28,7 +28,7 @@ export const MESSAGE_BYTES_LIMIT = 1400;
 const CHAIN_LIMIT = 32;
 const HEADER_BYTES = 12;
 
-export function questionKey({ type, name }: Question): string {
+export function questionKey({ type, name }: { readonly type: string; readonly name: string }): string {
   return `${type} ${nameKey(name)}`;
 }
 

@@ -3,7 +3,9 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { nameKey } from "./names.js";
 
-export type RecordType = "PTR" | "SRV" | "TXT" | "A" | "AAAA";
+export const MDNS_PORT = 5353;
+
+export type RecordType = "PTR" | "SRV" | "TXT" | "A" | "AAAA" | "NSEC";
 
 export type RecordData =
   | { readonly type: "PTR"; readonly target: string }
@@ -15,7 +17,9 @@ export type RecordData =
       readonly target: string;
     }
   | { readonly type: "TXT"; readonly strings: readonly Buffer[] }
-  | { readonly type: "A" | "AAAA"; readonly address: string };
+  | { readonly type: "A" | "AAAA"; readonly address: string }
+  /** The types that the name has; it has no others (RFC 6762, 6.1). */
+  | { readonly type: "NSEC"; readonly types: readonly string[] };
 
 export interface HeardRecord {
   readonly name: string;
@@ -35,6 +39,8 @@ export function dataKey(data: RecordData): string {
       return `${data.priority} ${data.weight} ${data.port} ${nameKey(data.target)}`;
     case "TXT":
       return data.strings.map((string) => `${String.fromCharCode(string.length)}${string.toString("latin1")}`).join("");
+    case "NSEC":
+      return data.types.join(" ");
     default:
       return data.address;
   }
@@ -89,7 +95,11 @@ export function heardRecords(message: DecodedMessage): HeardRecord[] {
   return heard;
 }
 
-function recordData({ type, data }: DecodedRecord): RecordData | undefined {
+/** The types of an NSEC record that are kept: mDNS uses those below 256 only, of which a name has few. */
+const NSEC_TYPES_LIMIT = 32;
+
+/** What a record states; `undefined` if this gateway has no use for it. */
+export function recordData({ type, data, name }: DecodedRecord): RecordData | undefined {
   switch (type) {
     case "PTR":
       return { type, target: data as string };
@@ -103,6 +113,11 @@ function recordData({ type, data }: DecodedRecord): RecordData | undefined {
       return isIPv4(data as string) ? { type, address: data as string } : undefined;
     case "AAAA":
       return isIPv6(data as string) ? { type, address: data as string } : undefined;
+    case "NSEC": {
+      const { nextDomain, rrtypes } = data as { nextDomain: string; rrtypes: readonly string[] };
+      // With another next name it would deny names, which only their owners can.
+      return nameKey(nextDomain) === nameKey(name) ? { type, types: rrtypes.slice(0, NSEC_TYPES_LIMIT) } : undefined;
+    }
     default:
       return undefined;
   }

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Properties, PropertyValue } from "../../core/properties.js";
 import { usableAddresses } from "./addresses.js";
-import type { InstanceView } from "./link-state.js";
+import type { InstanceView } from "./instance-view.js";
 import { displayLabel } from "./names.js";
 
 /** The directory keeps an orphaned service for twice the life of SRV and address records. */
@@ -43,6 +43,13 @@ export function serviceProperties(scope: string, views: readonly [InstanceView, 
   properties.set("addr", usableAddresses(heard));
   for (const [name, value] of txtProperties(first.txt)) properties.set(name, [value]);
   return properties;
+}
+
+/** Whether the TXT says that a gateway announces this for a service that is in a directory already: it has `sdid`. */
+export function isMarked(strings: readonly Uint8Array[]): boolean {
+  return strings
+    .slice(0, TXT_STRINGS_LIMIT)
+    .some((string) => /^sdid(=|$)/i.test(Buffer.from(string).toString("latin1")));
 }
 
 /**

@@ -2,60 +2,13 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Browser } from "../../../src/gateway/mdns/browser.js";
-import type { LinkLimits } from "../../../src/gateway/mdns/link-state.js";
-import { MESSAGE_BYTES_LIMIT, type QueryMessage } from "../../../src/gateway/mdns/questions.js";
+import { MESSAGE_BYTES_LIMIT } from "../../../src/gateway/mdns/questions.js";
 import type { HeardRecord } from "../../../src/gateway/mdns/records.js";
-import { parseBrowseName } from "../../../src/gateway/mdns/service-names.js";
-import { FakeClock } from "../../support/fake-clock.js";
+import { Bench } from "./browser-bench.js";
 import { addressRecord, instance, messageBytes, pointerRecord, srvRecord, txtRecord } from "./records.js";
 
-const LIMITS: LinkLimits = { ttlSeconds: 4500, records: 4096, recordsPerSource: 4096, instances: 1024, types: 256 };
+const ptrCount = (asked: readonly string[]) => asked.filter((line) => line.includes("PTR")).length;
 const META = "_services._dns-sd._udp.local";
-
-class Bench {
-  readonly clock = new FakeClock();
-  /** Everything asked: `<ms> TYPE name`. */
-  asked: string[] = [];
-  readonly messages: QueryMessage[] = [];
-  readonly changed: string[] = [];
-  readonly browser: Browser;
-
-  constructor(types: string[] | "all" = ["_x._tcp"], limits: Partial<LinkLimits> = {}) {
-    this.browser = new Browser({
-      interfaceName: "eth0",
-      browse: types === "all" ? "all" : types.map(parseBrowseName),
-      limits: { ...LIMITS, ...limits },
-      clock: this.clock,
-      timers: this.clock,
-      random: () => 0,
-      acceptsAddress: () => true,
-      send: (message) => {
-        this.messages.push(message);
-        for (const { type, name } of message.questions) {
-          this.asked.push(`${Math.round(this.clock.monotonicMs())} ${type} ${name}`);
-        }
-      },
-      onChange: (key) => this.changed.push(key),
-    });
-    this.browser.restart();
-  }
-
-  hear(...records: HeardRecord[]): void {
-    this.browser.receive(records, "10.0.0.2");
-  }
-
-  view(label = "a") {
-    return this.browser.view(`${label}._x._tcp.local`);
-  }
-
-  /** What was asked while time passed. */
-  during(ms: number): string[] {
-    this.asked = [];
-    this.clock.advanceMs(ms);
-    return this.asked;
-  }
-}
 
 test("a type is asked for after 20 to 120 ms, then with gaps of 1, 2, 4 … 3600 s", () => {
   const bench = new Bench();
@@ -352,6 +305,183 @@ test("lives of one second make no storm of questions", () => {
     const asked = bench.during(900);
     assert.ok(asked.length <= 6, asked.join());
   }
+});
+
+const denial = (name: string, types: string[], ttlSeconds = 120): HeardRecord => ({
+  name,
+  ttlSeconds,
+  flush: true,
+  data: { type: "NSEC", types },
+});
+const otherThanPtr = (asked: readonly string[]) => asked.filter((line) => !line.includes("PTR"));
+
+test("a host that says it has no IPv6 address is not asked for one", () => {
+  const bench = new Bench();
+  bench.hear(denial("h.local", ["A"]), ...instance("a"));
+  assert.ok(bench.view());
+  assert.equal(otherThanPtr(bench.during(60_000)), []);
+});
+
+test("a denial that comes as the answer ends the asking; the other family's address is still taken when it comes", () => {
+  const bench = new Bench();
+  bench.hear(pointerRecord("a"), srvRecord("a"), txtRecord("a"));
+  assert.equal(otherThanPtr(bench.during(100)), ["20 A h.local", "20 AAAA h.local"]);
+  bench.hear(denial("h.local", ["AAAA"]), addressRecord("h", "fd00::2"));
+  assert.equal(otherThanPtr(bench.during(60_000)), []);
+  bench.hear(addressRecord("h"));
+  assert.equal(bench.view()!.addresses, ["10.0.0.2", "fd00::2"]);
+});
+
+test("a denial of everything holds for its TTL, and no longer than the limit for any TTL", () => {
+  for (const [ttl, endSeconds] of [
+    [120, 120],
+    [4294967295, 4500],
+    [1, 1],
+  ]) {
+    const bench = new Bench();
+    const lasting = [pointerRecord("a"), { ...srvRecord("a"), ttlSeconds: 4500 }, txtRecord("a")];
+    bench.hear(...lasting, denial("h.local", ["TXT"], ttl));
+    const asked: string[] = [];
+    for (let i = 0; i < 10; i++) {
+      asked.push(...bench.during(600_000).filter((line) => / A+ /.test(line)));
+      bench.hear(...lasting);
+    }
+    assert.ok(Number.parseInt(asked[0], 10) >= endSeconds * 1000, `${ttl}: ${asked[0]}`);
+    assert.ok(Number.parseInt(asked[0], 10) <= endSeconds * 1000 + 2120, `${ttl}: ${asked[0]}`);
+  }
+});
+
+test("denials about names that nobody uses are not stored", () => {
+  const bench = new Bench();
+  bench.hear(denial("other.local", ["A"]), denial("b._x._tcp.local", []));
+  assert.is(bench.browser.counts.records, 0);
+});
+
+test("what carries sdid is no instance of ours: not shown, not completed, not refreshed but for its TXT; counted once", () => {
+  const bench = new Bench();
+  bench.hear(pointerRecord("a"), txtRecord("a", ["sdid=1", "v=1"]));
+  assert.equal(otherThanPtr(bench.during(60_000)), []);
+  bench.hear(...instance("a").slice(0, 2), addressRecord("h"));
+  assert.is(bench.view(), undefined);
+  bench.hear(txtRecord("a", ["sdid=1", "v=2"]));
+  assert.equal(otherThanPtr(bench.during(1_000_000)), []);
+  assert.equal(bench.dropped, ["carries sdid"]);
+  bench.hear(txtRecord("a"), srvRecord("a"), addressRecord("h"));
+  assert.ok(bench.view(), "the mark has gone: it is taken");
+});
+
+test("reconfirm: SRV and addresses are asked for twice, and gone after ten seconds without answer", () => {
+  const bench = new Bench();
+  bench.hear(...instance("a"), addressRecord("h", "fd00::2"));
+  bench.during(10_000);
+  assert.is(bench.browser.reconfirm("b._x._tcp.local"), false);
+  assert.is(bench.browser.reconfirm("a._x._tcp.local"), true);
+  bench.browser.reconfirm("a._x._tcp.local");
+  const at = (ms: number) => [`${ms} SRV a._x._tcp.local`, `${ms} A h.local`, `${ms} AAAA h.local`];
+  assert.equal(otherThanPtr(bench.during(5000)).sort(), [...at(10_000), ...at(11_000)].sort());
+  bench.during(4999);
+  assert.ok(bench.view());
+  bench.during(1);
+  assert.is(bench.view(), undefined);
+});
+
+test("reconfirm: an instance that answers stays, and its schedule is that of any record just heard", () => {
+  const bench = new Bench();
+  bench.hear(...instance("a"));
+  bench.during(10_000);
+  bench.browser.reconfirm("a._x._tcp.local");
+  bench.during(50);
+  bench.hear(srvRecord("a"), addressRecord("h"));
+  assert.equal(otherThanPtr(bench.during(90_000)), []);
+  assert.ok(bench.view());
+});
+
+test("reconfirm: what answers for the SRV but not for the address is gone, too", () => {
+  const bench = new Bench();
+  bench.hear(...instance("a"));
+  bench.during(10_000);
+  bench.browser.reconfirm("a._x._tcp.local");
+  bench.during(50);
+  bench.hear(srvRecord("a"));
+  bench.during(10_000);
+  assert.is(bench.view(), undefined);
+});
+
+test("after the machine slept everything is asked for again, and what does not answer is gone after ten seconds", () => {
+  const bench = new Bench();
+  bench.hear(...instance("a"), pointerRecord("b"), srvRecord("b", { target: "g.local" }), txtRecord("b"));
+  bench.hear(addressRecord("g", "10.0.0.9"));
+  bench.during(3000);
+  bench.clock.sleepMs(3_600_000);
+  const asked = bench.during(10_000);
+  assert.ok(asked.some((line) => line.includes("PTR _x._tcp.local")));
+  assert.is(asked.filter((line) => line.includes(" SRV ")).length, 4);
+  bench.hear(...instance("a"));
+  bench.during(10_000);
+  assert.ok(bench.view("a"));
+  assert.is(bench.view("b"), undefined);
+});
+
+test("after something found no room, everything is asked for again as soon as there is room, once a minute at most", () => {
+  const bench = new Bench(["_x._tcp"], { instances: 2 });
+  bench.during(1_000_000);
+  bench.hear(pointerRecord("a"), ...instance("b"), pointerRecord("c"));
+  bench.hear(pointerRecord("a", { ttlSeconds: 0 }));
+  assert.is(ptrCount(bench.during(10_000)), 4);
+  bench.hear(pointerRecord("a"), pointerRecord("d"), pointerRecord("a", { ttlSeconds: 0 }));
+  assert.is(ptrCount(bench.during(2000)), 0);
+  assert.is(ptrCount(bench.during(120_000)) > 2, true);
+});
+
+test("lives of 0 and 2^32-1 s: a goodbye, and no more than the limit", () => {
+  const bench = new Bench();
+  bench.hear(...instance("a").map((record) => ({ ...record, ttlSeconds: 4294967295 })));
+  bench.during(4_499_999);
+  assert.ok(bench.view());
+  bench.during(1);
+  assert.is(bench.view(), undefined);
+  bench.hear(...instance("a"), ...instance("a").map((record) => ({ ...record, ttlSeconds: 0 })));
+  bench.during(1000);
+  assert.is(bench.view(), undefined);
+  assert.is(bench.browser.counts.records, 0);
+});
+
+test("a goodbye for a host's SRV and address ends its instances, though the pointer lives", () => {
+  const bench = new Bench();
+  bench.hear(...instance("a"));
+  bench.during(1000);
+  bench.hear({ ...srvRecord("a"), ttlSeconds: 0 }, addressRecord("h"));
+  bench.during(1000);
+  assert.is(bench.view(), undefined);
+  assert.ok(bench.during(100).some((line) => line.includes("SRV")));
+});
+
+test("wake-ups: 500 instances that answer cost no more than one every two seconds", () => {
+  const bench = new Bench();
+  /** Lets time pass, and each host answer at once; the number of wake-ups. */
+  const answered = (ms: number): number => {
+    const endMs = bench.clock.monotonicMs() + ms;
+    for (let wakes = 0; ; wakes++) {
+      bench.asked = [];
+      if (bench.clock.fireNext(endMs - bench.clock.monotonicMs()) === undefined) {
+        bench.clock.advanceMs(endMs - bench.clock.monotonicMs());
+        return wakes;
+      }
+      for (const asked of bench.asked) {
+        const i = /([0-9]+)[.]/.exec(asked.split(" ")[2])?.[1];
+        if (asked.includes(" SRV ")) bench.hear(srvRecord(`i${i}`, { target: `h${i}.local` }));
+        if (asked.includes(" A ")) bench.hear(addressRecord(`h${i}`));
+      }
+    }
+  };
+  for (let i = 0; i < 500; i++) {
+    bench.hear(pointerRecord(`i${i}`), srvRecord(`i${i}`, { target: `h${i}.local` }), txtRecord(`i${i}`));
+    bench.hear(addressRecord(`h${i}`), denial(`h${i}.local`, ["A"]));
+    answered(237);
+  }
+  const wakes = answered(600_000);
+  assert.ok(bench.view("i0") && bench.view("i499"));
+  assert.ok(wakes <= 310, `${wakes} wake-ups in ten minutes`);
 });
 
 test("after stop nothing is asked, everything is gone and reported", () => {

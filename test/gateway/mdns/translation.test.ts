@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isHostAddress, usableAddresses } from "../../../src/gateway/mdns/addresses.js";
-import type { InstanceView } from "../../../src/gateway/mdns/link-state.js";
+import type { InstanceView } from "../../../src/gateway/mdns/instance-view.js";
 import { browseNameOf, instanceNameOf, parseBrowseName } from "../../../src/gateway/mdns/service-names.js";
 import { serviceId, serviceProperties, txtProperties } from "../../../src/gateway/mdns/translation.js";
 
