@@ -61,6 +61,8 @@ export class Responder {
   private zone: Zone | undefined;
   private timer: Timer | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
+  /** When the first claim has something to do; absent: to be found anew. Queries come often, and do not change it. */
+  private claimsAtMs: number | undefined;
   private isStopped = false;
 
   constructor(private readonly options: ResponderOptions) {
@@ -234,7 +236,9 @@ export class Responder {
     const claim = this.claims.get(nameAsKey);
     if (claim?.phase !== "probing") return;
     const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
-    if (compareProposals(claim.unique, theirs) < 0) claim.lostTie(this.now);
+    if (compareProposals(claim.unique, theirs) >= 0) return;
+    claim.lostTie(this.now);
+    this.claimsAtMs = undefined;
   }
 
   private isConflict(claim: Claim, { type, ttl = 0, data }: DecodedRecord, key: string): boolean {
@@ -249,6 +253,7 @@ export class Responder {
     if (claim.phase === "held") {
       claim.restart(this.now);
       this.zone = undefined;
+      this.claimsAtMs = undefined;
     } else if (isMarked(claim, records)) {
       this.standBy(claim, STANDBY_MS);
     } else {
@@ -259,6 +264,7 @@ export class Responder {
   private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
     claim.standBy(this.now + least + this.options.random() * (most - least));
     this.zone = undefined;
+    this.claimsAtMs = undefined;
   }
 
   /** A record of ours from somebody else: no need to say it now, unless they let it end (RFC 6762, 6.6, 7.4). */
@@ -306,7 +312,7 @@ export class Responder {
     this.timer = undefined;
     this.timerAtMs = Number.POSITIVE_INFINITY;
     const nowMs = this.now;
-    this.stepClaims(nowMs);
+    if (this.claimsAtMs === undefined || this.claimsAtMs <= nowMs) this.stepClaims(nowMs);
     for (const query of this.queries.due(nowMs)) this.answer(query);
     const zone = this.ourZone();
     const answers = this.replies.takeMulticast(nowMs);
@@ -324,6 +330,7 @@ export class Responder {
   }
 
   private stepClaims(nowMs: number): void {
+    this.claimsAtMs = undefined;
     const probing: Claim[] = [];
     const announced: OwnRecord[] = [];
     // Hosts first: an instance whose host is sure now is announced along with it.
@@ -374,14 +381,22 @@ export class Responder {
   /** Something about our names changed. */
   private touch(): void {
     this.zone = undefined;
+    this.claimsAtMs = undefined;
     this.arm();
+  }
+
+  private nextClaimMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const claim of this.claims.values()) {
+      if (claim.phase !== "held" || claim.isReady) atMs = Math.min(atMs, claim.nextMs);
+    }
+    return atMs;
   }
 
   private arm(): void {
     if (this.isStopped) return;
-    let atMs = Math.min(this.queries.nextMs, this.replies.nextMs);
-    for (const claim of this.claims.values())
-      if (claim.phase !== "held" || claim.isReady) atMs = Math.min(atMs, claim.nextMs);
+    this.claimsAtMs ??= this.nextClaimMs();
+    let atMs = Math.min(this.queries.nextMs, this.replies.nextMs, this.claimsAtMs);
     for (const farewell of this.farewells) atMs = Math.min(atMs, farewell.atMs);
     if (atMs === this.timerAtMs && this.timer) return;
     this.timer?.cancel();
