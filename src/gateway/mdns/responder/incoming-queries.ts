@@ -23,6 +23,7 @@ export interface IncomingQuery {
 interface Incomplete {
   readonly query: IncomingQuery & { questions: DecodedQuestion[]; known: Map<string, number> };
   dueMs: number;
+  readonly latestMs: number;
 }
 
 const PART_WAIT_MS = { least: 400, most: 500 } as const;
@@ -30,7 +31,9 @@ const PART_WAIT_MS = { least: 400, most: 500 } as const;
 const ASKERS_LIMIT = 32;
 /** Further questions, or known answers, of one query are left out. */
 const QUESTIONS_LIMIT = 256;
-const KNOWN_LIMIT = 4096;
+const KNOWN_LIMIT = 2048;
+/** However many parts follow. */
+const WHOLE_WAIT_MS = 2000;
 
 export class IncomingQueries {
   private readonly incomplete = new Map<string, Incomplete>();
@@ -51,7 +54,7 @@ export class IncomingQueries {
     const isFollowing = part !== undefined;
     if (!part) {
       const query = { questions: [], known: new Map(), from, id, isProbe: authorities.length > 0, isLate: isTruncated };
-      part = { query, dueMs: nowMs };
+      part = { query, dueMs: nowMs, latestMs: nowMs + WHOLE_WAIT_MS };
     }
     const { query } = part;
     for (const question of questions) if (query.questions.length < QUESTIONS_LIMIT) query.questions.push(question);
@@ -60,7 +63,10 @@ export class IncomingQueries {
       const key = heardKey(record);
       if (key !== undefined) query.known.set(key, record.ttl ?? 0);
     }
-    if (isTruncated) part.dueMs = nowMs + PART_WAIT_MS.least + this.random() * (PART_WAIT_MS.most - PART_WAIT_MS.least);
+    if (isTruncated) {
+      const waitMs = PART_WAIT_MS.least + this.random() * (PART_WAIT_MS.most - PART_WAIT_MS.least);
+      part.dueMs = Math.min(part.latestMs, nowMs + waitMs);
+    }
     if (isFollowing) return undefined; // at its time
     if (!isTruncated || this.incomplete.size >= ASKERS_LIMIT) return query;
     this.incomplete.set(asker, part);

@@ -47,20 +47,16 @@ interface Published {
 /** Attempts at a name; more than these many hosts of one name are not tried to pass. */
 const NUMBERS = 10_000;
 const SECOND_GOODBYE_MS = 250;
-const OWN_HOST_KEY = "host";
 
 export class Publisher {
   private readonly services = new Map<string, Published>();
   /** The keys of services by the key of their full name: two of ours do not have one name. */
   private readonly taken = new Map<string, string>();
-  private readonly responders = new Set<Responder>();
+  /** With the name of their interface. */
+  private readonly responders = new Map<Responder, string>();
   private readonly conflicts = new ConflictRate();
-  private hostLabel: string;
 
-  constructor(private readonly options: PublisherOptions) {
-    const { names, hostLabel } = options;
-    this.hostLabel = names.get(OWN_HOST_KEY, hostLabel) ?? hostLabel;
-  }
+  constructor(private readonly options: PublisherOptions) {}
 
   get size(): number {
     return this.services.size;
@@ -68,7 +64,7 @@ export class Publisher {
 
   /** Services by how far they are; of several links the one that is least far counts. */
   get counts(): { readonly published: number; readonly probing: number; readonly standby: number } {
-    const all = [...this.responders].map((responder) => responder.phases());
+    const all = [...this.responders.keys()].map((responder) => responder.phases());
     const least = (of: (phases: (typeof all)[number]) => number, pick: (...counts: number[]) => number) =>
       all.length === 0 ? 0 : pick(...all.map(of));
     return {
@@ -82,11 +78,11 @@ export class Publisher {
   put(key: string, wanted: WantedService): void {
     const present = this.services.get(key);
     const isSameName = present?.wanted.label === wanted.label && present.wanted.type === wanted.type;
-    if (present && !isSameName) this.drop(key);
+    if (present && !isSameName) this.taken.delete(nameKey(nameOf(present)));
     const published = { wanted, label: isSameName ? present.label : this.freeLabel(key, wanted, 1) };
     this.services.set(key, published);
     this.taken.set(nameKey(nameOf(published)), key);
-    for (const responder of this.responders) responder.put(this.outbound(key, published));
+    for (const responder of this.responders.keys()) responder.put(this.outbound(key, published));
   }
 
   /** Withdraws the service, with a goodbye. */
@@ -95,7 +91,7 @@ export class Publisher {
     if (!published) return;
     this.services.delete(key);
     this.taken.delete(nameKey(nameOf(published)));
-    for (const responder of this.responders) responder.drop(key);
+    for (const responder of this.responders.keys()) responder.drop(key);
   }
 
   /** One more link; everything is published there, too. */
@@ -109,9 +105,9 @@ export class Publisher {
       send,
       isOwnAddress,
       addressesOf: (host) => addressesOn(interfaceName, addresses(), host),
-      onConflict: (name) => this.rename(name),
+      onConflict: (name) => this.rename(name, interfaceName),
     });
-    this.responders.add(responder);
+    this.responders.set(responder, interfaceName);
     for (const [key, published] of this.services) responder.put(this.outbound(key, published));
     return responder;
   }
@@ -124,7 +120,7 @@ export class Publisher {
 
   /** Says goodbye on all links, twice. */
   async stop(): Promise<void> {
-    const leaving = [...this.responders].filter((responder) => responder.stop());
+    const leaving = [...this.responders.keys()].filter((responder) => responder.stop());
     this.responders.clear();
     if (leaving.length === 0) return;
     await new Promise<void>((resolve) => {
@@ -133,13 +129,19 @@ export class Publisher {
     for (const responder of leaving) responder.repeatGoodbyes();
   }
 
-  private get hostName(): string {
-    return `${asLabel(this.hostLabel)}.${DOMAIN}`;
+  /** The host that a service is on, under the name that it should have. */
+  private wantedHost({ host }: WantedService): OutboundHost {
+    return host ?? { name: `${this.options.hostLabel}.${DOMAIN}` };
   }
 
   private outbound(key: string, published: Published): OutboundService {
     const { label: _, ...wanted } = published.wanted;
-    return { ...wanted, key, name: nameOf(published), host: wanted.host ?? { name: this.hostName } };
+    const host = this.wantedHost(published.wanted);
+    return { ...wanted, key, name: nameOf(published), host: { ...host, name: this.chosenHost(host.name) } };
+  }
+
+  private chosenHost(wanted: string): string {
+    return this.options.names.get(`host ${wanted}`, wanted) ?? wanted;
   }
 
   /** The wanted name or the next one that none of our services has, from the `first`th on. */
@@ -158,16 +160,16 @@ export class Publisher {
     return wanted.sdid;
   }
 
-  private rename(name: string): void {
-    const delayMs = this.conflicts.conflict(this.options.clock.monotonicMs());
-    const notBeforeMs = this.options.clock.monotonicMs() + delayMs;
+  /** Somebody on this interface has the name. */
+  private rename(name: string, interfaceName: string): void {
+    const nowMs = this.options.clock.monotonicMs();
+    const notBeforeMs = nowMs + this.conflicts.conflict(nowMs);
     const key = this.taken.get(nameKey(name));
-    if (key !== undefined) this.renameService(key, notBeforeMs);
-    else if (nameKey(name) === nameKey(this.hostName)) this.renameHost(notBeforeMs);
-    else this.options.log.warning(() => `the host name ${name} is somebody else's; its services are not published.`);
+    if (key !== undefined) this.renameService(key, interfaceName, notBeforeMs);
+    else this.renameHost(name, notBeforeMs);
   }
 
-  private renameService(key: string, notBeforeMs: number): void {
+  private renameService(key: string, interfaceName: string, notBeforeMs: number): void {
     const published = this.services.get(key)!;
     const { wanted, label: before } = published;
     this.taken.delete(nameKey(nameOf(published)));
@@ -177,27 +179,27 @@ export class Publisher {
       numberAfter(before, (n) => numberedInstance(wanted.label, n)),
     );
     this.taken.set(nameKey(nameOf(published)), key);
-    this.options.names.set(`${wanted.sdid} ${wanted.type}`, wanted.label, published.label);
     const { label } = published;
+    this.options.names.set(`${wanted.sdid} ${wanted.type}`, wanted.label, label);
     this.options.log.info(() => `"${before}" is somebody else's ${wanted.type}; ours is "${label}" from now on.`);
-    for (const responder of this.responders) {
-      responder.drop(key, true);
-      responder.put(this.outbound(key, published), notBeforeMs);
+    for (const [responder, of] of this.responders) {
+      // On other interfaces nobody else has the name.
+      responder.put(this.outbound(key, published), notBeforeMs, of === interfaceName);
     }
   }
 
-  private renameHost(notBeforeMs: number): void {
-    const { names, hostLabel, log } = this.options;
-    const before = this.hostLabel;
-    this.hostLabel = numberedHost(
-      hostLabel,
-      numberAfter(before, (n) => numberedHost(hostLabel, n)),
-    );
-    names.set(OWN_HOST_KEY, hostLabel, this.hostLabel);
-    log.info(() => `the host name ${before}.local is somebody else's; ours is ${this.hostLabel}.local from now on.`);
-    for (const [key, published] of this.services) {
-      if (published.wanted.host) continue;
-      for (const responder of this.responders) responder.put(this.outbound(key, published), notBeforeMs);
+  private renameHost(name: string, notBeforeMs: number): void {
+    const isOnIt = ({ wanted }: Published) => nameKey(this.chosenHost(this.wantedHost(wanted).name)) === nameKey(name);
+    const moving = [...this.services].filter(([, published]) => isOnIt(published));
+    if (moving.length === 0) return;
+    const wanted = this.wantedHost(moving[0][1].wanted).name;
+    const label = wanted.slice(0, -DOMAIN.length - 1);
+    const numbered = (n: number) => `${numberedHost(label, n)}.${DOMAIN}`;
+    const chosen = numbered(numberAfter(name, numbered));
+    this.options.names.set(`host ${wanted}`, wanted, chosen);
+    this.options.log.info(() => `the host name ${name} is somebody else's; ours is ${chosen} from now on.`);
+    for (const [key, published] of moving) {
+      for (const responder of this.responders.keys()) responder.put(this.outbound(key, published), notBeforeMs);
     }
   }
 }

@@ -11,6 +11,8 @@ import type { OwnRecord } from "./own-records.js";
 const GAP_MS = { normal: 1000, defence: 250 } as const;
 /** Replies to single peers that wait; further ones are not given. */
 const UNICAST_LIMIT = 64;
+/** Records of which it is known when they were sent; of the others it is as if they never were. */
+const SENT_LIMIT = 16_384;
 
 export interface UnicastReply {
   readonly dueMs: number;
@@ -66,7 +68,9 @@ export class Replies {
   /** Notes what went out by multicast; it need not be sent again soon. */
   sent(records: readonly OwnRecord[], nowMs: number): void {
     for (const { key } of records) {
+      this.sentMs.delete(key);
       this.sentMs.set(key, nowMs);
+      if (this.sentMs.size > SENT_LIMIT) this.sentMs.delete(this.sentMs.keys().next().value as string);
       this.waiting.delete(key);
     }
   }

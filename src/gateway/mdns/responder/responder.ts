@@ -7,15 +7,13 @@
 
 import type { Clock, Random, Timer, Timers } from "../../../core/clock.js";
 import type { Peer } from "../link.js";
-import { MDNS_PORT } from "../link.js";
 import type { OutgoingMessage } from "../messages.js";
 import { nameKey } from "../names.js";
 import type { DecodedMessage, DecodedRecord } from "../records.js";
+import { Answering } from "./answering.js";
 import { Claim } from "./claim.js";
-import { IncomingQueries, type IncomingQuery } from "./incoming-queries.js";
 import { heardKey, type OwnRecord } from "./own-records.js";
-import { announcements, goodbyes, outgoing, probes, replies } from "./packing.js";
-import { Replies, type UnicastReply } from "./replies.js";
+import { announcements, goodbyes, probes } from "./packing.js";
 import { hostRecordsOf, type OutboundHost, type OutboundService, serviceRecords } from "./service-records.js";
 import { Spread } from "./spread.js";
 import { compareProposals } from "./tie-break.js";
@@ -36,21 +34,18 @@ export interface ResponderOptions {
   readonly onConflict: (name: string) => void;
 }
 
-const SHARED_DELAY_MS = { least: 20, most: 120 } as const;
 const SECOND_GOODBYE_MS = 250;
 /** How long another gateway's announcement of the same service is left alone: the life of its SRV, and a bit. */
 const STANDBY_MS = { least: 120_000, most: 180_000 } as const;
 /** After that gateway's goodbye. */
 const TAKE_OVER_MS = { least: 1000, most: 2000 } as const;
-const LEGACY_TTL_SECONDS = 10;
 
 export class Responder {
   /** By the key of their name; names of instances and hosts. */
   private readonly claims = new Map<string, Claim>();
   /** The name under which each service is claimed, by the service's key. */
   private readonly services = new Map<string, { readonly service: OutboundService; readonly claim: Claim }>();
-  private readonly queries: IncomingQueries;
-  private readonly replies = new Replies();
+  private readonly answering: Answering;
   private spread: Spread;
   /** Farewells to be repeated. */
   private readonly farewells: {
@@ -61,48 +56,52 @@ export class Responder {
   private zone: Zone | undefined;
   private timer: Timer | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
+  /** When the first claim has something to do; absent: to be found anew. Queries come often, and do not change it. */
+  private claimsAtMs: number | undefined;
   private isStopped = false;
 
   constructor(private readonly options: ResponderOptions) {
-    this.queries = new IncomingQueries(options.random);
+    const { random, send } = options;
+    this.answering = new Answering({ random, send, zone: () => this.ourZone() });
     this.spread = new Spread(options.random);
   }
 
-  /** Names by phase, and questions not answered because too many waited. */
-  readonly counts = { refusedReplies: 0 };
+  /** Answers to single peers that were not given. */
+  get refusedReplies(): number {
+    return this.answering.refused;
+  }
 
   phases(): { readonly held: number; readonly probing: number; readonly standby: number } {
     const number = (phase: string) => [...this.services.values()].filter(({ claim }) => claim.phase === phase).length;
     return { held: number("held"), probing: number("probing"), standby: number("standby") };
   }
 
-  /** Makes the link show this service (not if its host has no address here), or its new state; after `notBeforeMs` if its name is new. */
-  put(service: OutboundService, notBeforeMs = Number.NEGATIVE_INFINITY): void {
+  /**
+   * Makes the link show this service (not if its host has no address here), or its new state; after `notBeforeMs` if its
+   * name is new. `isContested`: somebody else has its former name here; the pointers to that are theirs, too.
+   */
+  put(service: OutboundService, notBeforeMs = Number.NEGATIVE_INFINITY, isContested = false): void {
     if (this.options.addressesOf(service.host).length === 0) {
       this.drop(service.key);
       return;
     }
     const present = this.services.get(service.key);
-    if (present && nameKey(present.claim.name) !== nameKey(service.name)) this.drop(service.key);
-    const claim = this.services.get(service.key)?.claim;
-    if (claim) this.change(service, claim, Math.max(notBeforeMs, this.now));
-    else this.claim(service, Math.max(notBeforeMs, this.spread.next(this.now)));
+    const isRenamed = present !== undefined && nameKey(present.claim.name) !== nameKey(service.name);
+    if (present && !isRenamed) {
+      this.change(service, present.claim, Math.max(notBeforeMs, this.now));
+    } else {
+      if (isRenamed) this.release(service.key, present.claim, isContested);
+      this.claim(service, Math.max(notBeforeMs, this.spread.next(this.now)));
+      if (isRenamed) this.dropUnusedHost(present.claim.host); // the new name may be on the same host
+    }
     this.touch();
   }
 
-  /** `isContested`: somebody else has the name now; the pointers to it are theirs, too. */
-  drop(serviceKey: string, isContested = false): void {
+  drop(serviceKey: string): void {
     const present = this.services.get(serviceKey);
     if (!present) return;
-    this.services.delete(serviceKey);
-    const { claim } = present;
-    this.claims.delete(nameKey(claim.name));
-    this.zone = undefined;
-    const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
-    const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
-    if (claim.isAnnounced) this.farewell([...shared, ...claim.unique], isContested);
-    this.replies.forget([...shared, ...claim.unique]);
-    this.dropUnusedHost(claim.host);
+    this.release(serviceKey, present.claim, false);
+    this.dropUnusedHost(present.claim.host);
     this.touch();
   }
 
@@ -123,8 +122,7 @@ export class Responder {
   query(message: DecodedMessage, from: Peer): void {
     const { authorities = [] } = message;
     for (const key of new Set(authorities.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
-    const query = this.queries.take(message, from, this.now);
-    if (query) this.answer(query);
+    this.answering.query(message, from, this.now);
     this.arm();
   }
 
@@ -165,6 +163,16 @@ export class Responder {
     return this.options.clock.monotonicMs();
   }
 
+  private release(serviceKey: string, claim: Claim, isContested: boolean): void {
+    this.services.delete(serviceKey);
+    this.claims.delete(nameKey(claim.name));
+    this.zone = undefined;
+    const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
+    const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
+    if (claim.isAnnounced) this.farewell([...shared, ...claim.unique], isContested);
+    this.answering.forget([...shared, ...claim.unique]);
+  }
+
   private claim(service: OutboundService, startMs: number): void {
     const host = this.hostClaim(service.host, startMs);
     const { unique, shared } = serviceRecords(service);
@@ -203,7 +211,7 @@ export class Responder {
     const isChanged = !sameKeys([...unique, ...shared], [...claim.unique, ...claim.shared]);
     this.services.set(service.key, { service, claim });
     const gone = claim.shared.filter(({ key }) => !shared.some((record) => record.key === key));
-    this.replies.forget([...claim.unique, ...gone]);
+    this.answering.forget([...claim.unique, ...gone]);
     claim.unique = unique;
     claim.shared = shared;
     this.zone = undefined;
@@ -217,7 +225,7 @@ export class Responder {
     this.claims.delete(nameKey(host.name));
     this.zone = undefined;
     if (host.isAnnounced) this.farewell(host.unique, host.phase !== "held");
-    this.replies.forget(host.unique);
+    this.answering.forget(host.unique);
   }
 
   /** Another host probes for the same name at the same time. */
@@ -225,7 +233,9 @@ export class Responder {
     const claim = this.claims.get(nameAsKey);
     if (claim?.phase !== "probing") return;
     const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
-    if (compareProposals(claim.unique, theirs) < 0) claim.lostTie(this.now);
+    if (compareProposals(claim.unique, theirs) >= 0) return;
+    claim.lostTie(this.now);
+    this.claimsAtMs = undefined;
   }
 
   private isConflict(claim: Claim, { type, ttl = 0, data }: DecodedRecord, key: string): boolean {
@@ -240,6 +250,7 @@ export class Responder {
     if (claim.phase === "held") {
       claim.restart(this.now);
       this.zone = undefined;
+      this.claimsAtMs = undefined;
     } else if (isMarked(claim, records)) {
       this.standBy(claim, STANDBY_MS);
     } else {
@@ -250,42 +261,16 @@ export class Responder {
   private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
     claim.standBy(this.now + least + this.options.random() * (most - least));
     this.zone = undefined;
+    this.claimsAtMs = undefined;
   }
 
-  /** A record of ours from somebody else: no need to say it now, unless they let it end (RFC 6762, 6.6, 7.4). */
+  /** A record of ours, maybe, from somebody else. */
   private hearOwn({ ttl = 0, type, name }: DecodedRecord, key: string): void {
     if (type !== "PTR" && !this.claims.has(nameKey(name))) return;
     const ours = this.ourZone()
       .answers({ name, type })
       .find((record) => record.key === key);
-    if (!ours) return;
-    if (ttl >= ours.ttlSeconds) this.replies.drop(key);
-    else if (ttl < ours.ttlSeconds / 2) this.replies.multicast([ours], this.now + this.sharedDelay());
-  }
-
-  private answer(query: IncomingQuery): void {
-    const { questions, known, from, id, isProbe, isLate } = query;
-    const isLegacy = from.port !== MDNS_PORT;
-    const multicast = new Map<string, OwnRecord>();
-    const unicast = new Map<string, OwnRecord>();
-    for (const question of questions) {
-      for (const record of this.ourZone().answers(question)) {
-        if ((known.get(record.key) ?? 0) >= record.ttlSeconds / 2) continue;
-        const toPeer = isLegacy || (question.qu === true && this.replies.isFresh(record, this.now));
-        (toPeer ? unicast : multicast).set(record.key, record);
-      }
-    }
-    // Only what others may answer, too, waits: so that not all speak at once.
-    const isShared = [...multicast.values(), ...unicast.values()].some(({ isUnique }) => !isUnique);
-    const dueMs = this.now + (isShared && !isLate ? this.sharedDelay() : 0);
-    this.replies.multicast([...multicast.values()], dueMs, isProbe);
-    if (unicast.size === 0) return;
-    const legacy = isLegacy ? { id, questions } : undefined;
-    if (!this.replies.toPeer({ dueMs, to: from, answers: [...unicast.values()], legacy })) this.counts.refusedReplies++;
-  }
-
-  private sharedDelay(): number {
-    return SHARED_DELAY_MS.least + this.options.random() * (SHARED_DELAY_MS.most - SHARED_DELAY_MS.least);
+    if (ours) this.answering.heard(ours, ttl, this.now);
   }
 
   private ourZone(): Zone {
@@ -297,15 +282,8 @@ export class Responder {
     this.timer = undefined;
     this.timerAtMs = Number.POSITIVE_INFINITY;
     const nowMs = this.now;
-    this.stepClaims(nowMs);
-    for (const query of this.queries.due(nowMs)) this.answer(query);
-    const zone = this.ourZone();
-    const answers = this.replies.takeMulticast(nowMs);
-    for (const { message, records } of replies(answers, (answer) => zone.additionals(answer))) {
-      this.options.send(message);
-      this.replies.sent(records, nowMs);
-    }
-    for (const reply of this.replies.takeUnicast(nowMs)) this.sendUnicast(reply);
+    if (this.claimsAtMs === undefined || this.claimsAtMs <= nowMs) this.stepClaims(nowMs);
+    this.answering.flush(nowMs);
     const farewells = this.farewells.splice(0);
     for (const farewell of farewells) {
       if (farewell.atMs > nowMs) this.farewells.push(farewell);
@@ -315,6 +293,7 @@ export class Responder {
   }
 
   private stepClaims(nowMs: number): void {
+    this.claimsAtMs = undefined;
     const probing: Claim[] = [];
     const announced: OwnRecord[] = [];
     // Hosts first: an instance whose host is sure now is announced along with it.
@@ -330,24 +309,7 @@ export class Responder {
     for (const message of probes(probing)) this.options.send(message);
     const once = [...new Map(announced.map((record) => [record.key, record])).values()];
     for (const message of announcements(once)) this.options.send(message);
-    this.replies.sent(once, nowMs);
-  }
-
-  private sendUnicast({ to, answers, legacy }: UnicastReply): void {
-    if (!legacy) {
-      const zone = this.ourZone();
-      for (const { message } of replies(answers, (answer) => zone.additionals(answer))) this.options.send(message, to);
-      return;
-    }
-    const short = (record: OwnRecord) => ({
-      ...outgoing(record),
-      ttl: Math.min(record.ttlSeconds, LEGACY_TTL_SECONDS),
-      flush: false,
-    });
-    // A plain resolver reads one message.
-    const [first] = replies(answers, () => []);
-    const questions = legacy.questions.slice(0, 8).map(({ name, type, class: of }) => ({ name, type, class: of }));
-    this.options.send({ type: "response", id: legacy.id, questions, answers: first.records.map(short) }, to);
+    this.answering.announced(once, nowMs);
   }
 
   private farewell(records: readonly OwnRecord[], isContested: boolean): void {
@@ -365,14 +327,22 @@ export class Responder {
   /** Something about our names changed. */
   private touch(): void {
     this.zone = undefined;
+    this.claimsAtMs = undefined;
     this.arm();
+  }
+
+  private nextClaimMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const claim of this.claims.values()) {
+      if (claim.phase !== "held" || claim.isReady) atMs = Math.min(atMs, claim.nextMs);
+    }
+    return atMs;
   }
 
   private arm(): void {
     if (this.isStopped) return;
-    let atMs = Math.min(this.queries.nextMs, this.replies.nextMs);
-    for (const claim of this.claims.values())
-      if (claim.phase !== "held" || claim.isReady) atMs = Math.min(atMs, claim.nextMs);
+    this.claimsAtMs ??= this.nextClaimMs();
+    let atMs = Math.min(this.answering.nextMs, this.claimsAtMs);
     for (const farewell of this.farewells) atMs = Math.min(atMs, farewell.atMs);
     if (atMs === this.timerAtMs && this.timer) return;
     this.timer?.cancel();

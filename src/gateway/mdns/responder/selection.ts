@@ -4,9 +4,9 @@ import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Directory, Match, Subscription } from "../../../core/directory-access.js";
 import type { Logger } from "../../../core/log.js";
 import type { Properties } from "../../../core/properties.js";
-import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
-import { type Marks, type PublishRule, sdidOf, wantedService } from "./publish-rule.js";
+import { Damping } from "../damping.js";
+import { type Marks, type PublishRule, type Refusal, sdidOf, wantedService } from "./publish-rule.js";
 import type { WantedService } from "./publisher.js";
 
 export interface SelectionOptions {
@@ -33,7 +33,10 @@ interface Candidate {
 
 export class Selection {
   private readonly candidates = new Map<string, Candidate>();
-  private readonly published = new Set<string>();
+  /** What was published last, as text, to see whether a change is one. */
+  private readonly published = new Map<string, string>();
+  /** Told to change too often. */
+  private readonly told = new Set<string>();
   /** Candidates for which there was no room. */
   private readonly waiting = new Set<string>();
   /** Settling, by key. */
@@ -44,16 +47,7 @@ export class Selection {
   private isStopped = false;
 
   constructor(private readonly options: SelectionOptions) {
-    const { clock, timers, log, dropped } = options;
-    this.damping = new Damping({
-      name: "mdns publish damping",
-      clock,
-      timers,
-      onHold: (key) => {
-        dropped.add("changes too often");
-        log.info(() => `service ${key.split(" ")[0]} changes too often: not published anew for 60 s.`);
-      },
-    });
+    this.damping = new Damping(2 * options.limit);
   }
 
   start(): void {
@@ -69,7 +63,6 @@ export class Selection {
     this.isStopped = true;
     for (const subscription of this.subscriptions) subscription.cancel();
     for (const timer of this.settling.values()) timer.cancel();
-    this.damping.clear();
   }
 
   /** Not published because of the limit. */
@@ -84,33 +77,50 @@ export class Selection {
       this.candidates.delete(key);
       this.settling.get(key)?.cancel();
       this.settling.delete(key);
+      this.told.delete(key);
       this.withdraw(key);
       return;
     }
     const { properties } = match.service;
     this.candidates.set(key, { rule, id, properties });
-    if (match.type === "appeared" && !this.settling.has(key)) this.damping.change(key, () => this.apply(key));
-    else this.settle(key);
+    if (match.type === "modified") this.later(key, SETTLE_MS);
+    else if (!this.settling.has(key)) this.consider(key);
   }
 
-  private settle(key: string): void {
+  /** Looks at the candidate in a while, unless that is going to happen anyhow. */
+  private later(key: string, delayMs: number): void {
     if (this.settling.has(key)) return;
-    const timer = this.options.timers.after("mdns publish settle", SETTLE_MS, () => {
+    const timer = this.options.timers.after("mdns publish settle", delayMs, () => {
       this.settling.delete(key);
-      this.damping.change(key, () => this.apply(key));
+      this.consider(key);
     });
     this.settling.set(key, timer);
   }
 
-  /** Publishes the candidate as it is now, if it still is one. */
-  private apply(key: string): void {
-    const { rules, marks, dropped, limit, publisher, log } = this.options;
-    const candidate = this.candidates.get(key);
-    if (!candidate || this.isStopped) return;
-    const wanted = wantedService(rules[candidate.rule], candidate.id, candidate.properties, marks);
+  /** Publishes what changed, unless it changed too often; only what others would notice counts as a change. */
+  private consider(key: string): void {
+    const { clock, dropped, log } = this.options;
+    const nowMs = clock.monotonicMs();
+    const wanted = this.wanted(key);
+    if (!wanted || this.published.get(key) === fingerprint(wanted)) return;
+    const waitMs = this.damping.waitMs(key, nowMs);
+    if (waitMs <= 0 || typeof wanted === "string") {
+      this.apply(key, wanted);
+      return;
+    }
+    this.later(key, waitMs);
+    if (!this.damping.isHeld(key, nowMs)) return;
+    dropped.add("changes too often");
+    if (this.told.has(key)) return;
+    this.told.add(key);
+    log.info(() => `service ${key.split(" ")[0]} changes too often: not published anew for 60 s.`);
+  }
+
+  private apply(key: string, wanted: WantedService | Refusal): void {
+    const { clock, dropped, limit, publisher, log } = this.options;
     if (typeof wanted === "string") {
       dropped.add(wanted);
-      log.debug(() => `service ${sdidOf(candidate.id)} is not published: ${wanted}.`);
+      log.debug(() => `service ${key.split(" ")[0]} is not published: ${wanted}.`);
       this.withdraw(key);
       return;
     }
@@ -122,8 +132,15 @@ export class Selection {
       return;
     }
     this.waiting.delete(key);
-    this.published.add(key);
+    this.published.set(key, fingerprint(wanted));
+    this.damping.changed(key, clock.monotonicMs());
     publisher.put(key, wanted);
+  }
+
+  private wanted(key: string): WantedService | Refusal | undefined {
+    const { rules, marks } = this.options;
+    const candidate = this.candidates.get(key);
+    return candidate && wantedService(rules[candidate.rule], candidate.id, candidate.properties, marks);
   }
 
   private withdraw(key: string): void {
@@ -132,7 +149,14 @@ export class Selection {
     this.options.publisher.drop(key);
     for (const next of [...this.waiting]) {
       if (this.published.size >= this.options.limit) return;
-      this.apply(next);
+      this.waiting.delete(next);
+      this.consider(next);
     }
   }
+}
+
+/** Equal for what looks the same from outside. */
+function fingerprint(wanted: WantedService | Refusal): string {
+  if (typeof wanted === "string") return wanted;
+  return JSON.stringify({ ...wanted, txt: wanted.txt.map((string) => string.toString("latin1")) });
 }
