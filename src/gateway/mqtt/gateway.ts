@@ -209,6 +209,7 @@ class MqttGateway implements Gateway {
       withdraw: (device) => this.publications.withdraw(id(device)),
       orphan: (device) => this.publications.orphan(id(device)),
       release: (device) => this.publications.release(id(device)),
+      withdrawForeign: (device) => void this.publications.removeForeign(id(device)),
       clearRetained: (device) => {
         log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
         for (const tree of ["a", "s"] as const) this.connection.publish(topics.of(tree, device), "", { retain: true });
