@@ -119,6 +119,16 @@ export class Publications {
     if (publication) this.want(id, publication, { state: "released" });
   }
 
+  /** Removes a service that somebody else of this user published, and no longer can remove. */
+  async removeForeign(id: bigint): Promise<void> {
+    const { directory, log } = this.options;
+    try {
+      if (!this.publications.has(id) && (await directory.find(id))) await directory.unpublish(id);
+    } catch (error) {
+      log.error(() => `Service ${id.toString(16)}: ${String(error)}`);
+    }
+  }
+
   private want(id: bigint, publication: Publication, wanted: Wanted): void {
     publication.wanted = wanted;
     if (publication.busy) return;

@@ -15,7 +15,12 @@ import { Damping } from "./damping.js";
 export interface DeviceTarget extends DeviceSink {
   /** Somebody else publishes it from now on: it is left there, as an orphan unless that one has taken it over. */
   release(device: string): void;
+  /** It is gone, and the gateway that had published it can no longer withdraw it. */
+  withdrawForeign(device: string): void;
 }
+
+/** Devices that left while another gateway was to withdraw them; it may die before it does. */
+const REMEMBERED = { devices: 1000, ms: 120_000 } as const;
 
 interface Wanted {
   readonly announcement: Announcement;
@@ -36,6 +41,8 @@ export class OwnedDevices implements DeviceSink {
   private readonly wanted = new Map<string, Wanted>();
   /** What the target was told to publish by us, and was not told to remove since. */
   private readonly told = new Set<string>();
+  /** When devices that are not ours were withdrawn; the latest last. */
+  private readonly left = new Map<string, number>();
   private readonly damping: Damping;
   private releasing: Timer | undefined;
 
@@ -55,6 +62,7 @@ export class OwnedDevices implements DeviceSink {
 
   publish(device: string, announcement: Announcement): void {
     const before = this.wanted.get(device);
+    this.left.delete(device);
     this.wanted.set(device, { announcement, orphaned: false });
     const same = before && !before.orphaned && sameAnnouncement(before.announcement, announcement);
     if (!same) this.change(device);
@@ -62,7 +70,9 @@ export class OwnedDevices implements DeviceSink {
   }
 
   withdraw(device: string): void {
-    if (this.wanted.delete(device)) this.change(device);
+    if (!this.wanted.delete(device)) return;
+    if (!this.told.has(device) && !this.options.publishes(device)) this.remember(device);
+    this.change(device);
   }
 
   orphan(device: string): void {
@@ -81,6 +91,7 @@ export class OwnedDevices implements DeviceSink {
     for (const device of this.wanted.keys()) {
       if (!this.told.has(device) && !this.damping.isHeld(device)) this.tell(device);
     }
+    this.withdrawLeft();
     if (this.told.size === 0) return;
     this.releasing?.cancel();
     this.releasing = this.options.timers.after("mqtt hand over", TIMES.handOverMs, () => {
@@ -97,7 +108,28 @@ export class OwnedDevices implements DeviceSink {
     this.releasing?.cancel();
     this.damping.clear();
     this.wanted.clear();
+    this.left.clear();
     this.told.clear();
+  }
+
+  private remember(device: string): void {
+    this.left.delete(device);
+    this.left.set(device, this.options.clock.monotonicMs());
+    const [oldest] = this.left.keys();
+    if (this.left.size > REMEMBERED.devices) this.left.delete(oldest);
+  }
+
+  /** Of what left a short while ago, withdraws what has become ours. */
+  private withdrawLeft(): void {
+    const { clock, publishes, target } = this.options;
+    const sinceMs = clock.monotonicMs() - REMEMBERED.ms;
+    for (const [device, atMs] of this.left) {
+      if (atMs < sinceMs) this.left.delete(device);
+      else if (publishes(device)) {
+        this.left.delete(device);
+        target.withdrawForeign(device);
+      }
+    }
   }
 
   private change(device: string): void {

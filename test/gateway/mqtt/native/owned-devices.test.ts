@@ -22,6 +22,7 @@ function fixture(mine: readonly string[] = ["x"]) {
       withdraw: call("withdraw"),
       orphan: call("orphan"),
       release: call("release"),
+      withdrawForeign: call("withdraw foreign"),
       clearRetained: call("clear"),
     },
     publishes: (device) => owned.has(device),
@@ -58,7 +59,7 @@ test("take-over: the state was followed all along and is published as it is now"
   devices.orphan("z");
   assert.equal(took(), []);
   become("x", "y", "z");
-  assert.equal(took(), ["publish x cellar", "orphan z"]);
+  assert.equal(took(), ["publish x cellar", "orphan z", "withdraw foreign y"]);
   assert.is(devices.size, 1);
 });
 
@@ -95,6 +96,21 @@ test("D.6: a device that changes all the time is held; equal announcements are n
   assert.is(log.count(/MQTT device x changes all the time; held for a minute/), 1);
   clock.advanceMs(60_000);
   assert.equal(took(), ["publish x r19"]);
+});
+
+test("what left while another was to withdraw it, and died before it did, is withdrawn by the next", () => {
+  const { clock, devices, become, took } = fixture([]);
+  for (const device of ["x", "y", "z"]) devices.publish(device, announcement());
+  devices.withdraw("y");
+  clock.advanceMs(60_001);
+  devices.withdraw("x");
+  devices.withdraw("z");
+  devices.publish("z", announcement());
+  clock.advanceMs(60_000);
+  become("x", "y", "z");
+  assert.equal(took(), ["publish z kitchen", "withdraw foreign x"], "y left too long ago");
+  become("x");
+  assert.equal(took(), []);
 });
 
 test("stopping tells nothing and leaves no timer", () => {

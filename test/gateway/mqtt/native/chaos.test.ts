@@ -1,0 +1,115 @@
+/**
+ * Three gateways, one directory, one broker, ten devices: each of them dies and returns at random. Afterwards everybody
+ * must agree: the directory and the mirror show the devices that live and no others, each device has one gateway, and
+ * nothing is written any more.
+ */
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { SeededRandom } from "../../../../scripts/fuzz/random.js";
+import { serviceId } from "../../../../src/gateway/mqtt/topics.js";
+import type { MicroClient } from "../../../peers/micro-client.js";
+import { MOSQUITTO_MISSING, Mosquitto } from "../../../peers/mosquitto.js";
+import { Site, type SiteGateway } from "./site.js";
+
+const test = suite("native convention: anything may die");
+if (MOSQUITTO_MISSING && process.env.CI === "true") throw new Error(`${MOSQUITTO_MISSING} is missing`);
+const check: typeof test.skip = MOSQUITTO_MISSING ? test.skip : test;
+if (MOSQUITTO_MISSING)
+  console.log(`skipped: ${MOSQUITTO_MISSING} is not installed (apt install mosquitto mosquitto-clients openssl)`);
+
+const GATEWAYS = ["attic", "cellar", "hall"];
+const DEVICES = Array.from({ length: 10 }, (_, n) => `dev${n}`);
+const STEPS = 25;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+for (const seed of [1, 2]) {
+  check(`seed ${seed}`, async () => {
+    const random = new SeededRandom(seed);
+    const pick = <T>(of: readonly T[]): T => of[Math.floor(random.unit() * of.length)];
+    const mosquitto = await Mosquitto.started({ persistence: true });
+    const site = new Site();
+    try {
+      const url = `mqtt://${mosquitto.host}:${mosquitto.port}`;
+      const gateways = new Map<string, SiteGateway>();
+      const devices = new Map<string, MicroClient>();
+      const startGateway = (name: string) =>
+        gateways.set(name, site.gateway({ url, clientId: name, presence: { name }, mirror: [{}], queries: {} }));
+      const startDevice = async (device: string) => {
+        const micro = await site.device(mosquitto, { device });
+        micro.announce(`lamp;200;of=${device}`);
+        devices.set(device, micro);
+      };
+      for (const name of GATEWAYS) startGateway(name);
+      for (const device of DEVICES) await startDevice(device);
+      /** Devices renew what they said; those that are gone run out with their TTL of 200 s, 10 s of ours. */
+      const renew = () => {
+        for (const [device, micro] of devices) micro.publish(`sd1/a/${device}`, `lamp;200;of=${device}`, true);
+      };
+      const story: string[] = [];
+      for (let step = 0; step < STEPS; step++) {
+        const what = random.unit();
+        if (what < 0.4) {
+          const name = pick(GATEWAYS);
+          const running = gateways.get(name);
+          story.push(`gateway ${name}`);
+          if (!running) startGateway(name);
+          else if (random.unit() < 0.7) running.crash();
+          else await running.stop();
+          if (running) gateways.delete(name);
+        } else if (what < 0.9) {
+          const device = pick(DEVICES);
+          const running = devices.get(device);
+          story.push(`device ${device}`);
+          if (!running || running.closed) await startDevice(device);
+          else if (random.unit() < 0.5) running.die();
+          else running.leave();
+          if (running && !running.closed) devices.delete(device);
+        } else {
+          story.push("broker");
+          await mosquitto.kill(pick(["SIGKILL", "SIGTERM"] as const));
+          await pause(300);
+          await mosquitto.start();
+          for (const device of [...devices.keys()]) await startDevice(device);
+        }
+        renew();
+        await pause(100 + random.unit() * 500);
+      }
+      for (const name of GATEWAYS) if (!gateways.has(name)) startGateway(name);
+      const ids = new Set(
+        [...devices.keys()].map((device) => serviceId("local", device).toString(16).padStart(16, "0")),
+      );
+      const observer = await site.observer(mosquitto);
+      const missing = () => {
+        const mirrored = new Set([...observer.kept("sd1/m/").keys()].map((topic) => topic.split("/")[3]));
+        const owned = [...gateways.values()].map(({ gateway }) => gateway.state().counts.owned);
+        const same = (others: Iterable<string>) => [...others].sort().join() === [...ids].sort().join();
+        if (!same(site.generations.keys())) return `directory: ${[...site.generations.keys()].length} of ${ids.size}`;
+        if (!same(mirrored)) return `mirror: ${mirrored.size} of ${ids.size}`;
+        const sum = owned.reduce((total, count) => total + count, 0);
+        return sum === ids.size ? "" : `owned: ${owned}`;
+      };
+      const begin = performance.now();
+      while (missing() !== "") {
+        renew();
+        if (performance.now() - begin > 40_000) assert.unreachable(`seed ${seed}: ${missing()}; ${story.join(", ")}`);
+        await pause(500); // what is waited for happens in four places, and some of it is that something does not happen
+      }
+      renew();
+      const before = observer.client.received.length;
+      const [mirrors, presence] = [observer.kept("sd1/m/"), observer.kept("sd1/g/")];
+      await pause(2000);
+      const written = observer.client.received.slice(before).filter(({ topic }) => !topic.startsWith("sd1/a/"));
+      assert.ok(written.length <= ids.size, `${written.length} messages in 40 s of the gateways, beside renewals`);
+      assert.equal(observer.kept("sd1/m/"), mirrors, "nothing changes any more");
+      assert.equal(observer.kept("sd1/g/"), presence);
+      assert.is(missing(), "");
+    } finally {
+      await site.end();
+      await mosquitto.end();
+    }
+  });
+}
+
+test.run();
