@@ -111,6 +111,7 @@ for (const persistence of [true, false]) {
     };
     await say();
     const { directory, appears, connected } = started(mosquitto, { conventions: { conventions: ["homie"] } });
+    await connected();
     await appears("Lamp");
     await mosquitto.kill("SIGTERM");
     await mosquitto.start();
