@@ -126,7 +126,7 @@ export class MicroClient {
 
   /** The power fails: the broker sees the connection end without DISCONNECT. */
   die(): void {
-    this.socket.resetAndDestroy();
+    this.socket.destroy();
   }
 
   /** D.4: subscribes to a kind, and takes the first peer that fits. */

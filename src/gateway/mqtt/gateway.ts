@@ -1,5 +1,6 @@
 /** The MQTT gateway: one connection to a broker, and those who read from it or write to it. */
 
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { logStack } from "../../core/log.js";
 import { Dropped } from "../dropped.js";
@@ -17,7 +18,7 @@ import type { MirrorRule } from "./native/known-services.js";
 import { NativeOutbound } from "./native/outbound.js";
 import { type DeviceTarget, OwnedDevices } from "./native/owned-devices.js";
 import { Router } from "./router.js";
-import { checkedRoot, checkedSite, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
+import { checkedRoot, checkedSite, NAME_PATTERN, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
 
 export type { BrokerTls, MirrorRule, OnLoss };
 
@@ -78,9 +79,11 @@ export function mqttGateway(options: MqttGatewayOptions, context: GatewayContext
   return new MqttGateway(options, context);
 }
 
-/** A name that a gateway can have, made from that of its host. */
+/** A name that a gateway can have, made from that of its host: the same one, or the begin of it and a hash. */
 export function gatewayName(hostName: string): string {
-  return hostName.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 20) || "gateway";
+  if (NAME_PATTERN.test(hostName)) return hostName;
+  const hash = createHash("sha256").update(hostName, "utf8").digest("hex").slice(0, 6);
+  return `${hostName.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 13)}-${hash}`;
 }
 
 class MqttGateway implements Gateway {

@@ -1,9 +1,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseBrokerUrl } from "../../../src/gateway/mqtt/broker-url.js";
+import { gatewayName } from "../../../src/gateway/mqtt/gateway.js";
 import { parseState } from "../../../src/gateway/mqtt/native/inbound.js";
 import { PacketSizeLimit } from "../../../src/gateway/mqtt/packet-size.js";
-import { checkedRoot, serviceId, topicsBelow } from "../../../src/gateway/mqtt/topics.js";
+import {
+  checkedRoot,
+  NAME_PATTERN,
+  outboundTopicsBelow,
+  serviceId,
+  topicsBelow,
+} from "../../../src/gateway/mqtt/topics.js";
 
 const longest = "A1b2_-".repeat(4).slice(0, 20);
 for (const [root, topic, expected] of [
@@ -138,5 +145,42 @@ test("packets up to the limit pass, in pieces of any size; a larger one does not
 test("a length of more than four bytes is refused", () => {
   assert.is(new PacketSizeLimit(2 ** 40).accept(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01])), false);
 });
+
+for (const [host, name] of [
+  ["attic", /^attic$/],
+  ["pathfinder-gateway-board-1", /^pathfinder-ga-[0-9a-f]{6}$/],
+  ["board.example.org", /^board-example-[0-9a-f]{6}$/],
+  ["", /^-[0-9a-f]{6}$/],
+] as const) {
+  test(`a gateway on host "${host}" has a name that fits a topic`, () => {
+    assert.match(gatewayName(host), name);
+    assert.match(gatewayName(host), NAME_PATTERN);
+  });
+}
+
+test("hosts whose names begin alike have different gateways", () => {
+  assert.is.not(gatewayName("pathfinder-gateway-board-1"), gatewayName("pathfinder-gateway-board-2"));
+});
+
+const OUT = outboundTopicsBelow("plant/sd1");
+
+for (const [topic, kind, of] of [
+  [OUT.mirror("lamp", "00000000000000ff"), "mirror", { kind: "lamp", id: "00000000000000ff" }],
+  [OUT.gateway("attic"), "gateway", "attic"],
+  ["plant/sd1/q/dev-1", "query", "dev-1"],
+  ["plant/sd1/m/lamp/xyz", undefined, undefined],
+  ["plant/sd1/m/lamp", undefined, undefined],
+  ["plant/sd1/m/la mp/00000000000000ff", undefined, undefined],
+  ["plant/sd1/m/lamp/00000000000000ff/x", undefined, undefined],
+  ["plant/sd1/q/a/b", undefined, undefined],
+  ["plant/sd1/g/", undefined, undefined],
+  ["sd1/g/attic", undefined, undefined],
+] as const) {
+  test(`outbound topic ${topic} is ${kind ?? "none"}`, () => {
+    assert.equal(OUT.parseMirror(topic), kind === "mirror" ? of : undefined);
+    assert.is(OUT.parseGateway(topic), kind === "gateway" ? (of as string) : undefined);
+    assert.is(OUT.parseQuery(topic), kind === "query" ? (of as string) : undefined);
+  });
+}
 
 test.run();

@@ -225,11 +225,15 @@ export class Mirrors {
       return;
     }
     const payload = this.payload(mirror);
-    if (payload === undefined || payload === (mirror.queued ?? mirror.kept ?? "")) {
+    if (
+      payload === undefined ||
+      payload === mirror.queued ||
+      (mirror.queued === undefined && isKept(mirror, payload))
+    ) {
       this.forgetUnless(mirror);
       return;
     }
-    if (payload === (mirror.kept ?? "")) {
+    if (isKept(mirror, payload)) {
       queue.remove(mirror.topic);
       delete mirror.queued;
       return;
@@ -249,7 +253,7 @@ export class Mirrors {
     const mirror = this.mirrors.get(topic);
     if (!mirror || !this.active || !this.isMine(mirror.kind)) return;
     const payload = this.payload(mirror);
-    if (payload === undefined || payload === (mirror.kept ?? "")) return;
+    if (payload === undefined || isKept(mirror, payload)) return;
     this.put(mirror, payload);
   }
 
@@ -310,6 +314,16 @@ export class Mirrors {
     }
     this.sweepLater();
   }
+}
+
+/**
+ * Whether the broker keeps this, or the same in a later generation: gateways with directories of their own count
+ * differently, and must not correct each other while one takes over from the other.
+ */
+function isKept({ kept = "" }: Mirror, payload: string): boolean {
+  if (kept === payload) return true;
+  const [there, here] = [kept, payload].map((text) => /^([0-9]{1,19})(;.*)$/s.exec(text));
+  return there?.[2] !== undefined && there[2] === here?.[2] && BigInt(there[1]) >= BigInt(here[1]);
 }
 
 /** Whether this is what we sent ourselves, and whatever came before it. */

@@ -264,6 +264,28 @@ test("a service that changes its kind leaves its old topic", () => {
   assert.equal([...kept], [[TOPIC(1, "valve"), "2;600"]]);
 });
 
+test("two who act for a moment, with directories of their own, agree on the later generation", () => {
+  const [one, two] = [fixture({ version: 4 }), fixture({ version: 4 })];
+  one.mirrors.changed(undefined, known(1, { room: "hall" }, { generation: 100 }));
+  two.mirrors.changed(undefined, known(1, { room: "hall" }, { generation: 200 }));
+  let messages = 0;
+  for (const { back } of [one, two]) back();
+  for (let n = 0; n < 200; n++) {
+    for (const [from, to] of [
+      [one, two],
+      [two, one],
+    ]) {
+      from.pass(100);
+      for (const text of from.texts()) {
+        messages++;
+        to.foreign(text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1));
+      }
+    }
+  }
+  assert.ok(messages <= 3, `${messages} messages`);
+  for (const { kept } of [one, two]) assert.is(kept.get(TOPIC(1)), "200;600;room=hall");
+});
+
 test("a full queue is tried again; what is too large is counted and does no harm", () => {
   const { mirrors, back, pass, kept, dropped } = fixture({ limit: 10 });
   for (let n = 1; n <= 50; n++) mirrors.changed(undefined, known(n, {}));

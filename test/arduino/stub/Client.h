@@ -1,0 +1,3 @@
+/* Our own stand-in for the Arduino core's Client. */
+#pragma once
+class Client {};
