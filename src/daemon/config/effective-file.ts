@@ -6,7 +6,7 @@
 import { Document, isMap } from "yaml";
 import type { TlsFiles } from "../../transport/index.js";
 import type { Config, DomainConfig, GatewayConfig, ResourceLimits, SocketConfig } from "./config.js";
-import { conventionsFileKeys } from "./schema-mqtt-conventions.js";
+import { conventionsFileKeys } from "./conventions-in-file.js";
 
 export function effectiveFile(config: Config): string {
   const { domains, resources, log, gateways } = config;

@@ -1,9 +1,5 @@
 /** The conventions that are configured, as the gateway uses them. */
 
-import type { Clock, Random, Timers } from "../../../core/clock.js";
-import type { Logger } from "../../../core/log.js";
-import type { Dropped } from "../../dropped.js";
-import type { Complaints } from "../complaints.js";
 import { BUILT_IN_TABLES } from "./built-in-tables.js";
 import type { Convention, ConventionContext } from "./convention.js";
 import { HomeAssistant } from "./homeassistant.js";
@@ -32,20 +28,11 @@ export interface ConventionsOptions {
   readonly mappings?: readonly MappingTable[];
 }
 
-export interface ConventionsContext {
+/** What each convention is given, but for what is made here. */
+export interface ConventionsContext extends Omit<ConventionContext, "devices" | "budget"> {
   readonly site: string;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly complaints: Complaints;
-  readonly dropped: Dropped;
   /** Where services go: `Publications`. */
   readonly sink: ServiceSink;
-  /** A convention waits for other topics: subscribe to what was added (its kept messages shall be replayed). */
-  onFiltersChanged(convention: Convention, added: readonly string[], removed: readonly string[]): void;
-  /** Publishes, not retained, at QoS 0; absent: nothing is asked (key `ask`). */
-  readonly ask?: (topic: string, payload: string) => void;
 }
 
 export interface Conventions {

@@ -5,6 +5,7 @@ import type { Convention, ConventionContext } from "./convention.js";
 import { type HaConfig, type HaTopic, parseHaTopic, readHaConfig } from "./ha-config.js";
 import { payloadText, readJson } from "./json.js";
 import { PresenceTopics } from "./presence-topics.js";
+import { refuse } from "./refuse.js";
 import { Sightings } from "./sightings.js";
 
 export class HomeAssistant implements Convention {
@@ -64,13 +65,13 @@ export class HomeAssistant implements Convention {
     }
     const read = readJson(payload);
     if ("refusal" in read) {
-      this.context.dropped.add(read.refusal);
+      refuse(this.context, topic, read.refusal);
       return;
     }
     const config = readHaConfig(parsed, read.json);
     if (config === "migrating") return; // the other form follows; the empty message comes after it
     if (typeof config === "string") {
-      if (config !== "removed") this.context.dropped.add(config);
+      if (config !== "removed") refuse(this.context, topic, config);
       this.sightings.cleared(topic);
       return;
     }

@@ -4,6 +4,7 @@ import type { Convention, ConventionContext } from "./convention.js";
 import { presenceOfState } from "./homie5.js";
 import { payloadText } from "./json.js";
 import { LIMITS } from "./limits.js";
+import { refuse } from "./refuse.js";
 import { type Sighting, SightingCollector } from "./sighting.js";
 import { Sightings } from "./sightings.js";
 
@@ -45,13 +46,13 @@ export class Homie4 implements Convention {
         )
       : undefined;
     if (!match) {
-      this.context.dropped.add("not a Homie topic");
+      refuse(this.context, topic, "not a Homie topic");
       return;
     }
     const [, id, attribute] = match;
     const text = payload.length <= LIMITS.textBytes ? payloadText(payload) : undefined;
     if (text === undefined) {
-      this.context.dropped.add(payload.length > LIMITS.textBytes ? "payload too large" : "not UTF-8");
+      refuse(this.context, topic, payload.length > LIMITS.textBytes ? "payload too large" : "not UTF-8");
       return;
     }
     const device = this.admit(id);

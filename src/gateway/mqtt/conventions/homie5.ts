@@ -3,6 +3,7 @@
 import type { Convention, ConventionContext } from "./convention.js";
 import { isObject, type Json, member, payloadText, readJson } from "./json.js";
 import { LIMITS } from "./limits.js";
+import { refuse } from "./refuse.js";
 import { type Sighting, SightingCollector } from "./sighting.js";
 import { type Presence, Sightings } from "./sightings.js";
 
@@ -34,7 +35,7 @@ export class Homie5 implements Convention {
   heard(topic: string, payload: Uint8Array, retained: boolean): void {
     const match = /^([^/]+\/5\/([a-z0-9-]{1,64}))\/\$(state|description)$/.exec(topic);
     if (!match) {
-      this.context.dropped.add("not a Homie topic");
+      refuse(this.context, topic, "not a Homie topic");
       return;
     }
     const [, base, id, attribute] = match;
@@ -82,7 +83,7 @@ export class Homie5 implements Convention {
     const read = readJson(payload);
     const refusal = "refusal" in read ? read.refusal : refusalOf(read.json);
     if (refusal !== undefined || !("json" in read)) {
-      this.context.dropped.add(refusal ?? "not an announcement");
+      refuse(this.context, `${base}/$description`, refusal ?? "not an announcement");
       return;
     }
     const root = idOf(member(read.json, "root"));

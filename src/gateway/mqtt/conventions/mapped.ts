@@ -6,6 +6,7 @@ import { type Json, member, payloadText, pointedTo, readJson } from "./json.js";
 import { TIMES } from "./limits.js";
 import { type MappedPresence, Mapping, type MappingTable } from "./mapping-table.js";
 import { PresenceTopics } from "./presence-topics.js";
+import { refuse } from "./refuse.js";
 import { type Presence, Sightings } from "./sightings.js";
 import { cleanText } from "./texts.js";
 
@@ -94,12 +95,12 @@ export class MappedConvention implements Convention {
     }
     const read = this.read(payload);
     if ("refusal" in read) {
-      this.context.dropped.add(read.refusal);
+      refuse(this.context, topic, read.refusal);
       return;
     }
     const { json, text } = read;
     if (member(json, "sdid") !== undefined) {
-      this.context.dropped.add("own announcement");
+      refuse(this.context, topic, "own announcement");
       return;
     }
     if (!this.mapping.isAnnouncement(json)) {
@@ -112,7 +113,7 @@ export class MappedConvention implements Convention {
     if (!retained) this.observe(device);
     const mapped = this.mapping.read(from, device.intervalSeconds);
     if (!mapped) {
-      this.context.dropped.add("no identity");
+      refuse(this.context, topic, "no identity");
       return;
     }
     if (!this.sightings.announced(subject, mapped.sighting, retained)) return;

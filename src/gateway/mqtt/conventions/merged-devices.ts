@@ -14,6 +14,7 @@ import { type Properties, sameProperties } from "../../../core/properties.js";
 import type { Dropped } from "../../dropped.js";
 import { show } from "../announced.js";
 import { DAMPING } from "../native/damping.js";
+import { connected } from "./connected.js";
 import { Damping } from "./damping.js";
 import { betterKey, type DeviceKey, deviceId } from "./device-keys.js";
 import { LIMITS, TIMES, TTL_SECONDS } from "./limits.js";
@@ -273,30 +274,4 @@ function describing(members: ReadonlySet<Member>): Member[] {
   const has = (wanted: Standing) => [...members].some(({ standing }) => standing === wanted);
   if (!has("up") && has("down")) return [];
   return [...members].filter(({ standing }) => standing === "up" || standing === "assumed");
-}
-
-/** The members in groups that have a key in common, directly or over others. */
-function connected(members: ReadonlySet<Member>): Member[][] {
-  const byKey = new Map<DeviceKey, Member[]>();
-  for (const member of members) {
-    for (const key of member.sighting.keys) {
-      const others = byKey.get(key);
-      if (others) others.push(member);
-      else byKey.set(key, [member]);
-    }
-  }
-  const left = new Set(members);
-  const parts: Member[][] = [];
-  for (const member of members) {
-    if (!left.delete(member)) continue;
-    const part = [member];
-    for (let at = 0; at < part.length; at++) {
-      for (const key of part[at].sighting.keys) {
-        for (const other of byKey.get(key)!) if (left.delete(other)) part.push(other);
-        byKey.set(key, []);
-      }
-    }
-    parts.push(part);
-  }
-  return parts;
 }

@@ -5,6 +5,7 @@ import { ieeeOf } from "./device-keys.js";
 import { type Json, listOf, member, payloadText, readJson } from "./json.js";
 import { LIMITS } from "./limits.js";
 import { PresenceTopics } from "./presence-topics.js";
+import { refuse } from "./refuse.js";
 import { type Sighting, SightingCollector } from "./sighting.js";
 import { type Presence, Sightings } from "./sightings.js";
 import { cleanText } from "./texts.js";
@@ -41,7 +42,7 @@ export class Zigbee2Mqtt implements Convention {
   }
 
   heard(topic: string, payload: Uint8Array, retained: boolean): void {
-    if (topic === `${this.base}/bridge/devices`) this.list(payload, retained);
+    if (topic === `${this.base}/bridge/devices`) this.list(topic, payload, retained);
     else if (topic === `${this.base}/bridge/state`) {
       this.bridge = stateOf(payload.length <= LIMITS.textBytes ? payloadText(payload) : undefined);
       for (const subject of this.devices.keys()) this.tell(subject, retained);
@@ -67,18 +68,18 @@ export class Zigbee2Mqtt implements Convention {
   }
 
   /** A list replaces the one before it; an empty message is the list of none. */
-  private list(payload: Uint8Array, retained: boolean): void {
+  private list(topic: string, payload: Uint8Array, retained: boolean): void {
     const read = payload.length === 0 ? { json: [] } : readJson(payload, LIMITS.listBytes);
     if ("refusal" in read) {
-      this.context.dropped.add(read.refusal);
+      refuse(this.context, topic, read.refusal);
       return;
     }
     if (!Array.isArray(read.json)) {
-      this.context.dropped.add("not an announcement");
+      refuse(this.context, topic, "not an announcement");
       return;
     }
     const listed = read.json as readonly Json[];
-    if (listed.length > LIMITS.listedDevices) this.context.dropped.add("too many announcements");
+    if (listed.length > LIMITS.listedDevices) refuse(this.context, topic, "too many announcements");
     const left = new Set(this.devices.keys());
     for (const entry of listed.slice(0, LIMITS.listedDevices)) {
       const ieee = ieeeOf(cleanText(member(entry, "ieee_address")));

@@ -1,4 +1,4 @@
-/** Conventions against a real mosquitto, with the clock of the gateway 20 times as fast. */
+/** Conventions against a real mosquitto, with the clock of the gateway 10 times as fast. */
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -28,7 +28,7 @@ async function broker(options?: MosquittoOptions): Promise<Mosquitto> {
 function started(mosquitto: Mosquitto, options: Omit<MqttGatewayOptions, "url">) {
   const directory = new RecordingDirectory();
   const log = keptLog(() => directory.look());
-  const clock = new FastClock(20);
+  const clock = new FastClock(10);
   const gateway = mqttGateway(
     { url: `mqtt://${mosquitto.host}:${mosquitto.port}`, site: "lab", ...options },
     { directory, clock, timers: clock, random: Math.random, log },
@@ -111,6 +111,7 @@ for (const persistence of [true, false]) {
     };
     await say();
     const { directory, appears, connected } = started(mosquitto, { conventions: { conventions: ["homie"] } });
+    await connected();
     await appears("Lamp");
     await mosquitto.kill("SIGTERM");
     await mosquitto.start();
