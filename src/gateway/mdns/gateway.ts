@@ -42,7 +42,7 @@ export interface MdnsGatewayOptions {
   readonly maxTypes?: number | undefined;
   /** Default: four times `maxInstances`. */
   readonly maxRecordsPerInterface?: number | undefined;
-  /** Records from one source address. Default: 512. */
+  /** Records from one source address. Default: 2048; a host has three for each service, and some for itself. */
   readonly maxRecordsPerHost?: number | undefined;
   /** What of the directory is published. Default: nothing. */
   readonly publish?: readonly PublishRule[] | undefined;
@@ -131,7 +131,7 @@ class MdnsGateway implements Gateway {
       instances: maxInstances,
       types: positive("maxTypes", options.maxTypes, 256),
       records: positive("maxRecordsPerInterface", options.maxRecordsPerInterface, 4 * maxInstances),
-      recordsPerSource: positive("maxRecordsPerHost", options.maxRecordsPerHost, 512),
+      recordsPerSource: positive("maxRecordsPerHost", options.maxRecordsPerHost, 2048),
       ttlSeconds: positive("maxTtlSeconds", options.maxTtlSeconds, 4500),
     };
     const scope = options.scope ?? "local";
@@ -258,7 +258,7 @@ class MdnsGateway implements Gateway {
           const query = browserQuery(message);
           for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(query);
         },
-        families: () => [...port.links.keys()],
+        families: () => [...port.links].flatMap(([family, { state }]) => (state.isBroken ? [] : family)),
         onDropped: (reason) => this.dropped.add(reason),
         onChange: (instanceKey) => this.instances.change(instanceKey),
       }),

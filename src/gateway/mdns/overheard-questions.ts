@@ -18,8 +18,11 @@ export class OverheardQuestions {
     const before = this.heard.get(questionKey);
     const isFresh = before !== undefined && nowMs - before.atMs < FRESH_MS;
     if (isFresh && before.over.includes(family)) return;
-    if (!isFresh) this.prune(nowMs);
-    if (!isFresh && this.heard.size >= QUESTIONS_LIMIT) return;
+    if (!isFresh) {
+      this.heard.delete(questionKey); // it becomes the youngest
+      this.prune(nowMs);
+      if (this.heard.size >= QUESTIONS_LIMIT) return;
+    }
     this.heard.set(
       questionKey,
       isFresh ? { ...before, over: [...before.over, family] } : { atMs: nowMs, over: [family] },

@@ -192,6 +192,18 @@ test("two interfaces that show the same are one service with both addresses", as
   assert.equal(bench.shown("addr"), ["10.1.0.2"]);
 });
 
+test("a cache flush on one link leaves what another link shows", async () => {
+  const bench = new Bench({}, [ETH0, ETH1]);
+  bench.hear("eth0#2/4", ...instance("a"));
+  await bench.during(5000);
+  bench.hear("eth1#3/4", pointerRecord("a"), srvRecord("a"), txtRecord("a"), addressRecord("h", "10.1.0.2"));
+  await bench.during(5000);
+  assert.equal(bench.shown("addr"), ["10.0.0.2,10.1.0.2"]);
+  bench.hear("eth0#2/6", addressRecord("h", "10.0.0.3")); // the other family is the same link
+  await bench.during(5000);
+  assert.equal(bench.shown("addr"), ["10.0.0.3,10.1.0.2"]);
+});
+
 test("two things of one name on two links: the one that was there first stays while it lives", async () => {
   const bench = new Bench({}, [ETH0, ETH1]);
   bench.hear("eth1#3/4", ...instance("a"));
@@ -356,6 +368,15 @@ test("after a restart of the process generations go on rising, under the same id
   await again.during(1000);
   assert.equal(again.shown("txt.v"), ["2"]);
   assert.ok(bench.directory.services.get(id)!.generation > generation);
+});
+
+test("one host may announce some hundred services; more than the limit for a host are counted", async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 1000; i++) bench.hear("eth0#2/4", ...instance(`service ${i}`));
+  await bench.during(1000);
+  const shown = bench.directory.services.size;
+  assert.ok(shown >= 600 && shown < 1000, `${shown} services`);
+  assert.ok(bench.gateway.state().dropped["beyond a limit"] > 0);
 });
 
 test("no more services than the limit", async () => {

@@ -5,6 +5,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { OverheardQuestions } from "../../../src/gateway/mdns/overheard-questions.js";
 import { Bench, type QueryParts, queryPacket } from "./browser-bench.js";
 import { addressRecord, instance, pointerRecord, srvRecord, txtRecord } from "./records.js";
 
@@ -120,6 +121,26 @@ test("what another host asked within the last second of an instance is not asked
     [],
   );
   assert.is(bench.during(1000).filter((line) => !line.includes("PTR")).length, 2, "the next time it is");
+});
+
+test("no more questions are remembered than the limit, and none for more than a second", () => {
+  const overheard = new OverheardQuestions();
+  for (let i = 0; i < 600; i++) overheard.add(`question ${i}`, 4, 0);
+  assert.equal(
+    [0, 511, 512].map((i) => overheard.has(`question ${i}`, [4], 0)),
+    [true, true, false],
+  );
+  overheard.add("question 0", 4, 1500);
+  overheard.add("question 0", 6, 1600);
+  overheard.add("another", 4, 1700);
+  assert.equal(
+    ["question 0", "another", "question 1"].map((key) => overheard.has(key, [4], 1700)),
+    [true, true, false],
+  );
+  assert.ok(overheard.has("question 0", [4, 6], 1700));
+  assert.not.ok(overheard.has("another", [4, 6], 1700));
+  for (let i = 0; i < 600; i++) overheard.add(`later ${i}`, 4, 2900);
+  assert.ok(overheard.has("later 511", [4], 2900), "what is older has made room");
 });
 
 const ask = (bench: Bench, name: string, type: string, from?: string) =>
