@@ -3,19 +3,14 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gateway } from "../../../src/gateway/gateway.js";
 import { type MqttGatewayOptions, mqttGateway } from "../../../src/gateway/mqtt/gateway.js";
 import { serviceId } from "../../../src/gateway/mqtt/topics.js";
-import { MOSQUITTO_MISSING, Mosquitto, type MosquittoOptions } from "../../peers/mosquitto.js";
+import { Mosquitto, type MosquittoOptions, mosquittoSuite } from "../../peers/mosquitto.js";
 import { FastClock, keptLog, RecordingDirectory } from "./recording-directory.js";
 
-const test = suite("mqtt gateway and mosquitto");
-if (MOSQUITTO_MISSING && process.env.CI === "true") throw new Error(`${MOSQUITTO_MISSING} is missing`);
-const check: typeof test.skip = MOSQUITTO_MISSING ? test.skip : test;
-if (MOSQUITTO_MISSING)
-  console.log(`skipped: ${MOSQUITTO_MISSING} is not installed (apt install mosquitto mosquitto-clients openssl)`);
+const { test, check } = mosquittoSuite("mqtt gateway and mosquitto");
 
 const SPEED = 20;
 const open: { end(): Promise<void> }[] = [];
