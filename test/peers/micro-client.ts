@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { Watch } from "../support/transport-peers.js";
 
 /** PubSubClient keeps so much room in front of each packet that it sends. */
 const HEADER_ROOM = 5;
@@ -39,7 +40,7 @@ export class MicroClient {
   droppedPackets = 0;
   closed = false;
   private readonly acknowledged = new Map<number, number>();
-  private readonly looking = new Set<() => void>();
+  private readonly watch = new Watch();
   private bytes = Buffer.alloc(0);
   private packetId = 0;
   private query = 0;
@@ -55,7 +56,7 @@ export class MicroClient {
     socket.on("close", () => {
       this.closed = true;
       clearInterval(this.ping);
-      this.look();
+      this.watch.happened();
     });
   }
 
@@ -158,27 +159,11 @@ export class MicroClient {
   }
 
   /** Waits until `condition` holds; it is looked at after each packet. */
-  async until(what: string, condition: () => boolean, limitMs = 20_000): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (condition()) over(resolve);
-      };
-      const limit = setTimeout(() => {
-        const last = this.received.slice(-10).map(({ topic, payload }) => `${topic} ${payload}`);
-        over(() => reject(new Error(`${this.options.device}: not within ${limitMs} ms: ${what}; ${last.join(" | ")}`)));
-      }, limitMs);
-      const over = (then: () => void) => {
-        clearTimeout(limit);
-        this.looking.delete(look);
-        then();
-      };
-      this.looking.add(look);
+  until(what: string, condition: () => boolean): Promise<void> {
+    return this.watch.until(condition, () => {
+      const last = this.received.slice(-10).map(({ topic, payload }) => `${topic} ${payload}`);
+      return `${this.options.device}: ${what}; ${last.join(" | ")}`;
     });
-  }
-
-  private look(): void {
-    for (const look of [...this.looking]) look();
   }
 
   private write(type: number, body: Buffer): boolean {
@@ -209,7 +194,7 @@ export class MicroClient {
       this.bytes = this.bytes.subarray(at + length);
       if (packet.length > (this.options.bufferBytes ?? 256)) this.droppedPackets++;
       else this.take(packet[0], packet.subarray(at));
-      this.look();
+      this.watch.happened();
     }
   }
 

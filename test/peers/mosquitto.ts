@@ -6,11 +6,22 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { suite } from "uvu";
 
 /** Whether mosquitto and its clients are here; if not, the tests that need them say so, and fail in CI. */
 export const MOSQUITTO_MISSING: string | undefined = ["mosquitto", "mosquitto_pub", "mosquitto_passwd", "openssl"].find(
   (command) => spawnSync("sh", ["-c", `PATH="$PATH:/usr/sbin" command -v ${command}`]).status !== 0,
 );
+
+/** A suite whose tests need mosquitto: `check` instead of `test` skips where it is missing, and says so. */
+export function mosquittoSuite(name: string) {
+  const test = suite(name);
+  if (MOSQUITTO_MISSING && process.env.CI === "true") throw new Error(`${MOSQUITTO_MISSING} is missing`);
+  const check: typeof test.skip = MOSQUITTO_MISSING ? test.skip : test;
+  const packages = "mosquitto mosquitto-clients openssl";
+  if (MOSQUITTO_MISSING) console.log(`skipped: ${MOSQUITTO_MISSING} is not installed (apt install ${packages})`);
+  return { test, check };
+}
 
 const ENV = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 

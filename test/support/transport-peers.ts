@@ -24,9 +24,11 @@ export class Watch {
     for (const look of this.#waiting.splice(0)) look();
   }
 
-  until(condition: () => boolean, what: string): Promise<void> {
+  /** `what`: a text, or what tells how things are when the time is over. */
+  until(condition: () => boolean, what: string | (() => string)): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`not within ${LIMIT_MS / 1000} s: ${what}`)), LIMIT_MS);
+      const late = () => new Error(`not within ${LIMIT_MS / 1000} s: ${typeof what === "string" ? what : what()}`);
+      const timer = setTimeout(() => reject(late()), LIMIT_MS);
       const look = () => {
         if (!condition()) {
           this.#waiting.push(look);

@@ -2,18 +2,13 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { properties } from "../../../../src/core/properties.js";
-import { MOSQUITTO_MISSING, Mosquitto, type MosquittoOptions } from "../../../peers/mosquitto.js";
+import { Mosquitto, type MosquittoOptions, mosquittoSuite } from "../../../peers/mosquitto.js";
 import { root } from "../../../support/root.js";
 import { Site } from "./site.js";
 
-const test = suite("native convention: access, requests, bridges");
-if (MOSQUITTO_MISSING && process.env.CI === "true") throw new Error(`${MOSQUITTO_MISSING} is missing`);
-const check: typeof test.skip = MOSQUITTO_MISSING ? test.skip : test;
-if (MOSQUITTO_MISSING)
-  console.log(`skipped: ${MOSQUITTO_MISSING} is not installed (apt install mosquitto mosquitto-clients openssl)`);
+const { test, check } = mosquittoSuite("native convention: access, requests, bridges");
 
 const open: { end(): Promise<void> }[] = [];
 test.after.each(async () => {

@@ -4,19 +4,14 @@
  * nothing is written any more.
  */
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SeededRandom } from "../../../../scripts/fuzz/random.js";
 import { serviceId } from "../../../../src/gateway/mqtt/topics.js";
 import type { MicroClient } from "../../../peers/micro-client.js";
-import { MOSQUITTO_MISSING, Mosquitto } from "../../../peers/mosquitto.js";
+import { Mosquitto, mosquittoSuite } from "../../../peers/mosquitto.js";
 import { Site, type SiteGateway } from "./site.js";
 
-const test = suite("native convention: anything may die");
-if (MOSQUITTO_MISSING && process.env.CI === "true") throw new Error(`${MOSQUITTO_MISSING} is missing`);
-const check: typeof test.skip = MOSQUITTO_MISSING ? test.skip : test;
-if (MOSQUITTO_MISSING)
-  console.log(`skipped: ${MOSQUITTO_MISSING} is not installed (apt install mosquitto mosquitto-clients openssl)`);
+const { test, check } = mosquittoSuite("native convention: anything may die");
 
 const GATEWAYS = ["attic", "cellar", "hall"];
 const DEVICES = Array.from({ length: 10 }, (_, n) => `dev${n}`);

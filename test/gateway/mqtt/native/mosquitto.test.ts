@@ -1,17 +1,12 @@
 /** Gateways, a real mosquitto and devices with small buffers, with the clock of the gateways 20 times as fast. */
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { properties } from "../../../../src/core/properties.js";
 import { serviceId } from "../../../../src/gateway/mqtt/topics.js";
-import { MOSQUITTO_MISSING, Mosquitto, type MosquittoOptions } from "../../../peers/mosquitto.js";
+import { Mosquitto, type MosquittoOptions, mosquittoSuite } from "../../../peers/mosquitto.js";
 import { Site } from "./site.js";
 
-const test = suite("native convention and mosquitto");
-if (MOSQUITTO_MISSING && process.env.CI === "true") throw new Error(`${MOSQUITTO_MISSING} is missing`);
-const check: typeof test.skip = MOSQUITTO_MISSING ? test.skip : test;
-if (MOSQUITTO_MISSING)
-  console.log(`skipped: ${MOSQUITTO_MISSING} is not installed (apt install mosquitto mosquitto-clients openssl)`);
+const { test, check } = mosquittoSuite("native convention and mosquitto");
 
 const open: { end(): Promise<void> }[] = [];
 test.after.each(async () => {

@@ -3,17 +3,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MOSQUITTO_MISSING, Mosquitto } from "../../../peers/mosquitto.js";
+import { Mosquitto, mosquittoSuite } from "../../../peers/mosquitto.js";
 import { Pafd } from "../../../support/pafd.js";
 import { Site } from "./site.js";
 
-const test = suite("native convention: real servers");
-if (MOSQUITTO_MISSING && process.env.CI === "true") throw new Error(`${MOSQUITTO_MISSING} is missing`);
-const check: typeof test.skip = MOSQUITTO_MISSING ? test.skip : test;
-if (MOSQUITTO_MISSING)
-  console.log(`skipped: ${MOSQUITTO_MISSING} is not installed (apt install mosquitto mosquitto-clients openssl)`);
+const { test, check } = mosquittoSuite("native convention: real servers");
 
 const open: { end(): Promise<void> | void }[] = [];
 test.after.each(async () => {

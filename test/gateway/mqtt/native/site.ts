@@ -7,6 +7,7 @@ import type { Gateway, GatewayState } from "../../../../src/gateway/gateway.js";
 import { type MqttGatewayOptions, mqttGateway } from "../../../../src/gateway/mqtt/gateway.js";
 import { MicroClient, type MicroOptions } from "../../../peers/micro-client.js";
 import type { Mosquitto } from "../../../peers/mosquitto.js";
+import { Watch } from "../../../support/transport-peers.js";
 import { FastClock, type KeptLog, keptLog } from "../recording-directory.js";
 
 /** The gateways' clock runs so many times as fast as ours. */
@@ -29,7 +30,7 @@ export class Site {
   /** Generations by id, as the directory shows them. */
   readonly generations = new Map<string, bigint>();
   readonly names = new Map<string, string>();
-  private readonly looking = new Set<() => void>();
+  private readonly watch = new Watch();
   private readonly open: (() => Promise<void> | void)[] = [];
 
   constructor() {
@@ -41,7 +42,7 @@ export class Site {
   }
 
   gateway(options: MqttGatewayOptions, { version = 5 as 4 | 5 } = {}): SiteGateway {
-    const log = keptLog(() => this.look());
+    const log = keptLog(() => this.watch.happened());
     const directory = this.directory();
     const context = { directory, clock: this.clock, timers: this.clock, random: Math.random, log };
     const gateway = mqttGateway(options, context) as SiteGateway["gateway"];
@@ -94,27 +95,8 @@ export class Site {
   }
 
   /** Waits until `condition` holds; it is looked at after each match and log line. */
-  async until(what: string, condition: () => boolean, limitMs = 20_000): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (condition()) over(resolve);
-      };
-      const limit = setTimeout(
-        () => over(() => reject(new Error(`not within ${limitMs} ms: ${what}; ${this.history.slice(-20).join(", ")}`))),
-        limitMs,
-      );
-      const over = (then: () => void) => {
-        clearTimeout(limit);
-        this.looking.delete(look);
-        then();
-      };
-      this.looking.add(look);
-    });
-  }
-
-  private look(): void {
-    for (const look of [...this.looking]) look();
+  until(what: string, condition: () => boolean): Promise<void> {
+    return this.watch.until(condition, () => `${what}; ${this.history.slice(-20).join(", ")}`);
   }
 
   private heard(match: Match): void {
@@ -129,7 +111,7 @@ export class Site {
       this.generations.set(id, generation);
       this.history.push(`${match.type} ${name}`);
     }
-    this.look();
+    this.watch.happened();
   }
 }
 
@@ -154,7 +136,7 @@ export class Observer {
     return kept;
   }
 
-  until(what: string, condition: () => boolean, limitMs?: number): Promise<void> {
-    return this.client.until(what, condition, limitMs);
+  until(what: string, condition: () => boolean): Promise<void> {
+    return this.client.until(what, condition);
   }
 }
