@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import type { Timer, Timers } from "../../../core/clock.js";
 import type { Match, ServiceState } from "../../../core/directory-access.js";
 import type { Dropped } from "../../dropped.js";
-import { ORIGIN, RECORD_LIMITS, withoutOrigin, writeRecord } from "./record.js";
+import { isGatewayState, ORIGIN, RECORD_LIMITS, withoutOrigin, writeRecord } from "./record.js";
 
 /** Messages in one go, and the pause between two goes: 100 messages a second. */
 const BURST = 10;
@@ -95,9 +95,8 @@ export class Exports {
   private payloadOf(service: ServiceState): string | undefined {
     const { name, board, dropped, limit } = this.options;
     const { id, generation, ttlSeconds } = service;
-    const [source] = service.properties.get("src") ?? [];
     if (service.properties.get(ORIGIN.name)?.includes(name)) return undefined; // the others know it
-    if (typeof source === "string" && source.startsWith("gateway:")) return undefined; // a gateway's own state
+    if (isGatewayState(service)) return undefined;
     if (!this.wanted.has(id) && this.wanted.size >= limit) {
       dropped.add("more services than the federation's limit");
       return undefined;

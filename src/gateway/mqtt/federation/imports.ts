@@ -8,7 +8,7 @@ import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Dropped } from "../../dropped.js";
 import type { Publications } from "../../publications.js";
 import { BOARD, type BoardEffect, type BoardInput, type BoardPhase } from "./boards.js";
-import { type FederatedService, withOrigin } from "./record.js";
+import { type FederatedService, isGatewayState, withOrigin } from "./record.js";
 
 export const IMPORT_TIMES = {
   /** From a will (or the loss of our broker) until the board's services become orphans. */
@@ -152,6 +152,10 @@ export class Imports {
     }
     if (service.path.at(-1) !== this.options.name || service.via.at(-1) !== name) {
       dropped.add("its origin contradicts its topic");
+      return undefined;
+    }
+    if (isGatewayState(service)) {
+      dropped.add("how a gateway is doing");
       return undefined;
     }
     const board = this.boards.get(name) ?? this.create(name);

@@ -403,6 +403,19 @@ test("a record whose origin contradicts its topic, or that came from here, is dr
   assert.equal(cellar.dropped, { "its origin contradicts its topic": 2, "came from here": 1 });
 });
 
+test("no board can forge how another one's gateways are doing", async () => {
+  const { boards, pass } = site("cellar");
+  const [cellar] = boards;
+  cellar.connect();
+  cellar.hear("pf1/site/b/attic", "1;1;1");
+  const properties = '{"name":["mqtt"],"src":["x","gateway:cellar"]}';
+  const record = `{"generation":1,"ttl":9,"path":["site"],"via":["attic"],"properties":${properties}}`;
+  cellar.hear("pf1/site/s/attic/0000000000000001", record);
+  await pass(1);
+  assert.equal(await cellar.services(), {});
+  assert.equal(cellar.dropped, { "how a gateway is doing": 1 });
+});
+
 const STEPS = 120;
 /** Above any generation that a gateway makes from the clock. */
 const LATE = 10n ** 15n;
