@@ -17,6 +17,7 @@ import { writeProperties } from "../../src/wire/json-writer.js";
 import { ProtocolError } from "../../src/wire/protocol-error.js";
 import { type Message, Scanner } from "../../src/wire/scanner.js";
 import { domainFileTarget } from "./domain-file.js";
+import { federationTarget } from "./federation.js";
 import { evaluateNaively } from "./filter-reference.js";
 import { keyIdTarget } from "./key-id.js";
 import { conventionsTarget } from "./mqtt-conventions.js";
@@ -347,6 +348,7 @@ export const TARGETS = {
   domain: domainTarget,
   "domain-file": domainFileTarget,
   "mqtt-conventions": conventionsTarget,
+  federation: federationTarget,
 } as const;
 export type TargetName = keyof typeof TARGETS;
 

@@ -136,6 +136,15 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
     if (present) this.withdrawn(present);
   }
 
+  /** Forgets what was `put`, and leaves it on the servers: somebody else owns it there. */
+  forget(id: bigint): void {
+    const present = this.localServices.get(id)?.current;
+    if (!present) return;
+    this.localServices.delete(id);
+    this.ttls.remove(present.ttlSeconds);
+    for (const link of this.servers.all) link.forget(id);
+  }
+
   /** Every service that a server has now, in its latest generation. Empty without a connection. */
   async listServices(): Promise<ReadonlyMap<bigint, ServiceState>> {
     const lists = this.servers.all.map((link) => link.listServices()?.catch(() => []));

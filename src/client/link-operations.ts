@@ -50,6 +50,10 @@ export class LinkOperations {
     this.sendSoon();
   }
 
+  forget(id: bigint): void {
+    this.relay.forget(id);
+  }
+
   subscribe(subscription: RelayedSubscription): void {
     this.relay.subscribe(subscription);
     this.sendSoon();

@@ -88,6 +88,11 @@ export class Link {
     this.operations?.unpublish(id);
   }
 
+  /** The server keeps the service, of which nothing is wanted any more. */
+  forget(id: bigint): void {
+    this.operations?.forget(id);
+  }
+
   subscribe(subscription: RelayedSubscription): void {
     this.operations?.subscribe(subscription);
   }

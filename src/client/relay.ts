@@ -80,6 +80,16 @@ export class Relay {
     this.want(this.services, id, undefined);
   }
 
+  /** Nothing is wanted of this service any more, and what the server has of it is left there. */
+  forget(id: bigint): void {
+    const { held, queue, refused } = this.services;
+    const service = held.get(id);
+    if (!service) return;
+    held.delete(id);
+    queue.delete(id);
+    refused.delete(service);
+  }
+
   subscribe(subscription: RelayedSubscription): void {
     this.want(this.subscriptions, subscription.id, subscription);
   }
@@ -132,6 +142,7 @@ export class Relay {
   }
 
   private compare<T>(kind: Kind<T>, held: Held<T>): void {
+    if (kind.held.get(held.id) !== held) return; // forgotten while it was busy
     if (held.wanted !== held.has) kind.queue.set(held.id, held);
     else {
       kind.queue.delete(held.id);
@@ -160,7 +171,7 @@ export class Relay {
         answered();
         // To take back what the server does not let go of would be refused for ever.
         if (sent === undefined) held.has = undefined;
-        if (held.wanted === sent && sent !== undefined && kind.held.has(held.id)) kind.refused.add(held);
+        if (held.wanted === sent && sent !== undefined && kind.held.get(held.id) === held) kind.refused.add(held);
         else this.compare(kind, held);
       },
     };

@@ -30,7 +30,7 @@ interface Held {
 
 type RemoteDomain = Pick<
   AttachedDomain,
-  "clientId" | "put" | "take" | "subscribeStates" | "listServices" | "abandon" | "links"
+  "clientId" | "put" | "take" | "forget" | "subscribeStates" | "listServices" | "abandon" | "links"
 >;
 
 export class RemoteDirectory implements Directory {
@@ -88,7 +88,16 @@ export class RemoteDirectory implements Directory {
     const held = this.held.get(serviceId);
     if (!held || held.orphanTimer) return;
     const ttlMs = Math.min(Number(held.service.ttlSeconds) * 1000, LONGEST_DELAY_MS);
-    held.orphanTimer = this.timers.after("remote orphan", ttlMs, () => this.drop(serviceId, held));
+    held.orphanTimer = this.timers.after("remote orphan", ttlMs, () => void this.expire(serviceId, held));
+  }
+
+  forget(serviceId: bigint): void {
+    const held = this.held.get(serviceId);
+    if (!held) return;
+    held.orphanTimer?.cancel();
+    held.answer?.("ok"); // it counts no more
+    this.held.delete(serviceId);
+    this.domain.forget(serviceId);
   }
 
   async find(serviceId: bigint): Promise<ServiceState | undefined> {
@@ -162,6 +171,14 @@ export class RemoteDirectory implements Directory {
       this.list = undefined;
     });
     return this.list;
+  }
+
+  /** An orphan's time is up. Somebody else may have taken it over meanwhile, and keeps it. */
+  private async expire(serviceId: bigint, held: Held): Promise<void> {
+    const present = await this.find(serviceId);
+    if (this.held.get(serviceId) !== held) return;
+    if (present && present.owner !== this.domain.clientId) this.forget(serviceId);
+    else this.drop(serviceId, held);
   }
 
   private drop(serviceId: bigint, held: Held): void {

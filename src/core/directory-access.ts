@@ -49,6 +49,11 @@ export interface Directory {
    * Nothing happens if it does not exist or belongs to another client.
    */
   orphan(serviceId: bigint): Promise<void>;
+  /**
+   * Gives a service up without a word, because somebody else owns it now. Absent where publishing leaves nothing behind
+   * on this side of the counter.
+   */
+  forget?(serviceId: bigint): void;
   /** The service with this id as the directory has it now, whoever owns it. */
   find(serviceId: bigint): Promise<ServiceState | undefined>;
   /**

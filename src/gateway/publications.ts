@@ -104,6 +104,7 @@ export class Publications {
     // At once: it may be wanted again before what is under way now has been answered.
     publication.told = undefined;
     publication.forgotten++;
+    this.options.directory.forget?.(id);
     this.want(id, publication, { state: "forgotten" });
   }
 
@@ -198,6 +199,7 @@ export class Publications {
     properties: Properties,
   ): Promise<boolean> {
     const { directory, yieldsTo } = this.options;
+    const { forgotten } = publication;
     for (let attempt = 0; attempt < 3; attempt++) {
       const outcome = await directory.publish(
         { id, generation: publication.generation, ttlSeconds, properties },
@@ -213,6 +215,7 @@ export class Publications {
         return false;
       }
       const present = await directory.find(id);
+      if (publication.forgotten !== forgotten) return false;
       publication.generation = (present ? present.generation : publication.generation) + 1n;
     }
     const text = () => `Service ${id.toString(16)} was refused three times: somebody else keeps changing it.`;

@@ -150,6 +150,45 @@ test("an orphan runs out with its TTL, unless it is published again", async () =
   await directory.orphan(7n);
 });
 
+test("an orphan that somebody else has taken over meanwhile is left to them", async () => {
+  const directory = open(a);
+  const follower = new Follower(open(a));
+  assert.is(await directory.publish(service(1n, "one", 1n)), "ok");
+  await directory.orphan(7n);
+  const other = await session(a, 1n);
+  await other.publish(service(5n, "other", 1n));
+  await follower.hears("modified other g5 t1");
+  while (directory.serviceCount > 0) await directory.find(7n); // until the TTL is over
+  assert.is((await directory.find(7n))?.owner, 1n);
+  assert.equal(follower.told, ["appeared one g1 t1", "modified other g5 t1"]);
+});
+
+test("what was forgotten is left on the servers, and does not come back with the next connection", async () => {
+  const directory = open(a);
+  assert.is(await directory.publish(service(1n, "one")), "ok");
+  directory.forget(7n);
+  directory.forget(7n);
+  assert.is(directory.serviceCount, 0);
+  assert.is((await directory.find(7n))?.generation, 1n);
+  a.stop();
+  await a.start();
+  const follower = new Follower(directory);
+  assert.is(await directory.publish({ ...service(1n, "two"), id: 8n }), "ok");
+  await follower.hears("appeared two g1 t60");
+  assert.equal(follower.told, ["appeared two g1 t60"]);
+});
+
+test("what is forgotten without a server is never published, and who waits for it is answered", async () => {
+  a.stop();
+  const directory = open(a);
+  const outcome = directory.publish(service(1n, "one"));
+  directory.forget(7n);
+  assert.is(await outcome, "ok");
+  await a.start();
+  assert.is(await directory.publish({ ...service(1n, "two"), id: 8n }), "ok");
+  assert.is(await directory.find(7n), undefined);
+});
+
 test("after close nothing is published any more, and what was is left to its TTL", async () => {
   const directory = open(a);
   const follower = new Follower(open(a));

@@ -207,6 +207,31 @@ test("forgotten and wanted again while the directory answers: it is published ag
   assert.equal(directory.calls, ["publish a", "publish a"]);
 });
 
+test("forgotten while the directory is asked for its generation: it is not published after all", async () => {
+  const { publications, directory } = bind(new Bench());
+  directory.refusal = "old-generation";
+  publications.publish(1n, 60n, A);
+  directory.find = async () => {
+    publications.forget(1n);
+    directory.refusal = undefined;
+    return undefined;
+  };
+  await answered();
+  assert.equal(directory.calls, ["publish a"]);
+  assert.is(publications.size, 0);
+});
+
+test("the directory is told at once of what is forgotten, also while it has not answered", async () => {
+  const { publications, directory } = bind(new Bench());
+  directory.before = () => new Promise(() => {});
+  const forgotten: bigint[] = [];
+  Object.assign(directory, { forget: (id: bigint) => forgotten.push(id) });
+  publications.publish(1n, 60n, A);
+  publications.forget(1n);
+  publications.forget(2n);
+  assert.equal(forgotten, [1n]);
+});
+
 test("a service that is yielded to is neither replaced nor removed", async () => {
   const bench = new Bench();
   const { directory, clock } = bench;

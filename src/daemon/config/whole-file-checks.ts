@@ -7,7 +7,16 @@ import type { ConfigProblem } from "./config-error.js";
 /** A file of which parts may be missing because they have a problem of their own, which was reported. */
 export interface LooseFile {
   readonly domains?: readonly (LooseDomain | undefined)[];
-  readonly gateways?: readonly ({ readonly domain?: string } | undefined)[];
+  readonly gateways?: readonly (LooseGateway | undefined)[];
+}
+
+interface LooseGateway {
+  readonly type?: string;
+  readonly domain?: string;
+  readonly url?: string;
+  readonly root?: string;
+  readonly name?: string;
+  readonly board?: string;
 }
 
 interface LooseDomain {
@@ -40,6 +49,7 @@ export function checkWholeFile(file: LooseFile, replacing: number, findings: Fin
   forEachAttachedServer(file.domains ?? [], ({ addr }, _, path) => {
     parsed(addr, (problem) => report(path, problem));
   });
+  checkFederationBoards(file.gateways ?? [], report);
   if (known) checkGatewayDomains(file, file.domains as LooseDomain[], replacing, report);
 }
 
@@ -115,6 +125,22 @@ function placesOf(address: Address): string[] {
   if (address.port === 0) return [];
   const port = formatAddress({ ...address, transport: "tcp" });
   return address.transport === "utls" ? [port, `ux:${port.slice("tcp:".length)}`] : [port];
+}
+
+/** One board of one federation twice would overwrite what the other tells. The same broker may have several addresses, though. */
+function checkFederationBoards(gateways: readonly (LooseGateway | undefined)[], report: ReportAt): void {
+  const first = new Map<string, number>();
+  gateways.forEach((gateway, i) => {
+    if (gateway?.type !== "federation") return;
+    const { url, root, name, board } = gateway;
+    const place = JSON.stringify([url, root, name, board]);
+    const other = first.get(place);
+    if (other === undefined) first.set(place, i);
+    else {
+      const which = `federation ${JSON.stringify(name)} at the same broker as the same board as gateways[${other}]`;
+      report(`gateways[${i}].board`, `${board === undefined ? "missing, and " : ""}${which} (give each a board)`);
+    }
+  });
 }
 
 function checkGatewayDomains(

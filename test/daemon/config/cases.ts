@@ -320,6 +320,15 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   [`${DOMAIN}gateways: [mdns]`, /gateways\[0\]: "mdns" is not a gateway \(a mapping with type, …\)/.source],
   [`${DOMAIN}gateways: [{}]`, /gateways\[0\]\.type: missing \(valid values: mdns mqtt federation\)/.source],
   [
+    `${DOMAIN}gateways: [{type: federation, url: "mqtt://h"}, {type: federation, url: "mqtt://h", name: site}]`,
+    'f:2: gateways[1].board: missing, and federation "site" at the same broker as the same board as gateways[0] ' +
+      "(give each a board)",
+  ],
+  [
+    `${DOMAIN}gateways: [{type: federation, url: "mqtt://h", board: a}, {type: federation, url: "mqtt://h", board: a}]`,
+    /gateways\[1\]\.board: federation "site" at the same broker as the same board as gateways\[0\]/.source,
+  ],
+  [
     `${DOMAIN}gateways: [{type: knx}]`,
     /type: "knx" is not a gateway type \(valid values: mdns mqtt federation\)/.source,
   ],

@@ -25,8 +25,10 @@ export type BoardInput =
 export type BoardEffect =
   /** Shows its services, and those that it tells. */
   | "show"
-  /** What it has not told (again) is withdrawn after the settle time; the first telling counts. */
+  /** What it has not told (again) is withdrawn after the settle time. */
   | "await-settled"
+  /** The same, unless a settle time runs already: a board whose number of services keeps changing shall not put it off. */
+  | "await-settled-too"
   | "sweep"
   | "await-return"
   | "orphan"
@@ -54,10 +56,10 @@ export const BOARD: { readonly [phase in BoardPhase]: { readonly [input in Board
     "says-gone": to("gone", "await-forget"),
     deadline: to("unknown", "forget"),
   },
-  arriving: { "says-arriving": ARRIVING, "says-complete": PRESENT, "says-gone": LOST, "broker-lost": LOST },
+  arriving: { "says-complete": to("present", "await-settled"), "says-gone": LOST, "broker-lost": LOST },
   present: {
-    "says-arriving": ARRIVING,
-    "says-complete": PRESENT,
+    "says-arriving": to("arriving", "stop-timer"),
+    "says-complete": to("present", "await-settled-too"),
     "says-gone": LOST,
     "broker-lost": LOST,
     deadline: to("present", "sweep"),

@@ -5,16 +5,22 @@
  * Knows no broker: messages go out through `publish`, and what the broker keeps comes in through `heard`.
  */
 
+import { createHash } from "node:crypto";
 import type { Timer, Timers } from "../../../core/clock.js";
 import type { Match, ServiceState } from "../../../core/directory-access.js";
 import type { Dropped } from "../../dropped.js";
-import { ORIGIN, RECORD_LIMITS, withoutOrigin, writeRecord } from "./record.js";
+import { isGatewayState, ORIGIN, RECORD_LIMITS, withoutOrigin, writeRecord } from "./record.js";
 
 /** Messages in one go, and the pause between two goes: 100 messages a second. */
 const BURST = 10;
 const PAUSE_MS = 100;
 
 export type SendResult = "sent" | "not-connected" | "too-large";
+
+interface Wanted {
+  readonly payload: string;
+  readonly digest: string;
+}
 
 export interface ExportsOptions {
   /** Of the federation, and of this board. */
@@ -32,10 +38,12 @@ export interface ExportsOptions {
 
 export class Exports {
   /** What the broker is to keep. */
-  private readonly wanted = new Map<bigint, string>();
-  /** What it keeps, as far as we know. */
+  private readonly wanted = new Map<bigint, Wanted>();
+  /** Digests of what it keeps, as far as we know: strangers may have left there whatever they like, of any size. */
   private readonly kept = new Map<bigint, string>();
   private readonly differing = new Set<bigint>();
+  /** Of those, what stands between us and "that is all"; later changes do not put it off. */
+  private readonly untold = new Set<bigint>();
   private phase: "offline" | "hearing" | "telling" | "complete" = "offline";
   private timer: Timer | undefined;
 
@@ -64,7 +72,7 @@ export class Exports {
     // More than we could have written was not ours; it is removed nevertheless, but only so many at a time.
     if (!this.kept.has(id) && this.kept.size >= 2 * this.options.limit) return;
     if (payload === "") this.kept.delete(id);
-    else this.kept.set(id, payload);
+    else this.kept.set(id, digestOf(payload));
     this.compare(id);
   }
 
@@ -73,6 +81,8 @@ export class Exports {
     if (this.phase !== "hearing") return;
     this.phase = "telling";
     for (const id of this.wanted.keys()) this.compare(id);
+    this.untold.clear();
+    for (const id of this.differing) this.untold.add(id);
     this.send();
   }
 
@@ -85,9 +95,8 @@ export class Exports {
   private payloadOf(service: ServiceState): string | undefined {
     const { name, board, dropped, limit } = this.options;
     const { id, generation, ttlSeconds } = service;
-    const [source] = service.properties.get("src") ?? [];
     if (service.properties.get(ORIGIN.name)?.includes(name)) return undefined; // the others know it
-    if (typeof source === "string" && source.startsWith("gateway:")) return undefined; // a gateway's own state
+    if (isGatewayState(service)) return undefined;
     if (!this.wanted.has(id) && this.wanted.size >= limit) {
       dropped.add("more services than the federation's limit");
       return undefined;
@@ -107,13 +116,14 @@ export class Exports {
 
   private want(id: bigint, payload: string | undefined): void {
     if (payload === undefined) this.wanted.delete(id);
-    else this.wanted.set(id, payload);
+    else this.wanted.set(id, { payload, digest: digestOf(payload) });
     this.compare(id);
   }
 
   private compare(id: bigint): void {
-    if (this.wanted.get(id) === this.kept.get(id)) {
+    if (this.wanted.get(id)?.digest === this.kept.get(id)) {
       this.differing.delete(id);
+      this.untold.delete(id);
       return;
     }
     this.differing.add(id);
@@ -125,27 +135,33 @@ export class Exports {
   }
 
   private send(): void {
+    this.timer?.cancel(); // not fired yet if this is the first time
     this.timer = undefined;
     let left = BURST;
     for (const id of this.differing) {
       if (left-- === 0) break;
-      const payload = this.wanted.get(id);
-      const result = this.options.publish(id, payload ?? "");
-      if (result === "not-connected") return; // `connected` begins anew
-      this.differing.delete(id);
+      const wanted = this.wanted.get(id);
+      const result = this.options.publish(id, wanted?.payload ?? "");
+      // Without a connection `connected` begins anew; a broker that takes nothing at the moment is tried again.
+      if (result === "not-connected") break;
       if (result === "too-large") {
-        // What the broker keeps is older than what it refuses, and nobody shall believe it.
         this.options.dropped.add("larger than the broker accepts");
-        if (this.kept.has(id)) this.options.publish(id, "");
         this.wanted.delete(id);
-        this.kept.delete(id);
-      } else if (payload === undefined) this.kept.delete(id);
-      else this.kept.set(id, payload);
+        // What the broker keeps is older than what it refuses, and nobody shall believe it: next, it is removed.
+        if (wanted && this.kept.has(id)) continue;
+      } else if (wanted === undefined) this.kept.delete(id);
+      else this.kept.set(id, wanted.digest);
+      this.differing.delete(id);
+      this.untold.delete(id);
     }
-    if (this.differing.size > 0) this.sendSoon();
-    else if (this.phase === "telling") {
+    if (this.phase === "telling" && this.untold.size === 0) {
       this.phase = "complete";
       this.options.onComplete();
     }
+    if (this.differing.size > 0) this.sendSoon();
   }
+}
+
+function digestOf(payload: string): string {
+  return createHash("sha256").update(payload, "utf8").digest("base64");
 }

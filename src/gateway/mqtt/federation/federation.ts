@@ -14,7 +14,7 @@ import { AnnouncementError, show } from "../announced.js";
 import { Complaints } from "../complaints.js";
 import { Exports, type SendResult } from "./exports.js";
 import { Imports } from "./imports.js";
-import { ORIGIN, readRecord } from "./record.js";
+import { type FederatedService, ORIGIN, readRecord } from "./record.js";
 import { type FederationTopics, federationTopics } from "./topics.js";
 
 export interface FederationOptions {
@@ -36,11 +36,26 @@ export interface FederationContext {
   readonly log: Logger;
   /** Sends a retained message. */
   readonly publish: (topic: string, payload: string) => SendResult;
+  /** Has the broker tell once more what it keeps of the boards' services. */
+  readonly replay: () => void;
 }
 
 /** A presence: `1;<start>;<services>` is complete, `2;…` has only just come, `0` (its will) is gone. */
-const PRESENCE = /^([12]);([0-9]{1,12});[0-9]{1,9}$/;
+const PRESENCE = /^([12]);([0-9]{1,12});([0-9]{1,9})$/;
 const GONE = "0";
+
+/** In milliseconds. */
+export const PRESENCE_TIMES = {
+  /** Until a presence that somebody else has overwritten, or that could not be sent, is told again. */
+  correctionMs: 1000,
+  /** Until a changed number of services is told: the others compare it with what they have heard. */
+  countMs: 10_000,
+  /** Without a word from the broker after connecting: then we are not allowed to write, or to read. */
+  silenceMs: 30_000,
+} as const;
+
+/** Boards that were not heard completely share a replay. */
+const REPLAY_MS = 1000;
 
 /** Messages a second with which the leftovers of a board that is gone for good are removed. */
 const CLEARED_PER_SECOND = 50;
@@ -57,8 +72,17 @@ export class Federation {
   private subscriptions: Subscription[] = [];
   private isConnected = false;
   private isComplete = false;
+  /** Our own presence has come back. */
+  private isHeard = false;
   private isRivalTold = false;
-  private clearing: string[] = [];
+  private isStopped = false;
+  /** Messages since the last look at whether there are any. */
+  private messages = 0;
+  private toldSize = 0;
+  private presenceTimer: Timer | undefined;
+  private silenceTimer: Timer | undefined;
+  private replayTimer: Timer | undefined;
+  private clearing: { readonly of: string; readonly topic: string }[] = [];
   private clearTimer: Timer | undefined;
 
   /** Throws a `RangeError` for a root that cannot be one. */
@@ -89,6 +113,13 @@ export class Federation {
       ...{ name, board, clock, timers, dropped, maxBoards, maxServicesPerBoard },
       publications: new Publications({ directory, clock, log, limit, yieldsTo: (present) => !this.isImport(present) }),
       onForgotten: (gone, ids) => this.clear(gone, ids),
+      onMissed: () => this.replaySoon(),
+      onIncomplete: (from, heard, claims) =>
+        log.warning(
+          () =>
+            `The broker told ${heard} of the ${claims} services of ${from}: ` +
+            "does it keep fewer messages for a client (mosquitto: max_queued_messages)?",
+        ),
     });
   }
 
@@ -107,42 +138,61 @@ export class Federation {
     if (filter === undefined) {
       const both = (match: Match) => {
         noteLocal(match);
-        this.exports.match(match);
+        this.export(match);
       };
       this.subscriptions = [directory.subscribe(undefined, both)];
     } else {
-      const exported = directory.subscribe(filter, (match) => this.exports.match(match));
+      const exported = directory.subscribe(filter, (match) => this.export(match));
       this.subscriptions = [exported, directory.subscribe(undefined, noteLocal)];
     }
   }
 
+  private export(match: Match): void {
+    this.exports.match(match);
+    if (this.isComplete && this.exports.size !== this.toldSize) this.tellPresenceSoon(PRESENCE_TIMES.countMs);
+  }
+
   /** The broker is there, and nothing has been subscribed to yet: our own presence comes back behind all that it keeps. */
   connected(): void {
+    if (this.isStopped) return;
     this.isConnected = true;
     this.isComplete = false;
+    this.isHeard = false;
     this.imports.connected();
     this.exports.connected();
     this.tellPresence();
+    this.messages = 0;
+    this.awaitEcho();
   }
 
   disconnected(): void {
     this.isConnected = false;
+    this.clearing = [];
+    this.cancelTimers();
     this.exports.disconnected();
     this.imports.disconnected();
   }
 
   /** Before the connection is closed: tells that this board leaves. What it published stays in the directory. */
   stop(): void {
+    this.isStopped = true;
     if (this.isConnected) this.context.publish(this.will.topic, GONE);
     for (const subscription of this.subscriptions) subscription.cancel();
     this.subscriptions = [];
     this.exports.disconnected();
     this.imports.stop();
-    this.clearTimer?.cancel();
+    this.cancelTimers();
+  }
+
+  private cancelTimers(): void {
+    for (const timer of [this.presenceTimer, this.silenceTimer, this.replayTimer, this.clearTimer]) timer?.cancel();
+    this.presenceTimer = this.silenceTimer = this.replayTimer = this.clearTimer = undefined;
   }
 
   /** Takes in one message; whatever it is, it costs nothing but itself. */
   message(topic: string, payload: Uint8Array): void {
+    if (this.isStopped) return;
+    this.messages++;
     try {
       const parsed = this.topics.parse(topic);
       if (parsed.kind === "foreign") throw new AnnouncementError(parsed.reason);
@@ -150,11 +200,11 @@ export class Federation {
       if (parsed.kind === "presence") {
         const text = Buffer.from(payload.subarray(0, 40)).toString("latin1");
         if (isOwn) this.ownPresence(text);
-        else this.imports.presence(parsed.board, presenceOf(text));
+        else this.imports.presence(parsed.board, ...presenceOf(text));
       } else if (isOwn) {
         this.exports.heard(parsed.id, Buffer.from(payload).toString("utf8"));
       } else {
-        this.imports.told(parsed.board, parsed.id, payload.length === 0 ? undefined : readRecord(payload));
+        this.told(parsed.board, parsed.id, payload);
       }
     } catch (error) {
       if (error instanceof AnnouncementError) {
@@ -168,21 +218,72 @@ export class Federation {
     return properties.get(ORIGIN.name)?.includes(this.options.name) === true;
   }
 
+  private told(board: string, id: bigint, payload: Uint8Array): void {
+    let service: FederatedService | undefined;
+    try {
+      service = payload.length === 0 ? undefined : readRecord(payload);
+    } catch (error) {
+      this.imports.unusable(board, id);
+      throw error;
+    }
+    this.imports.told(board, id, service);
+  }
+
   private tellPresence(): void {
-    const state = this.isComplete ? 1 : 2;
-    this.context.publish(this.will.topic, `${state};${this.start};${this.exports.size}`);
+    const { size } = this.exports;
+    const result = this.context.publish(this.will.topic, `${this.isComplete ? 1 : 2};${this.start};${size}`);
+    if (result === "sent") this.toldSize = size;
+    else if (this.isConnected) this.tellPresenceSoon(PRESENCE_TIMES.correctionMs);
+  }
+
+  private tellPresenceSoon(delayMs: number): void {
+    if (this.presenceTimer && delayMs === PRESENCE_TIMES.countMs) return;
+    this.presenceTimer?.cancel();
+    this.presenceTimer = this.context.timers.after("federation presence", delayMs, () => {
+      this.presenceTimer = undefined;
+      this.tellPresence();
+    });
   }
 
   /** The echo of what we said, which says that the broker has told us all it keeps; or something else speaks for us. */
   private ownPresence(text: string): void {
     const [, , start] = PRESENCE.exec(text) ?? [];
-    if (Number(start) === this.start) this.exports.synced();
-    else if (start !== undefined && !this.isRivalTold) {
+    if (Number(start) === this.start) {
+      this.isHeard = true;
+      this.exports.synced();
+    } else if (start === undefined) {
+      // An old connection's will came late. Not at once: somebody may go on to overwrite it.
+      if (!this.presenceTimer) this.tellPresenceSoon(PRESENCE_TIMES.correctionMs);
+    } else if (!this.isRivalTold) {
       this.isRivalTold = true;
       this.context.log.warning(
         () => `Another gateway calls itself ${this.options.board}, too: each needs a name of its own (board).`,
       );
-    } else if (start === undefined && this.isComplete) this.tellPresence(); // an old connection's will came late
+    }
+  }
+
+  /** Brokers may accept a subscription and deliver nothing, or take a message and drop it, where an access list forbids it. */
+  private awaitEcho(): void {
+    this.silenceTimer = this.context.timers.after("federation silence", PRESENCE_TIMES.silenceMs, () => {
+      if (this.isHeard) return;
+      if (this.messages > 0) {
+        this.messages = 0;
+        this.awaitEcho();
+        return;
+      }
+      this.context.log.warning(
+        () =>
+          `What this board writes to ${this.will.topic} does not come back from the broker, so nothing is told to ` +
+          "other boards: is it allowed to write there, and to read?",
+      );
+    });
+  }
+
+  private replaySoon(): void {
+    this.replayTimer ??= this.context.timers.after("federation replay", REPLAY_MS, () => {
+      this.replayTimer = undefined;
+      this.context.replay();
+    });
   }
 
   /** What a board that is gone for good left with the broker is removed by one of those that are there. */
@@ -190,23 +291,32 @@ export class Federation {
     const { board } = this.options;
     if (!this.isConnected || responsible([board, ...this.imports.present], gone) !== board) return;
     this.context.log.info(() => `Removing what the broker keeps of ${gone}, which is long gone.`);
-    this.clearing.push(...ids.map((id) => this.topics.service(gone, id)), this.topics.presence(gone));
+    const topics = [...ids.map((id) => this.topics.service(gone, id)), this.topics.presence(gone)];
+    for (const topic of topics) this.clearing.push({ of: gone, topic });
     this.clearSome();
   }
 
   private clearSome(): void {
     this.clearTimer?.cancel();
     this.clearTimer = undefined;
-    for (const topic of this.clearing.splice(0, CLEARED_PER_SECOND)) this.context.publish(topic, "");
+    const back = new Set(this.imports.present);
+    this.clearing = this.clearing.filter(({ of }) => !back.has(of));
+    let sent = 0;
+    for (const { topic } of this.clearing.slice(0, CLEARED_PER_SECOND)) {
+      if (this.context.publish(topic, "") === "not-connected") break;
+      sent++;
+    }
+    this.clearing.splice(0, sent);
     if (this.clearing.length === 0) return;
     this.clearTimer = this.context.timers.after("federation clearing", 1000, () => this.clearSome());
   }
 }
 
-function presenceOf(text: string): "says-arriving" | "says-complete" | "says-gone" {
-  if (text === "" || text === GONE) return "says-gone";
-  const [, state] = PRESENCE.exec(text) ?? [];
+/** What it says of the board, and the number of its services. */
+function presenceOf(text: string): ["says-arriving" | "says-complete" | "says-gone", number] {
+  if (text === "" || text === GONE) return ["says-gone", 0];
+  const [, state, , services] = PRESENCE.exec(text) ?? [];
   if (state === undefined)
     throw new AnnouncementError(`presence ${show(text)}: expected 0, 1;<start>;<services> or 2;…`);
-  return state === "1" ? "says-complete" : "says-arriving";
+  return [state === "1" ? "says-complete" : "says-arriving", Number(services)];
 }

@@ -64,6 +64,7 @@ class FederationGateway implements Gateway {
         ...{ directory, clock, timers, log },
         // At least once: a record that is lost would be missing until the next change of it.
         publish: (topic, payload) => this.connection.publish(topic, payload, { qos: 1, retain: true }),
+        replay: () => this.connection.renew(this.federation.topics.filters[0]),
       },
     );
     const { will, topics } = this.federation;
@@ -77,11 +78,11 @@ class FederationGateway implements Gateway {
       topics.filters.map((filter) => ({ filter, qos: 1 })),
       {
         up: () => {
-          this.phase = "running";
+          if (this.phase !== "stopped") this.phase = "running";
           this.federation.connected();
         },
         down: () => {
-          this.phase = "waiting";
+          if (this.phase !== "stopped") this.phase = "waiting";
           this.federation.disconnected();
         },
         message: (topic, payload) => this.federation.message(topic, payload),

@@ -8,13 +8,15 @@ import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Dropped } from "../../dropped.js";
 import type { Publications } from "../../publications.js";
 import { BOARD, type BoardEffect, type BoardInput, type BoardPhase } from "./boards.js";
-import { type FederatedService, withOrigin } from "./record.js";
+import { type FederatedService, isGatewayState, withOrigin } from "./record.js";
 
 export const IMPORT_TIMES = {
   /** From a will (or the loss of our broker) until the board's services become orphans. */
   graceMs: 10_000,
   /** From the presence that says "that is all" until what was not told is withdrawn. */
   settleMs: 5_000,
+  /** How long a board that we have heard less of than it has may take to tell the rest, or to correct its number. */
+  doubtMs: 15_000,
   /** A board that is gone for longer is forgotten. */
   forgetMs: 3_600_000,
 } as const;
@@ -29,6 +31,12 @@ interface Board {
   readonly name: string;
   phase: BoardPhase;
   readonly services: Map<bigint, Told>;
+  /** What it told in this connection to the broker and was not taken. */
+  readonly unusable: Set<bigint>;
+  /** How many services it says it has. */
+  claims: number;
+  /** In this connection we heard of fewer than that, and have asked the broker for them. */
+  isDoubted: boolean;
   timer: Timer | undefined;
 }
 
@@ -44,6 +52,10 @@ export interface ImportsOptions {
   readonly maxServicesPerBoard: number;
   /** A board has been gone for so long that the broker need not keep anything of it; `ids`: of its services. */
   readonly onForgotten: (board: string, ids: readonly bigint[]) => void;
+  /** Less was heard of a board than it has: the broker shall tell once more what it keeps. */
+  readonly onMissed: () => void;
+  /** That has not helped. */
+  readonly onIncomplete: (board: string, heard: number, claims: number) => void;
 }
 
 export class Imports {
@@ -69,6 +81,10 @@ export class Imports {
 
   connected(): void {
     this.connection++;
+    for (const board of this.boards.values()) {
+      board.unusable.clear();
+      board.isDoubted = false;
+    }
   }
 
   /** What is shown stays for a while: the broker may be back in a moment. */
@@ -90,25 +106,41 @@ export class Imports {
     this.choose(id);
   }
 
-  presence(name: string, says: "says-arriving" | "says-complete" | "says-gone"): void {
+  /** `claims`: the number of services that it says it has. */
+  presence(name: string, says: "says-arriving" | "says-complete" | "says-gone", claims: number): void {
     const board = this.boards.get(name) ?? (says === "says-gone" ? undefined : this.create(name));
-    if (board) this.happen(board, says);
+    if (!board) return;
+    board.claims = claims;
+    this.happen(board, says);
   }
 
   /** `undefined`: the board does not have it any more. */
   told(name: string, id: bigint, service: FederatedService | undefined): void {
     if (!service) {
       const board = this.boards.get(name);
+      board?.unusable.delete(id);
       if (board) this.untold(board, id);
       return;
     }
     const board = this.acceptable(name, id, service);
-    if (!board) return;
+    if (!board) {
+      this.unusable(name, id);
+      return;
+    }
+    board.unusable.delete(id);
     board.services.set(id, { service, connection: this.connection });
     const tellers = this.tellers.get(id);
     if (tellers) tellers.add(board);
     else this.tellers.set(id, new Set([board]));
     this.choose(id);
+  }
+
+  /** The board has such a service, but not one that can be shown; what it told of it before is not true any more. */
+  unusable(name: string, id: bigint): void {
+    const board = this.boards.get(name);
+    if (!board) return;
+    if (board.unusable.size < this.options.maxServicesPerBoard) board.unusable.add(id);
+    this.untold(board, id);
   }
 
   /** The board that tells it; `undefined`: it is dropped. */
@@ -120,6 +152,10 @@ export class Imports {
     }
     if (service.path.at(-1) !== this.options.name || service.via.at(-1) !== name) {
       dropped.add("its origin contradicts its topic");
+      return undefined;
+    }
+    if (isGatewayState(service)) {
+      dropped.add("how a gateway is doing");
       return undefined;
     }
     const board = this.boards.get(name) ?? this.create(name);
@@ -141,7 +177,10 @@ export class Imports {
       this.options.dropped.add("more boards than the limit");
       return undefined;
     }
-    const board: Board = { name, phase: "unknown", services: new Map(), timer: undefined };
+    const board: Board = {
+      ...{ name, phase: "unknown", services: new Map(), unusable: new Set() },
+      ...{ claims: 0, isDoubted: false, timer: undefined },
+    };
     this.boards.set(name, board);
     this.await(board, IMPORT_TIMES.forgetMs);
     return board;
@@ -159,9 +198,10 @@ export class Imports {
       for (const id of board.services.keys()) this.choose(id);
     },
     "await-settled": (board) => this.await(board, IMPORT_TIMES.settleMs),
-    sweep: (board) => {
-      for (const [id, { connection }] of board.services) if (connection !== this.connection) this.untold(board, id);
+    "await-settled-too": (board) => {
+      if (!board.timer) this.await(board, IMPORT_TIMES.settleMs);
     },
+    sweep: (board) => this.sweep(board),
     "await-return": (board) => this.await(board, IMPORT_TIMES.graceMs),
     orphan: (board) => {
       for (const id of board.services.keys()) this.choose(id);
@@ -181,6 +221,20 @@ export class Imports {
       board.timer = undefined;
     },
   };
+
+  /** Withdraws what the board has not told again; but if we have not heard everything it may be our ears. */
+  private sweep(board: Board): void {
+    const old = [...board.services].filter(([, { connection }]) => connection !== this.connection);
+    const heard = board.services.size - old.length + board.unusable.size;
+    if (heard >= board.claims) {
+      board.isDoubted = false;
+      for (const [id] of old) this.untold(board, id);
+    } else if (!board.isDoubted) {
+      board.isDoubted = true;
+      this.options.onMissed();
+      this.await(board, IMPORT_TIMES.doubtMs);
+    } else this.options.onIncomplete(board.name, heard, board.claims);
+  }
 
   private await(board: Board, delayMs: number): void {
     board.timer?.cancel();

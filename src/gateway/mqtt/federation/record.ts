@@ -74,6 +74,11 @@ function inOrder(numbered: readonly string[]): string[] {
   return [...numbered].sort((a, b) => place(a) - place(b)).map((text) => text.slice(text.indexOf(":") + 1));
 }
 
+/** How a gateway is doing: that is told by its own board's directory only. */
+export function isGatewayState({ properties }: { readonly properties: Properties }): boolean {
+  return (properties.get("src") ?? []).some((source) => String(source).startsWith("gateway:"));
+}
+
 export function writeRecord({ generation, ttlSeconds, path, via, properties }: FederatedService): string {
   const value = (one: PropertyValue) => (typeof one === "bigint" ? String(one) : JSON.stringify(one));
   const shown = [...properties].map(([key, values]) => `${JSON.stringify(key)}:[${values.map(value).join(",")}]`);

@@ -149,7 +149,7 @@ test("a board in two federations passes services on, and none goes round in a ci
   for (const board of [left, right, middle, alsoMiddle]) board.connect();
   await left.publish(1n, 1n, "lamp");
   await right.publish(2n, 1n, "fan");
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < 75; i++) {
     clock.advanceMs(200);
     await settled();
   }
@@ -203,6 +203,159 @@ test("a board that is gone for good is forgotten, and one of the others tidies u
   assert.equal(yard.counts, { boards: 1, imported: 0, exported: 0 });
 });
 
+test("a broker that takes nothing for a while gets everything afterwards, and the end of the telling", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  cellar.connect();
+  for (let id = 1n; id <= 12n; id++) await attic.publish(id, 1n, `s${id}`);
+  attic.connect();
+  broker.isBusy = true;
+  await pass(5);
+  broker.isBusy = false;
+  await pass(2);
+  assert.is(Object.keys(await cellar.services()).length, 12);
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;12$/);
+  broker.isBusy = true;
+  await attic.publish(13n, 1n, "late");
+  await pass(1);
+  broker.isBusy = false;
+  await pass(1);
+  assert.is((await cellar.services())[13], "late@attic");
+});
+
+test("the presence, too, is told again when the broker does not take it", async () => {
+  const { broker, boards, pass } = site("attic");
+  const [attic] = boards;
+  broker.isBusy = true;
+  attic.connect();
+  await pass(1);
+  broker.isBusy = false;
+  await pass(2);
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;/);
+});
+
+test("services that change without pause do not put off that the board has told all", async () => {
+  const { clock, broker, boards, pass } = site("attic");
+  const [attic] = boards;
+  await attic.publish(1n, 1n, "lamp");
+  attic.connect();
+  for (let round = 0; round < 100; round++) {
+    for (let id = 1n; id <= 30n; id++) await attic.publish(id, 2n + BigInt(round), `s${round}`);
+    clock.advanceMs(50);
+    await settled();
+  }
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;/);
+  assert.ok(broker.messages <= 600, `${broker.messages} messages in 5 s`);
+  await pass(2);
+  assert.match(broker.kept("pf1/site/s/attic/000000000000001e"), /s99/);
+});
+
+test("a board that comes back after it was forgotten, but not cleared, is shown completely", async () => {
+  const { broker, clock, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  broker.mayWrite = (board, topic) => topic.split("/")[3] === board;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(1);
+  attic.disconnect();
+  for (let i = 0; i < 370; i++) {
+    clock.advanceMs(10_000);
+    await settled();
+  }
+  assert.equal(await cellar.services(), {});
+  attic.connect();
+  await pass(10);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+});
+
+test("a broker that replays only a part: what was not heard again stays, and it is told", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  for (let id = 1n; id <= 5n; id++) await attic.publish(id, 1n, `s${id}`);
+  await pass(15);
+  const all = await cellar.services();
+  assert.is(Object.keys(all).length, 5);
+  cellar.disconnect();
+  broker.maxReplay = 3;
+  cellar.connect();
+  await pass(60);
+  assert.equal(await cellar.services(), all);
+  assert.equal(cellar.log, [
+    "The broker told 3 of the 5 services of attic: does it keep fewer messages for a client (mosquitto: max_queued_messages)?",
+  ]);
+  await attic.local.unpublish(1n);
+  broker.maxReplay = 10;
+  cellar.disconnect();
+  cellar.connect();
+  await pass(20);
+  assert.is(Object.keys(await cellar.services()).length, 4);
+  assert.is(cellar.log.length, 1);
+});
+
+test("a board whose number of services was old when we came is not doubted for long, and nothing is told", async () => {
+  const { boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  await attic.publish(1n, 1n, "lamp");
+  await attic.publish(2n, 1n, "fan");
+  attic.connect();
+  await pass(1);
+  await attic.local.unpublish(1n);
+  await pass(1);
+  cellar.connect();
+  await pass(60);
+  assert.equal(await cellar.services(), { 2: "fan@attic" });
+  assert.equal(cellar.log, []);
+});
+
+test("a board that may not write, or not read, says so, once", async () => {
+  const { broker, boards, pass } = site("attic");
+  const [attic] = boards;
+  broker.mayWrite = () => false;
+  attic.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(100);
+  assert.is(attic.log.length, 1);
+  assert.match(attic.log[0], /pf1\/site\/b\/attic does not come back from the broker/);
+});
+
+test("the will of an older connection, before or after we have told all, is corrected, but not at any rate", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic] = boards;
+  await attic.publish(1n, 1n, "lamp");
+  const { publish } = broker;
+  broker.publish = (topic, payload, board) => {
+    const result = publish.call(broker, topic, payload, board);
+    if (payload.startsWith("2;")) broker.retained.set(topic, "0"); // before we subscribe
+    return result;
+  };
+  attic.connect();
+  broker.publish = publish;
+  await pass(3);
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;1$/);
+  const { messages } = broker;
+  for (let i = 0; i < 100; i++) attic.hear("pf1/site/b/attic", "0");
+  await pass(2);
+  assert.is(broker.messages, messages + 1);
+});
+
+test("after its end a board does nothing, and leaves no timer", async () => {
+  const { clock, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(1);
+  attic.leave();
+  cellar.leave();
+  cellar.hear("pf1/site/b/yard", "1;5;1");
+  cellar.hear("pf1/site/b/cellar", "0");
+  await settled();
+  assert.equal(
+    clock.timers().filter((name) => name.startsWith("federation")),
+    [],
+  );
+});
+
 for (const [topic, payload] of [
   ["pf1/site/s/attic/0000000000000001", "{"],
   ["pf1/site/s/attic/0000000000000001", '{"generation":-1,"ttl":1,"path":["site"],"via":["attic"],"properties":{}}'],
@@ -248,6 +401,19 @@ test("a record whose origin contradicts its topic, or that came from here, is dr
   await pass(1);
   assert.equal(await cellar.services(), {});
   assert.equal(cellar.dropped, { "its origin contradicts its topic": 2, "came from here": 1 });
+});
+
+test("no board can forge how another one's gateways are doing", async () => {
+  const { boards, pass } = site("cellar");
+  const [cellar] = boards;
+  cellar.connect();
+  cellar.hear("pf1/site/b/attic", "1;1;1");
+  const properties = '{"name":["mqtt"],"src":["x","gateway:cellar"]}';
+  const record = `{"generation":1,"ttl":9,"path":["site"],"via":["attic"],"properties":${properties}}`;
+  cellar.hear("pf1/site/s/attic/0000000000000001", record);
+  await pass(1);
+  assert.equal(await cellar.services(), {});
+  assert.equal(cellar.dropped, { "how a gateway is doing": 1 });
 });
 
 const STEPS = 120;

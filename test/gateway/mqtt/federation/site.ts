@@ -25,20 +25,33 @@ export class Broker {
   private readonly peers = new Set<Peer>();
   messages = 0;
   maxPayload = Number.POSITIVE_INFINITY;
+  /** It takes nothing at the moment, although it is connected. */
+  isBusy = false;
+  /** Of what it keeps, a new subscriber hears so much, filter by filter (as mosquitto's max_queued_messages). */
+  maxReplay = Number.POSITIVE_INFINITY;
+  /** Whether this board may write there. */
+  mayWrite: (board: string, topic: string) => boolean = () => true;
+
+  kept(topic: string): string {
+    return this.retained.get(topic) ?? "";
+  }
 
   attach(peer: Peer): void {
     this.peers.add(peer);
   }
 
   /** As a broker answers SUBSCRIBE: what it keeps, filter by filter. */
-  replay(peer: Peer): void {
-    for (const filter of peer.filters) {
+  replay(peer: Peer, filters = peer.filters): void {
+    for (const filter of filters) {
       const pattern = new RegExp(`^${filter.replaceAll(".", "\\.").replaceAll("+", "[^/]+")}$`);
-      for (const [topic, payload] of this.retained) if (pattern.test(topic)) peer.deliver(topic, Buffer.from(payload));
+      const kept = [...this.retained].filter(([topic]) => pattern.test(topic));
+      for (const [topic, payload] of kept.slice(0, this.maxReplay)) peer.deliver(topic, Buffer.from(payload));
     }
   }
 
-  publish(topic: string, payload: string): "sent" | "too-large" {
+  publish(topic: string, payload: string, board?: string): "sent" | "too-large" | "not-connected" {
+    if (this.isBusy) return "not-connected";
+    if (board !== undefined && !this.mayWrite(board, topic)) return "sent";
     if (payload.length > this.maxPayload) return "too-large";
     this.messages++;
     if (payload === "") this.retained.delete(topic);
@@ -91,7 +104,8 @@ export class Board {
       },
       {
         ...{ directory: this.access, clock, timers: clock, log },
-        publish: (topic, payload) => (this.peer ? this.broker.publish(topic, payload) : "not-connected"),
+        publish: (topic, payload) => (this.peer ? this.broker.publish(topic, payload, name) : "not-connected"),
+        replay: () => this.peer && this.broker.replay(this.peer, this.peer.filters.slice(0, 1)),
       },
     );
     this.federation.follow();
