@@ -70,7 +70,12 @@ export class MicroClient {
     const head = Buffer.from([4, flags, keepAliveSeconds >> 8, keepAliveSeconds & 255]);
     const will = [text(`sd1/s/${device}`), text("0")];
     micro.write(0x10, Buffer.concat([text("MQTT"), head, text(`n-${device}`), ...will, ...login]));
-    await micro.until("the answer to CONNECT", () => micro.connack !== undefined || micro.closed);
+    try {
+      await micro.until("the answer to CONNECT", () => micro.connack !== undefined || micro.closed);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
     if (micro.connack !== 0) {
       socket.destroy();
       throw new Error(`device ${device}: connection refused, code ${micro.connack}`);
