@@ -136,7 +136,7 @@ export class Federation {
     if (this.isConnected) this.context.publish(this.will.topic, GONE);
     for (const subscription of this.subscriptions) subscription.cancel();
     this.subscriptions = [];
-    this.exports.disconnected();
+    this.exports.stop();
     this.imports.stop();
     this.clearTimer?.cancel();
   }
