@@ -36,6 +36,8 @@ export interface PlanOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly devices: number;
+  /** Default: true. */
+  readonly brokersToo?: boolean;
 }
 
 /** Of the time, in which only boards are in trouble. */
@@ -67,13 +69,13 @@ export function planOf(options: PlanOptions): Step[] {
   return steps.sort((a, b) => a.atMs - b.atMs);
 }
 
-function* faults({ durationMs }: PlanOptions, random: SeededRandom): Generator<Step> {
+function* faults({ durationMs, brokersToo = true }: PlanOptions, random: SeededRandom): Generator<Step> {
   const free = new Map<Part, number>();
   const isFree = (part: Part, atMs: number) => (free.get(part) ?? 0) <= atMs;
   for (let atMs = 1000; atMs < durationMs; atMs += between(random, FAULT_EVERY_MS)) {
     const troubled = BOARDS.filter((board) => !isFree(board, atMs)).length;
     const boards = troubled < MOST_BOARDS ? BOARDS : [];
-    const brokers = atMs > durationMs * BOARDS_ONLY ? BROKERS : [];
+    const brokers = brokersToo && atMs > durationMs * BOARDS_ONLY ? BROKERS : [];
     const kind = random.pick(FAULTS);
     const long = random.below(5) === 0;
     const wantedMs = long ? between(random, LONG_MS) : 200 + random.below(SHORT_MS);

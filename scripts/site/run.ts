@@ -16,6 +16,8 @@ export interface SiteOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly devices: number;
+  /** Whether brokers are in trouble, too. Default: true. */
+  readonly brokersToo?: boolean;
   /** An empty folder for files. */
   readonly folder: string;
   readonly sabotage?: Sabotage;

@@ -28,6 +28,8 @@ const RECONNECT = 60_000;
 /** A gateway listens for 3 s before it acts; others take over 2 to 5 s after a will (D.7). */
 const LISTEN = 3000;
 const TAKEOVER = 5000;
+/** What a board that is started again had published stays for so long (docs/federation.md). */
+const RETURN = 30_000;
 /** A federation sweeps what was not told again 5 s after the board is complete (docs/federation.md). */
 const SWEEP = 5000;
 
@@ -74,9 +76,9 @@ export const GONE = {
 
 /**
  * Until what has ended is gone, from the end of the last trouble of anything. A board that was away has it as an orphan for a
- * TTL, and so has a client that lost its server; both after each other.
+ * TTL, and so has a client that lost its server; both after each other, and after RETURN.
  */
-export const BOARD_LINGER = 2 * TTL + GRACE + BOARD_RECOVERY;
+export const BOARD_LINGER = RETURN + 2 * TTL + GRACE + BOARD_RECOVERY;
 /** A broker that was cut off brings back what has left meanwhile, for a TTL from when that was last heard. */
 export const BROKER_LINGER = RECONNECT + SETTLE + 2 * TTL + GRACE + SLACK;
 
