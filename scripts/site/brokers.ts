@@ -40,7 +40,8 @@ export interface Traffic {
 
 export async function listen({ host, port }: Mosquitto, seconds: number): Promise<Traffic> {
   const args = ["-h", host, "-p", String(port), "-t", "#", "-F", "%r %t %p", "-W", String(seconds)];
-  const child = spawn("mosquitto_sub", args, { stdio: ["ignore", "pipe", "inherit"] });
+  // It says "Timed out" on standard error.
+  const child = spawn("mosquitto_sub", args, { stdio: ["ignore", "pipe", "ignore"] });
   let said = "";
   child.stdout.on("data", (data) => (said += data));
   await once(child, "close");

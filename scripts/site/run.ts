@@ -43,6 +43,8 @@ export interface SiteReport {
 const BEGIN_LIMIT_MS = 60_000;
 const LOOK_EVERY_MS = 100;
 const TELL_EVERY_MS = 15_000;
+/** In which a broker tells all that it keeps. */
+const KEPT_SECONDS = 2;
 const ECHO_EVERY_MS = 50;
 /** That a process needs to end and to start. */
 const WORTH_TELLING_MS = 3000;
@@ -91,7 +93,10 @@ class Site {
     const beganAt = now();
     await this.play(plan, beganAt);
     options.progress(`${seconds(now() - beganAt)}: the last fault is over`);
-    const convergedMs = await this.converged("after the last fault", CONVERGENCE);
+    const overAt = now();
+    await this.converged("after the last fault", CONVERGENCE);
+    await this.brokersConverged(CONVERGENCE - (now() - overAt));
+    const convergedMs = now() - overAt;
     options.progress(`converged after ${seconds(convergedMs)}; listening for ${IDLE_SECONDS} s`);
     const { idle, idleLimit } = await this.isQuiet();
     const endedAt = now();
@@ -209,13 +214,36 @@ class Site {
     }
   }
 
+  /** Waits until the brokers keep what they should. Boards may be right before: they show what was there for a while. */
+  private async brokersConverged(limitMs: number): Promise<void> {
+    const began = now();
+    let nextWordMs = TELL_EVERY_MS;
+    for (;;) {
+      const { north, south } = await this.listen(KEPT_SECONDS);
+      const wrong = keptWrongly({ north: north.kept, south: south.kept }, this.shownIds());
+      const after = now() - began;
+      if (wrong.length === 0) return;
+      // What is wrong then is told by isQuiet.
+      if (after > limitMs) return;
+      if (after > nextWordMs) {
+        nextWordMs += TELL_EVERY_MS;
+        this.options.progress(`  ${seconds(after)} later: ${wrong.length} wrong at the brokers, e.g. ${wrong[0]}`);
+      }
+    }
+  }
+
+  private async listen(forSeconds: number): Promise<Record<(typeof BROKERS)[number], Traffic>> {
+    const [north, south] = await Promise.all([
+      listen(this.brokers.north, forSeconds),
+      listen(this.brokers.south, forSeconds),
+    ]);
+    return { north, south };
+  }
+
   /** The brokers keep the same and carry little, and the boards still agree afterwards. */
   private async isQuiet() {
-    const { brokers, failures, options } = this;
-    const [north, south] = (await Promise.all(BROKERS.map((name) => listen(brokers[name], IDLE_SECONDS)))) as [
-      Traffic,
-      Traffic,
-    ];
+    const { failures, options } = this;
+    const { north, south } = await this.listen(IDLE_SECONDS);
     const ids = this.shownIds();
     const idleLimit = idleMessages(options.devices, ids.length);
     const idle = { north: 0, south: 0 };
