@@ -87,7 +87,7 @@ export class Federation {
     const limit = maxBoards * maxServicesPerBoard;
     this.imports = new Imports({
       ...{ name, board, clock, timers, dropped, maxBoards, maxServicesPerBoard },
-      publications: new Publications({ directory, clock, log, limit, yieldsTo: (present) => !this.isImport(present) }),
+      publications: new Publications({ directory, clock, log, limit, yieldsTo: (present) => this.isLocal(present) }),
       onForgotten: (gone, ids) => this.clear(gone, ids),
     });
   }
@@ -102,7 +102,7 @@ export class Federation {
     const { filter } = this.options;
     const noteLocal = (match: Match) => {
       if (match.type === "disappeared") this.imports.localService(match.serviceId, false);
-      else this.imports.localService(match.service.id, !this.isImport(match.service));
+      else this.imports.localService(match.service.id, this.isLocal(match.service));
     };
     if (filter === undefined) {
       const both = (match: Match) => {
@@ -164,8 +164,9 @@ export class Federation {
     }
   }
 
-  private isImport({ properties }: ServiceState): boolean {
-    return properties.get(ORIGIN.name)?.includes(this.options.name) === true;
+  /** Somebody here publishes it. Whose owner has gone may be taken over by who publishes it on another board. */
+  private isLocal({ properties, orphanSince }: ServiceState): boolean {
+    return orphanSince === undefined && properties.get(ORIGIN.name)?.includes(this.options.name) !== true;
   }
 
   private tellPresence(): void {

@@ -167,6 +167,30 @@ test("the same service on several boards: each shows its own, a third that of th
   assert.equal(await yard.services(), { 1: "printer, from the cellar@cellar" });
 });
 
+test("a service that another board publishes now is taken from there, without a gap, when its owner here has gone", async () => {
+  const { boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await attic.publish(2n, 1n, "fan");
+  await cellar.publish(1n, 2n, "lamp, changed"); // as the gateway that takes a device over
+  await pass(1);
+  const seen: string[] = [];
+  for (const board of boards) board.local.subscribe("(name=lamp*)", ({ type }) => seen.push(`${board.name} ${type}`));
+  await settled();
+  seen.length = 0;
+  for (const id of [1n, 2n]) await attic.local.orphan(id); // as the one that hands over
+  await pass(1);
+  assert.equal(await attic.services(), { 1: "lamp, changed@cellar", 2: "fan@here!" });
+  assert.equal(await yard.services(), { 1: "lamp, changed@cellar", 2: "fan@attic" });
+  await pass(30);
+  assert.equal(await attic.services(), { 1: "lamp, changed@cellar" });
+  assert.not.ok(
+    seen.some((one) => one.includes("disappeared")),
+    seen.join(", "),
+  );
+});
+
 test("a board in two federations passes services on, and none goes round in a circle", async () => {
   const clock = new FakeClock();
   const [north, south] = [new Broker(), new Broker()];
