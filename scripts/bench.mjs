@@ -3,7 +3,8 @@
  * run: the same bytes echoed by the addon with no protocol in between, by a process of its own. Cases: ping, publish,
  * fan-out, filter, hostile, memory, idle, start, fairness, churn (for --seconds, default 20, with either kind of key),
  * recovery (of servers that are restarted one after the other, and of the client library), mdns (500 instances on one
- * gateway, in namespaces; the floor is a process that hears and decodes the same packets. Takes three minutes).
+ * gateway, in namespaces; the floor is a process that hears and decodes the same packets. Takes three minutes), mqtt (2,000
+ * devices and 500 of Home Assistant's over a mosquitto; the floor is a bare mqtt.js subscriber).
  * CPU is that of the server process alone, all its threads; the load comes from this process.
  */
 import { spawnSync } from "node:child_process";
@@ -284,8 +285,8 @@ async function runProcesses(name, ...args) {
   return JSON.parse(stdout);
 }
 
-async function benchMdns() {
-  for (const { name, value, unit, floor, reach } of await runProcesses("mdns"))
+async function benchGateway(kind) {
+  for (const { name, value, unit, floor, reach } of await runProcesses(kind))
     report(name, value, unit, { floor, reach });
 }
 
@@ -312,6 +313,7 @@ if (wants("idle")) await benchIdle();
 if (wants("start")) await benchStart();
 if (wants("fairness")) await benchFairness(startServer, hello, report);
 if (wants("recovery")) await benchRecovery();
-if (wants("mdns")) await benchMdns();
+if (wants("mdns")) await benchGateway("mdns");
+if (wants("mqtt")) await benchGateway("mqtt");
 if (wants("churn")) await benchChurn(Number(values.seconds), report);
 if (json) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0].model, results }, null, 2));

@@ -87,7 +87,7 @@ export function statusProperties(
   const error: [string, PropertyValue[]][] = lastError
     ? [
         ["error", [lastError.text.slice(0, MAX_ERROR_LENGTH)]],
-        ["error.time", [BigInt(lastError.unixSeconds)]],
+        ["error.time", [BigInt(Math.floor(lastError.unixSeconds))]],
       ]
     : [];
   return new Map<string, readonly PropertyValue[]>([

@@ -71,7 +71,12 @@ export class MicroClient {
     const head = Buffer.from([4, flags, keepAliveSeconds >> 8, keepAliveSeconds & 255]);
     const will = [text(`sd1/s/${device}`), text("0")];
     micro.write(0x10, Buffer.concat([text("MQTT"), head, text(`n-${device}`), ...will, ...login]));
-    await micro.until("the answer to CONNECT", () => micro.connack !== undefined || micro.closed);
+    try {
+      await micro.until("the answer to CONNECT", () => micro.connack !== undefined || micro.closed);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
     if (micro.connack !== 0) {
       socket.destroy();
       throw new Error(`device ${device}: connection refused, code ${micro.connack}`);
@@ -159,11 +164,12 @@ export class MicroClient {
   }
 
   /** Waits until `condition` holds; it is looked at after each packet. */
-  until(what: string, condition: () => boolean): Promise<void> {
-    return this.watch.until(condition, () => {
+  until(what: string, condition: () => boolean, limitMs?: number): Promise<void> {
+    const how = () => {
       const last = this.received.slice(-10).map(({ topic, payload }) => `${topic} ${payload}`);
       return `${this.options.device}: ${what}; ${last.join(" | ")}`;
-    });
+    };
+    return this.watch.until(condition, how, limitMs);
   }
 
   private write(type: number, body: Buffer): boolean {

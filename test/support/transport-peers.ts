@@ -25,10 +25,10 @@ export class Watch {
   }
 
   /** `what`: a text, or what tells how things are when the time is over. */
-  until(condition: () => boolean, what: string | (() => string)): Promise<void> {
+  until(condition: () => boolean, what: string | (() => string), limitMs = LIMIT_MS): Promise<void> {
     return new Promise((resolve, reject) => {
-      const late = () => new Error(`not within ${LIMIT_MS / 1000} s: ${typeof what === "string" ? what : what()}`);
-      const timer = setTimeout(() => reject(late()), LIMIT_MS);
+      const late = () => new Error(`not within ${limitMs / 1000} s: ${typeof what === "string" ? what : what()}`);
+      const timer = setTimeout(() => reject(late()), limitMs);
       const look = () => {
         if (!condition()) {
           this.#waiting.push(look);

@@ -15,6 +15,12 @@ import { isGatewayState, ORIGIN, RECORD_LIMITS, withoutOrigin, writeRecord } fro
 const BURST = 10;
 const PAUSE_MS = 100;
 
+/**
+ * What the broker keeps of this board's former life stays for so long from the start: whoever published it then needs a
+ * while to find this board again, and the others are not to notice.
+ */
+export const RETURN_MS = 30_000;
+
 export type SendResult = "sent" | "not-connected" | "too-large";
 
 interface Wanted {
@@ -46,8 +52,14 @@ export class Exports {
   private readonly untold = new Set<bigint>();
   private phase: "offline" | "hearing" | "telling" | "complete" = "offline";
   private timer: Timer | undefined;
+  /** Runs for RETURN_MS from the start. */
+  private returning: Timer | undefined;
+  /** Meanwhile: what was there in this life, and has gone. */
+  private readonly ended = new Set<bigint>();
 
-  constructor(private readonly options: ExportsOptions) {}
+  constructor(private readonly options: ExportsOptions) {
+    this.returning = options.timers.after("federation leftovers", RETURN_MS, () => this.allReturned());
+  }
 
   get size(): number {
     return this.wanted.size;
@@ -92,6 +104,22 @@ export class Exports {
     this.timer = undefined;
   }
 
+  stop(): void {
+    this.disconnected();
+    this.returning?.cancel();
+  }
+
+  private allReturned(): void {
+    this.returning = undefined;
+    this.ended.clear();
+    for (const id of this.kept.keys()) this.compare(id);
+  }
+
+  /** The broker keeps it of a former life of this board, and it may be published again. */
+  private isLeftover(id: bigint): boolean {
+    return this.returning !== undefined && !this.wanted.has(id) && !this.ended.has(id);
+  }
+
   private payloadOf(service: ServiceState): string | undefined {
     const { name, board, dropped, limit } = this.options;
     const { id, generation, ttlSeconds } = service;
@@ -115,13 +143,13 @@ export class Exports {
   }
 
   private want(id: bigint, payload: string | undefined): void {
-    if (payload === undefined) this.wanted.delete(id);
-    else this.wanted.set(id, { payload, digest: digestOf(payload) });
+    if (payload !== undefined) this.wanted.set(id, { payload, digest: digestOf(payload) });
+    else if (this.wanted.delete(id) && this.returning && this.ended.size < this.options.limit) this.ended.add(id);
     this.compare(id);
   }
 
   private compare(id: bigint): void {
-    if (this.wanted.get(id)?.digest === this.kept.get(id)) {
+    if (this.wanted.get(id)?.digest === this.kept.get(id) || this.isLeftover(id)) {
       this.differing.delete(id);
       this.untold.delete(id);
       return;

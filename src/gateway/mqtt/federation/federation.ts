@@ -111,7 +111,7 @@ export class Federation {
     const limit = maxBoards * maxServicesPerBoard;
     this.imports = new Imports({
       ...{ name, board, clock, timers, dropped, maxBoards, maxServicesPerBoard },
-      publications: new Publications({ directory, clock, log, limit, yieldsTo: (present) => !this.isImport(present) }),
+      publications: new Publications({ directory, clock, log, limit, yieldsTo: (present) => this.isLocal(present) }),
       onForgotten: (gone, ids) => this.clear(gone, ids),
       onMissed: () => this.replaySoon(),
       onIncomplete: (from, heard, claims) =>
@@ -133,7 +133,7 @@ export class Federation {
     const { filter } = this.options;
     const noteLocal = (match: Match) => {
       if (match.type === "disappeared") this.imports.localService(match.serviceId, false);
-      else this.imports.localService(match.service.id, !this.isImport(match.service));
+      else this.imports.localService(match.service.id, this.isLocal(match.service));
     };
     if (filter === undefined) {
       const both = (match: Match) => {
@@ -179,7 +179,7 @@ export class Federation {
     if (this.isConnected) this.context.publish(this.will.topic, GONE);
     for (const subscription of this.subscriptions) subscription.cancel();
     this.subscriptions = [];
-    this.exports.disconnected();
+    this.exports.stop();
     this.imports.stop();
     this.cancelTimers();
   }
@@ -214,8 +214,9 @@ export class Federation {
     }
   }
 
-  private isImport({ properties }: ServiceState): boolean {
-    return properties.get(ORIGIN.name)?.includes(this.options.name) === true;
+  /** Somebody here publishes it. Whose owner has gone may be taken over by who publishes it on another board. */
+  private isLocal({ properties, orphanSince }: ServiceState): boolean {
+    return orphanSince === undefined && properties.get(ORIGIN.name)?.includes(this.options.name) !== true;
   }
 
   private told(board: string, id: bigint, payload: Uint8Array): void {

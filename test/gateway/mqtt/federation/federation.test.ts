@@ -47,11 +47,39 @@ test("what was there before a board came is told to it, and leftovers of its for
   cellar.connect();
   await pass(1);
   assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.ok(broker.retained.has("pf1/site/s/attic/0000000000000009"));
+  await pass(30);
   assert.equal([...broker.retained.keys()].sort(), [
     "pf1/site/b/attic",
     "pf1/site/b/cellar",
     "pf1/site/s/attic/0000000000000001",
   ]);
+});
+
+test("a board is started again: its publishers have time to find it, and what does not come back is withdrawn", async () => {
+  const { clock, broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  for (const id of [1n, 2n, 3n]) await attic.publish(id, 1n, "lamp");
+  await pass(1);
+  const seen: string[] = [];
+  cellar.local.subscribe(undefined, (match) => seen.push(match.type));
+  await settled();
+  attic.die();
+  await pass(5);
+  const again = new Board("attic", clock, broker);
+  again.connect();
+  await pass(10);
+  await again.publish(1n, 1n, "lamp");
+  await again.publish(2n, 1n, "lamp");
+  await pass(1);
+  assert.equal(seen, ["appeared", "appeared", "appeared"]);
+  await again.local.unpublish(2n);
+  await pass(1);
+  assert.equal(await cellar.services(), { 1: "lamp@attic", 3: "lamp@attic" });
+  await pass(20);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.equal(seen, ["appeared", "appeared", "appeared", "disappeared", "disappeared"]);
 });
 
 test("a board dies: after a grace its services are orphans, and go with their TTL", async () => {
@@ -137,6 +165,30 @@ test("the same service on several boards: each shows its own, a third that of th
   await pass(1);
   assert.equal(await attic.services(), { 1: "printer, from the cellar@cellar" });
   assert.equal(await yard.services(), { 1: "printer, from the cellar@cellar" });
+});
+
+test("a service that another board publishes now is taken from there, without a gap, when its owner here has gone", async () => {
+  const { boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await attic.publish(2n, 1n, "fan");
+  await cellar.publish(1n, 2n, "lamp, changed"); // as the gateway that takes a device over
+  await pass(1);
+  const seen: string[] = [];
+  for (const board of boards) board.local.subscribe("(name=lamp*)", ({ type }) => seen.push(`${board.name} ${type}`));
+  await settled();
+  seen.length = 0;
+  for (const id of [1n, 2n]) await attic.local.orphan(id); // as the one that hands over
+  await pass(1);
+  assert.equal(await attic.services(), { 1: "lamp, changed@cellar", 2: "fan@here!" });
+  assert.equal(await yard.services(), { 1: "lamp, changed@cellar", 2: "fan@attic" });
+  await pass(30);
+  assert.equal(await attic.services(), { 1: "lamp, changed@cellar" });
+  assert.not.ok(
+    seen.some((one) => one.includes("disappeared")),
+    seen.join(", "),
+  );
 });
 
 test("a board in two federations passes services on, and none goes round in a circle", async () => {

@@ -1,0 +1,64 @@
+/** Processes beside the gateway in the benchmark of MQTT gateways; each counts something. */
+
+import { connect } from "mqtt";
+import { eventLoopTimers, systemClock } from "../../src/client/event-loop.js";
+import type { Timers } from "../../src/core/clock.js";
+import { LocalDirectory } from "../../src/core/local-directory.js";
+import { SILENT } from "../../src/core/log.js";
+import { ServiceDirectory } from "../../src/core/service-directory.js";
+import { mqttGateway } from "../../src/gateway/mqtt/gateway.js";
+import { Outbox } from "../../src/transport/outbox.js";
+
+export type Role =
+  /** Receives what the gateway receives, and does nothing with it. */
+  | { readonly role: "floor"; readonly url: string }
+  /** A gateway with a directory of its own. */
+  | { readonly role: "gateway"; readonly url: string };
+
+/** What woke a gateway since it was asked last. */
+export interface Wakes {
+  /** Timers that fired, by name. */
+  readonly timers: Readonly<Record<string, number>>;
+  /** Timers that wait, by name. */
+  readonly pending: Readonly<Record<string, number>>;
+}
+
+const add = (to: Record<string, number>, name: string) => (to[name] = (to[name] ?? 0) + 1);
+
+export function play({ role, url }: Role): void {
+  process.on("disconnect", () => process.exit());
+  if (role === "floor") {
+    const client = connect(url);
+    client.on("connect", () => {
+      client.subscribe(["sd1/s/+", "sd1/a/+", "homeassistant/#", "bench/#"], () => void process.send!("ready"));
+    });
+    client.on("message", () => {});
+    return;
+  }
+  const fired: Record<string, number> = {};
+  const heap = eventLoopTimers(systemClock, new Outbox());
+  const timers: Timers = {
+    after: (name, delayMs, fire) =>
+      heap.after(name, delayMs, () => {
+        add(fired, name);
+        fire();
+      }),
+  };
+  const clock = systemClock;
+  const directory = new ServiceDirectory({ clock, timers, random: Math.random });
+  const gateway = mqttGateway(
+    { url, clientId: "bench-peer", site: "bench", conventions: { conventions: ["native", "homeassistant"] } },
+    {
+      ...{ clock, timers, random: Math.random, log: SILENT },
+      directory: new LocalDirectory(directory, "gateway", Math.random),
+    },
+  );
+  process.on("message", () => {
+    const pending: Record<string, number> = {};
+    for (const { name } of heap.list()) add(pending, name);
+    process.send!({ timers: fired, pending } satisfies Wakes);
+    for (const name of Object.keys(fired)) delete fired[name];
+  });
+  gateway.start();
+  process.send!("ready");
+}

@@ -1,0 +1,3 @@
+export function cpuNs(pid: number): number;
+export function switches(pid: number, kind?: "voluntary" | "nonvoluntary"): number;
+export function anonymousMiB(pid: number): number;
