@@ -28,6 +28,8 @@ export interface PromptOptions {
   readonly print: (lines: readonly string[]) => void;
   /** For the headings of tables. */
   readonly emphasize: (text: string) => string;
+  /** How wide a line may be now, in columns. */
+  readonly width: () => number;
   /** The answer, or a rejection if it takes too long. */
   readonly bounded: <T>(answer: Promise<T>) => Promise<T>;
 }
@@ -51,7 +53,7 @@ export class PromptCommands {
   }
 
   private readonly commands: Readonly<Record<Exclude<CommandWord, "quit" | "EOF">, (rest: string) => unknown>> = {
-    help: (topic) => this.print(...helpLines(topic)),
+    help: (topic) => this.print(...helpLines(topic, this.options.width())),
     id: () => this.print(`Client Id: 0x${hex(this.options.clientId)}`),
     hello: async () => {
       const version = await this.options.bounded(this.session.hello());

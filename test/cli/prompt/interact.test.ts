@@ -176,6 +176,18 @@ test("each line and its answer", async () => {
   assert.is(await run.code, 0);
 });
 
+test("help is as wide as the terminal", async () => {
+  const run = new Run([live.ux]);
+  Object.assign(run.stdout, { columns: 50 });
+  run.stdin.end("help publish\n");
+  assert.is(await run.code, 0);
+  assert.equal(run.lines.slice(2, 5), [
+    "Publishes a service, or changes it (then the",
+    "generation must rise). With an odd number of",
+    "words the first is the service id; with an even",
+  ]);
+});
+
 test("a line without an end counts, lines may end with a carriage return, letters may come in pieces", async () => {
   const run = new Run(["-i", "2a", live.ux]);
   for (const byte of Buffer.from("ping\r\npublish 1 0 30 name å日本")) run.stdin.write(Buffer.of(byte));

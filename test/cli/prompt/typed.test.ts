@@ -159,7 +159,7 @@ test("properties: names and values in turn", () => {
 });
 
 test("help lists every command, and has a text for each", () => {
-  assert.equal(helpLines(""), [
+  assert.equal(helpLines("", 80), [
     "",
     "Documented commands (type help <topic>):",
     "========================================",
@@ -168,10 +168,15 @@ test("help lists every command, and has a text for each", () => {
     "",
   ]);
   for (const name of Object.keys(TOPICS)) {
-    const [first, second] = helpLines(name);
+    const [first, second] = helpLines(name, 80);
     assert.ok(first.startsWith(name) && second.length > 10, name);
+    for (const width of [80, 60, 132]) {
+      const lines = helpLines(name, width);
+      for (const line of lines) assert.ok(line.length < width, `${width}: ${line}`);
+      assert.is(lines.join(" "), TOPICS[name as keyof typeof TOPICS].replaceAll("\n", " "), "between words");
+    }
   }
-  assert.equal(helpLines("toString"), ["*** No help on toString"]);
+  assert.equal(helpLines("toString", 80), ["*** No help on toString"]);
 });
 
 test("completion of commands and topics, not of arguments", () => {
