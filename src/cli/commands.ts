@@ -123,13 +123,14 @@ async function subscribe({ filter }: Of<"subscribe">, context: CommandContext): 
   const { session, output, clock, deadline } = context;
   const id = randomId();
   const interrupted = context.interrupted();
+  // First: behind the services that are there, the answer would be as late as the reader of the output is slow.
+  await deadline.bound(session.track());
   await deadline.bound(
     session.subscribe(id, filter, (match) => {
       if (output.json) output.line(toJson(matchJson(id, match)));
       else output.line(matchLine(id, match, clock.unixSeconds(), (type) => output.paint(MATCH_COLOURS[type], type)));
     }),
   );
-  await deadline.bound(session.track());
   deadline.cancel();
   output.hint("Waiting for matches until Ctrl-C.");
   await untilEnd(context, interrupted);

@@ -61,7 +61,7 @@ function versionText(): string {
 async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<number> {
   const { timeoutSeconds, command } = invocation;
   if (command?.name === "top") terminalFor(io); // before anything is opened
-  const { address, tls, versions, notes } = await chooseServer(invocation, io.env);
+  const { address, versions, notes, ...from } = await chooseServer(invocation, io.env);
   const clientId = invocation.clientId ?? randomId();
   const connect: CommandContext["connect"] = (signal, options) =>
     Session.connect(address, {
@@ -70,7 +70,7 @@ async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<
       maxVersion: versions.max,
       signal,
       connectTimeoutMs: Math.max(CONNECT_TIMEOUT_MS, timeoutSeconds * 500),
-      ...(tls ? { tls } : {}),
+      ...from,
       ...options,
     });
   const deadline = new Deadline(timeoutSeconds, address);
@@ -80,6 +80,7 @@ async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<
     session = await connect(deadline.signal, { clientId }).catch((error: unknown) => {
       throw notes === undefined ? error : new UsageError([...(failureLines(error) ?? [String(error)]), ...notes]);
     });
+    output.regulate(session);
     const interrupted = () => interrupts.first();
     const clock = systemClock;
     if (command) {

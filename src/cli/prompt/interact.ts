@@ -75,6 +75,7 @@ async function runLines(lines: LineSource, options: InteractOptions): Promise<nu
     },
   });
   for (let line = await lines.next(); line !== undefined; line = await lines.next()) {
+    await output.flushed(); // else the time in which nobody reads would count as the server's
     const typed = parseTyped(line);
     if (typed.line === "") continue;
     try {
