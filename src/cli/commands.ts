@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.js";
 import { bench } from "./bench/bench.js";
 import type { Command, Invocation } from "./command-line.js";
 import { Deadline } from "./deadline.js";
+import { GATEWAYS_FILTER, gatewayJson, gatewayLines, gatewaysOf } from "./gateways.js";
 import { hex, randomId } from "./ids.js";
 import type { Interrupt } from "./interrupts.js";
 import { clientJson, matchJson, serviceJson, subscriptionJson, toJson } from "./json.js";
@@ -40,6 +41,8 @@ export function runCommand(command: Command, context: CommandContext): Promise<v
       return subscriptions(context);
     case "clients":
       return clients(context);
+    case "gateways":
+      return gateways(context);
     case "publish":
       return publish(command, context);
     case "unpublish":
@@ -82,6 +85,16 @@ async function clients({ session, output, clock, deadline }: CommandContext): Pr
     const row = (client: (typeof found)[number]) => clientRow(client, version, clock.unixSeconds());
     output.line(output.paint("bold", clientsHeader(version)), ...rows(found, row));
   }
+}
+
+async function gateways({ session, output, clock, deadline }: CommandContext): Promise<void> {
+  const found = gatewaysOf(await deadline.bound(session.services(GATEWAYS_FILTER)));
+  if (output.json) {
+    output.line(toJson(found.map(gatewayJson)));
+    return;
+  }
+  const [header, ...lines] = gatewayLines(found, clock.unixSeconds());
+  output.line(found.length === 0 ? header : output.paint("bold", header), ...rows(lines, (line) => line));
 }
 
 /** All rows as one text: a list may be longer than a call may have arguments. */

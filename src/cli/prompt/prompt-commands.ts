@@ -3,6 +3,7 @@
 import { MAX_VERSION, MIN_VERSION, RequestError, type Session } from "../../client/session.js";
 import type { Clock } from "../../core/clock.js";
 import { printable } from "../../core/printable.js";
+import { GATEWAYS_FILTER, gatewayLines, gatewaysOf } from "../gateways.js";
 import { hex, randomId } from "../ids.js";
 import {
   clientRow,
@@ -85,6 +86,12 @@ export class PromptCommands {
       const found = await this.options.bounded(this.session.services(onlyWord(rest)));
       const [header, ...rows] = servicesTable(found, this.options.clock.unixSeconds());
       this.table(header, rows);
+    },
+    gateways: async () => {
+      const found = gatewaysOf(await this.options.bounded(this.session.services(GATEWAYS_FILTER)));
+      const [header, ...lines] = gatewayLines(found, this.options.clock.unixSeconds());
+      if (found.length === 0) this.print(header, ...lines, OK);
+      else this.table(header, lines);
     },
     subscriptions: async () => {
       const found = await this.options.bounded(this.session.subscriptions());

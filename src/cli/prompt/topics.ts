@@ -7,6 +7,9 @@ import { wrap } from "./wrap.js";
 export const TOPICS = {
   EOF: "EOF\nLeaves, as the end of the input does. Published services become orphans.",
   clients: "clients\nLists all clients of the server, this one included.",
+  gateways: `gateways
+Lists the gateways of the domain: host, name and state, what each has counted and dropped and why, and its last error. \
+Orphan: the program that ran it has gone.`,
   hello: "hello\nSays hello again and prints the protocol version.",
   help: "help [topic]\nLists the commands, or explains one. ? is short for help.",
   id: "id\nPrints this client's id.",

@@ -163,8 +163,9 @@ test("help lists every command, and has a text for each", () => {
     "",
     "Documented commands (type help <topic>):",
     "========================================",
-    "EOF      hello  id    publish  services   subscriptions  unpublish    version",
-    "clients  help   ping  quit     subscribe  track          unsubscribe",
+    "EOF       hello  ping     services       track        version",
+    "clients   help   publish  subscribe      unpublish  ",
+    "gateways  id     quit     subscriptions  unsubscribe",
     "",
   ]);
   for (const name of Object.keys(TOPICS)) {
