@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Session } from "../../src/client/session.js";
 import { properties } from "../../src/core/properties.js";
-import { type LiveDomain, liveDomain } from "../client/live-domain.js";
+import { type LiveDomain, liveDomain, soon } from "../client/live-domain.js";
 import { pafc, Run } from "./run.js";
 
 const test = suite("gateways");
@@ -46,7 +46,7 @@ test("a table by host and name: state, counts, dropped, last error; an orphan is
   await owner.ping();
   leaving.close();
   await publish(4n, { ...FIRST, name: "federation", gateway: "federation", state: "running", "count.peers": 2 });
-  await orphaned;
+  await soon(orphaned, "the orphan");
   const [header, ...lines] = (await printed(live.tcp, "gateways")).split("\n");
   assert.match(lines[3], /^ {2}last error 1:00:0\d ago: Connection refused$/);
   assert.equal(

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Session } from "../../../src/client/session.js";
 import { properties } from "../../../src/core/properties.js";
-import { fakeServer, HELLO_COMPLETE, type LiveDomain, liveDomain } from "../../client/live-domain.js";
+import { fakeServer, HELLO_COMPLETE, type LiveDomain, liveDomain, soon } from "../../client/live-domain.js";
 import { Run } from "../run.js";
 
 const test = suite("pafc interactive");
@@ -241,8 +241,14 @@ test("subscriptions: what others do is printed as it comes, and their end", asyn
 
 test("what is published becomes an orphan at the end", async () => {
   const watcher = await Session.connect(live.ux, { clientId: 1n });
+  const orphan = new Promise<bigint>((resolve) => {
+    void watcher.subscribe(1n, "(a=b)", (match) => {
+      if (match.type === "modified" && match.service.orphanSince !== undefined) resolve(match.service.id);
+    });
+  });
+  await watcher.ping();
   assert.is((await transcript(["publish 1 0 30 a b"], live.ux))[0], 0);
-  assert.type((await watcher.services())[0].orphanSince, "number");
+  assert.is(await soon(orphan, "the orphan"), 1n);
   watcher.close();
 });
 
