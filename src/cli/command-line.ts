@@ -15,6 +15,7 @@ export type Command =
   | { readonly name: "subscribe"; readonly filter?: string }
   | { readonly name: "subscriptions" }
   | { readonly name: "clients" }
+  | { readonly name: "gateways" }
   | { readonly name: "unpublish"; readonly serviceId: bigint }
   | { readonly name: "ping"; readonly count: number; readonly intervalSeconds: number }
   | { readonly name: "top"; readonly intervalSeconds: number }
@@ -65,6 +66,7 @@ export const COMMANDS = [
   "services",
   "subscriptions",
   "clients",
+  "gateways",
   "publish",
   "unpublish",
   "subscribe",
@@ -96,6 +98,7 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
   services: ANYWHERE,
   subscriptions: ANYWHERE,
   clients: ANYWHERE,
+  gateways: ANYWHERE,
   unpublish: ANYWHERE,
   subscribe: ANYWHERE,
   ping: { ...ANYWHERE, count: { short: "c", argument: true }, interval: { short: "i", argument: true } },
@@ -242,6 +245,7 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
       return { name, ...(words[0] === undefined ? {} : { filter: parseFilterArgument(words[0]) }) };
     case "subscriptions":
     case "clients":
+    case "gateways":
       if (words.length > 0) {
         throw new UsageError([
           `${name} takes no argument, but got '${words[0]}'; services and subscribe take a filter.`,

@@ -10,6 +10,8 @@ import { UsageError } from "./usage-error.js";
 export interface ChosenServer {
   readonly address: string;
   readonly tls?: TlsFiles;
+  readonly localAddress?: string;
+  readonly networkNamespace?: string;
   readonly versions: { readonly min: number; readonly max: number };
   /** What helps if it can not be reached: why there is no domain of that name and which there are, or other servers. */
   readonly notes?: readonly string[];
@@ -17,7 +19,7 @@ export interface ChosenServer {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Throws a `UsageError`. A domain file's local address, network namespace and idle limits are not for one connection. */
+/** Throws a `UsageError`. A domain file's idle limits are for programs that attach to the domain. */
 export async function chooseServer(invocation: Invocation, env: Env): Promise<ChosenServer> {
   const { server: name, serverIndex, protocolVersion } = invocation;
   const { domainsDirectory } = readEnvironment(env);
@@ -38,7 +40,7 @@ export async function chooseServer(invocation: Invocation, env: Env): Promise<Ch
   }
   const config = found[serverIndex ?? 0];
   if (config === undefined) throw new UsageError([`No server address with index ${serverIndex}.`]);
-  const { address, tls, minProtocolVersion: min, maxProtocolVersion: max } = config;
+  const { address, tls, localAddress, networkNamespace, minProtocolVersion: min, maxProtocolVersion: max } = config;
   const versions = offered(min, max);
   if (versions.min > versions.max) {
     const file = `${domainsDirectory}/${name}`;
@@ -49,7 +51,14 @@ export async function chooseServer(invocation: Invocation, env: Env): Promise<Ch
     ]);
   }
   const others = `${address} is server ${serverIndex ?? 0} of the ${found.length} of domain ${name}; -n takes another.`;
-  return { address, versions, ...(tls ? { tls } : {}), ...(found.length > 1 ? { notes: [others] } : {}) };
+  return {
+    address,
+    versions,
+    ...(tls ? { tls } : {}),
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(networkNamespace === undefined ? {} : { networkNamespace }),
+    ...(found.length > 1 ? { notes: [others] } : {}),
+  };
 }
 
 /** Names of domains that a message shows. */

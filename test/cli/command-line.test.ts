@@ -9,7 +9,7 @@ const BENCH_USAGE = [
   "bench takes the numbers of services and of subscriptions, as in: pafc ADDR bench 1000 1000",
   "(It loads the server, and all its clients see the services: mind what you run it against.)",
 ];
-const COMMANDS = "services, subscriptions, clients, publish, unpublish, subscribe, ping, top, bench";
+const COMMANDS = "services, subscriptions, clients, gateways, publish, unpublish, subscribe, ping, top, bench";
 const SIGN = "Error parsning command line: option";
 
 /** Command line (words separated by blanks), and the lines of the error. */
@@ -134,6 +134,7 @@ const RIGHT: readonly (readonly [readonly string[], object])[] = [
   [["ux:a", "services", "(å=*)"], { ...RUN, command: { name: "services", filter: "(å=*)" } }],
   [["ux:a", "subscribe", "(a=b)"], { ...RUN, command: { name: "subscribe", filter: "(a=b)" } }],
   [["ux:a", "clients", "--json"], { ...RUN, json: true, command: { name: "clients" } }],
+  [["ux:a", "gateways"], { ...RUN, command: { name: "gateways" } }],
   [
     ["-i", "0xFF", "-p", "2", "--json", "--timeout", "1.5", "ux:a", "subscriptions"],
     {
