@@ -1,11 +1,13 @@
 /** A domain, as an application sees it (libpaf-client.md, 1 and 2). */
 
+import type { DomainFileError } from "./domain-file.js";
+import type { DomainMatch } from "./domain-match.js";
 import type { FilterExpression } from "./filter-expression.js";
-import type { LinkState } from "./link-owner.js";
-import type { DomainMatch } from "./match-merge.js";
+import type { LinkState, Refusal } from "./link-owner.js";
 import type { PublishedService } from "./published-service.js";
 import type { ServerConfig } from "./server-config.js";
 import type { PropertiesInput } from "./service-properties.js";
+import type { ServiceView } from "./service-view.js";
 
 export interface DomainSubscription {
   readonly id: bigint;
@@ -13,8 +15,20 @@ export interface DomainSubscription {
   cancel(): void;
 }
 
+export interface PublishOptions {
+  /** How long the service outlives this process, in whole seconds, 0 … 2^63-1. Default: PAF_TTL, else 30. */
+  readonly ttlSeconds?: number | bigint;
+}
+
 export interface MatchesOptions {
-  /** Ends the iteration. */
+  /** Ends the iteration, or the watch. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WaitOptions {
+  /** How many servers are waited for; default: 1. */
+  readonly servers?: number;
+  /** Ends the wait: it rejects with the signal's reason. `AbortSignal.timeout` makes a time limit. */
   readonly signal?: AbortSignal;
 }
 
@@ -23,39 +37,70 @@ export interface CloseOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * What a domain tells of itself. They are called later than what caused them, never from within a call; what they throw
+ * becomes an uncaught exception of the process.
+ */
+export interface DomainCallbacks {
+  /** A link has another state; the last one of each is `detached`. A state that does not last may be left out. */
+  readonly onLinkState?: (link: LinkState) => void;
+  /** A server refuses a service or a subscription. Once, until it takes it, refuses it for another reason, or is connected to anew. */
+  readonly onRefused?: (refusal: Refusal) => void;
+  /** The domain file can not be read or is not valid. Once, until that changes; the servers stay as they are. */
+  readonly onDomainFileError?: (error: DomainFileError) => void;
+}
+
+/** One client of a domain, connected to all its servers. */
 export interface Domain {
   readonly clientId: bigint;
   /**
-   * Publishes a service on every server, now and after every reconnect, until `unpublish` or `close`. The TTL is that of
-   * PAF_TTL by default. Throws a `ServiceTooLargeError`, a `RangeError` or `TypeError` for a value that is none, or a
-   * `DomainClosedError`.
+   * Publishes a service on every server, now and after every reconnect, until `unpublish` or `close`. Whether a server
+   * has it tells the handle. Throws a `ServiceTooLargeError`, a `RangeError` or `TypeError` for a value that is none, or
+   * a `DomainClosedError`.
    */
-  publish(properties: PropertiesInput, options?: { readonly ttlSeconds?: number | bigint }): PublishedService;
+  publish(properties: PropertiesInput, options?: PublishOptions): PublishedService;
   /**
    * Calls `onMatch` for each service that matches, and every change of it, until `cancel` or `close`; without a filter
    * everything matches. It is never called before this returns, and after all messages that arrived together were looked
    * at. What it throws becomes an uncaught exception of the process, as with an `EventTarget`; other callbacks are
-   * called nevertheless. Throws a `FilterSyntaxError`, a `RangeError` for a filter above 8192 bytes, or a
+   * called nevertheless. Throws a `FilterSyntaxError`, a `FilterTooLargeError` (above 8192 bytes), a `TypeError`, or a
    * `DomainClosedError`.
    */
   subscribe(filter: string | FilterExpression | undefined, onMatch: (match: DomainMatch) => void): DomainSubscription;
   /**
-   * The same as an async iterator, which ends with the signal, the loop or the domain. A reader that is slower than the
-   * changes is told the latest state of each service only: see `MatchIterator`. Subscribes at once, not when it is read.
+   * The same as an async iterator, which ends with the signal, the loop or the domain. Subscribes at once, not when it is
+   * read. What waits for a reader that is slower than the changes is bounded: per service only the difference between
+   * what it was told last and the state now. So it misses what did not last, and a service that disappeared and appeared
+   * again meanwhile is `modified`.
    */
   matches(filter?: string | FilterExpression, options?: MatchesOptions): AsyncIterableIterator<DomainMatch>;
+  /** The services that match as they are now: a `Map` to look into, which is kept up to date. Throws as `subscribe`. */
+  watch(filter?: string | FilterExpression, options?: MatchesOptions): ServiceView;
   /**
-   * The servers from now on, if the domain was given as servers. Those with the same settings as before keep their link.
-   * Throws a `RangeError` or a `TransportError` for servers that are not valid, or a `TypeError` for a domain by name.
+   * The servers from now on, if the domain was given as servers or as an address. Those with the same settings as before
+   * keep their link. Throws a `TypeError`, a `RangeError` or a `TransportError` for servers that are not valid, and a
+   * `TypeError` for a domain by name.
    */
-  setServers(servers: readonly ServerConfig[]): void;
-  /** One per server, with how it stands. */
+  setServers(servers: readonly (string | ServerConfig)[]): void;
+  /** One per server, with how it stands; empty while no server is known. See `domainFileError`, too. */
   readonly links: readonly LinkState[];
   /**
-   * Takes back every service and leaves, within 0.5 s + 1 ms per service. No match is delivered any more. Never
-   * rejects; further calls return the same promise.
+   * Why the file of a domain that was attached to by name could not be used when it was read last: `undefined` if it
+   * could. A name that is mistyped shows here, and in the log.
+   */
+  readonly domainFileError: DomainFileError | undefined;
+  /**
+   * Resolves when there is a connection to at least so many servers (default: 1). Rejects with the signal's reason, or
+   * with a `DomainClosedError`; a rejection that nobody looks at harms nobody. Nothing else needs to wait for it.
+   */
+  connected(options?: WaitOptions): Promise<void>;
+  /**
+   * Takes back every service and leaves, within 0.5 s + 1 ms per service. No match is delivered any more. Never throws
+   * and never rejects; further calls return the same promise.
    */
   close(options?: CloseOptions): Promise<void>;
   /** Leaves at once: services become orphans, and stay until their TTL has passed. */
   abandon(): void;
+  /** `close()`, for `await using`; where the runtime has the symbol (Node.js 18.18 and later). */
+  [Symbol.asyncDispose](): Promise<void>;
 }

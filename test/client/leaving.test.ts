@@ -46,7 +46,7 @@ const LEAVER = compile(`
     await reading;
     await turns(20);
     // A file that is being read, of the domain, is let go of when it has been.
-    while (process.getActiveResourcesInfo().some((name) => /^(FSReq|FileHandle)/.test(name))) await turns(1);
+    while (process.getActiveResourcesInfo().some((name) => /^(FSReq|FileHandle|CloseReq)/.test(name))) await turns(1);
     const left = process.getActiveResourcesInfo().filter((name) => !["PipeWrap", "Immediate"].includes(name));
     console.log(JSON.stringify({ left, links: domain.links.length }));
     console.log("ms", Math.round(ms));
