@@ -22,9 +22,9 @@ import { traceLog } from "./trace-log.js";
 export interface AttachOptions extends DomainCallbacks {
   /** 0 … 2^63-1; default: random. Two attachments with the same id keep each other out. */
   readonly clientId?: bigint;
-  /** Aborting is `abandon()`. */
+  /** Aborting is `abandon()`, also if it was aborted before. */
   readonly signal?: AbortSignal;
-  /** The PAF_* variables; default `process.env`. */
+  /** The PAF_* variables, read when they are needed; default `process.env`. */
   readonly env?: Environment;
   /**
    * `console`, or another logger; default: none. With PAF_DEBUG (`1` or `true`, when it attaches) it is also told every

@@ -26,7 +26,7 @@ import type { LinkOwner, LinkSettings, LinkState, Refusal } from "./link-owner.j
 import type { ConnectSession } from "./link-session.js";
 import { MatchIterator } from "./match-iterator.js";
 import type { MergedMatch } from "./match-merge.js";
-import { PendingConditions } from "./pending-conditions.js";
+import { ignorable, PendingConditions } from "./pending-conditions.js";
 import {
   LocalService,
   type PublishedService,
@@ -176,7 +176,7 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
     const { servers = 1, signal } = checkOptions("connected(): options", options);
     checkCount("connected(): servers", servers);
     checkSignal("connected(): signal", signal);
-    if (this.isClosed) return Promise.reject(new DomainClosedError());
+    if (this.isClosed) return ignorable(Promise.reject(new DomainClosedError()));
     const isConnected = () => this.links.filter(({ state }) => state === "operational").length >= servers;
     return this.connections.until(isConnected, signal);
   }

@@ -5,6 +5,7 @@ import { Outbox } from "../transport/outbox.js";
 import { type Connection, MAX_MESSAGE_LENGTH, TransportError } from "../transport/transport.js";
 import { COMMANDS, MAX_VERSION, TRACK } from "../wire/commands.js";
 import { encodeMessage, type RequestFields } from "../wire/requests.js";
+import { onAbort } from "./abort-listeners.js";
 import { abortable } from "./abortable.js";
 import { MessageReader } from "./message-contents.js";
 import { SessionClosedError } from "./session-errors.js";
@@ -35,6 +36,10 @@ export class Conversation {
   static async open(address: string, options: SessionOptions): Promise<Conversation> {
     const conversation = new Conversation(options);
     const { signal } = options;
+    // A signal of our own, to which the transport may add listeners as it likes.
+    const stop = new AbortController();
+    if (signal?.aborted) stop.abort();
+    const forget = signal && onAbort(signal, () => stop.abort());
     const connecting = connect(address, {
       outbox: conversation.outbox,
       listener: {
@@ -42,16 +47,20 @@ export class Conversation {
         onDrain() {},
         onClose: (error) => conversation.onClose(error),
       },
-      ...(signal ? { signal } : {}),
+      signal: stop.signal,
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
       ...(options.tls ? { tls: options.tls } : {}),
       ...(options.algorithm ? { algorithm: options.algorithm } : {}),
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       ...(options.networkNamespace === undefined ? {} : { networkNamespace: options.networkNamespace }),
     });
-    conversation.connection = await connecting.catch((error: unknown) => {
+    try {
+      conversation.connection = await connecting;
+    } catch (error) {
       throw signal?.aborted ? signal.reason : error;
-    });
+    } finally {
+      forget?.();
+    }
     return conversation;
   }
 

@@ -9,7 +9,9 @@ import type { ServerConfig } from "./server-config.js";
 import type { PropertiesInput } from "./service-properties.js";
 import type { ServiceView } from "./service-view.js";
 
+/** A subscription to all servers of the domain; it is made anew after every reconnect. */
 export interface DomainSubscription {
+  /** Random, of 63 bits; the same on every server. */
   readonly id: bigint;
   /** `onMatch` is not called any more. Twice is harmless. */
   cancel(): void;
@@ -21,7 +23,7 @@ export interface PublishOptions {
 }
 
 export interface MatchesOptions {
-  /** Ends the iteration, or the watch. */
+  /** Aborting ends the iteration (it is done, and does not throw; what was not read yet is dropped), or the watch. */
   readonly signal?: AbortSignal;
 }
 
@@ -50,12 +52,16 @@ export interface DomainCallbacks {
   readonly onDomainFileError?: (error: DomainFileError) => void;
 }
 
-/** One client of a domain, connected to all its servers. */
+/**
+ * One attachment to a domain: one client of each of its servers. Nothing that is called here waits for the network, or
+ * fails because of it, except what says that it waits.
+ */
 export interface Domain {
+  /** The same on every server, and over all reconnects. */
   readonly clientId: bigint;
   /**
    * Publishes a service on every server, now and after every reconnect, until `unpublish` or `close`. Whether a server
-   * has it tells the handle. Throws a `ServiceTooLargeError`, a `RangeError` or `TypeError` for a value that is none, or
+   * has it tells the handle. The properties are copied. Throws a `ServiceTooLargeError`, a `RangeError` or `TypeError` for a value that is none, or
    * a `DomainClosedError`.
    */
   publish(properties: PropertiesInput, options?: PublishOptions): PublishedService;
@@ -71,18 +77,19 @@ export interface Domain {
    * The same as an async iterator, which ends with the signal, the loop or the domain. Subscribes at once, not when it is
    * read. What waits for a reader that is slower than the changes is bounded: per service only the difference between
    * what it was told last and the state now. So it misses what did not last, and a service that disappeared and appeared
-   * again meanwhile is `modified`.
+   * again meanwhile is `modified`. It is for one reader. Throws what `subscribe` throws.
    */
   matches(filter?: string | FilterExpression, options?: MatchesOptions): AsyncIterableIterator<DomainMatch>;
   /** The services that match as they are now: a `Map` to look into, which is kept up to date. Throws as `subscribe`. */
   watch(filter?: string | FilterExpression, options?: MatchesOptions): ServiceView;
   /**
    * The servers from now on, if the domain was given as servers or as an address. Those with the same settings as before
-   * keep their link. Throws a `TypeError`, a `RangeError` or a `TransportError` for servers that are not valid, and a
-   * `TypeError` for a domain by name.
+   * keep their link. Services and matches of a server that is gone are treated as after a lost connection: orphans, until
+   * their TTL has passed. Throws a `TypeError`, a `RangeError` or a `TransportError` for servers that are not valid, a
+   * `TypeError` for a domain by name, or a `DomainClosedError`.
    */
   setServers(servers: readonly (string | ServerConfig)[]): void;
-  /** One per server, with how it stands; empty while no server is known. See `domainFileError`, too. */
+  /** One per server, with how it stands now: a copy. Empty while no server is known, and after `close`. */
   readonly links: readonly LinkState[];
   /**
    * Why the file of a domain that was attached to by name could not be used when it was read last: `undefined` if it
@@ -95,11 +102,14 @@ export interface Domain {
    */
   connected(options?: WaitOptions): Promise<void>;
   /**
-   * Takes back every service and leaves, within 0.5 s + 1 ms per service. No match is delivered any more. Never throws
-   * and never rejects; further calls return the same promise.
+   * Takes back every service and leaves, within 0.5 s + 1 ms per service, whatever the servers do; one that is not
+   * connected keeps the services as orphans until their TTL has passed. No match is delivered any more. Never throws and
+   * never rejects; further calls return the same promise. Afterwards nothing of the domain keeps the process alive,
+   * except that a name that is being resolved just then occupies it until the system's resolver gives up (10 s, by
+   * default).
    */
   close(options?: CloseOptions): Promise<void>;
-  /** Leaves at once: services become orphans, and stay until their TTL has passed. */
+  /** Leaves at once, also during `close`: services become orphans, and stay until their TTL has passed. Twice is harmless. */
   abandon(): void;
   /** `close()`, for `await using`; where the runtime has the symbol (Node.js 18.18 and later). */
   [Symbol.asyncDispose](): Promise<void>;

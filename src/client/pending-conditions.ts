@@ -7,6 +7,12 @@ interface Waiting {
   readonly settle: (error?: unknown) => void;
 }
 
+/** The same promise; a rejection that nobody looks at harms nobody. */
+export function ignorable<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
 export class PendingConditions {
   private readonly waiting = new Set<Waiting>();
 
@@ -35,8 +41,7 @@ export class PendingConditions {
       this.waiting.add(entry);
       if (signal) forget = onAbort(signal, () => entry.settle(signal.reason ?? new Error("aborted")));
     });
-    promise.catch(() => {});
-    return promise;
+    return ignorable(promise);
   }
 
   /** Something has happened. */

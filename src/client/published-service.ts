@@ -6,7 +6,7 @@ import { UINT63_MAX } from "../core/uint63.js";
 import { checkCount, checkOptions, checkSignal } from "./argument-checks.js";
 import type { WaitOptions } from "./domain.js";
 import { DomainClosedError, ServiceUnpublishedError } from "./errors.js";
-import { PendingConditions } from "./pending-conditions.js";
+import { ignorable, PendingConditions } from "./pending-conditions.js";
 import { type PropertiesInput, toServiceProperties } from "./service-properties.js";
 
 /** How a service stands at one server. */
@@ -116,7 +116,8 @@ export class LocalService implements PublishedService {
     const { servers = 1, signal } = checkOptions("published(): options", options);
     checkCount("published(): servers", servers);
     checkSignal("published(): signal", signal);
-    this.mustExist();
+    const gone = this.whyGone();
+    if (gone) return ignorable(Promise.reject(gone));
     this.conditions ??= new PendingConditions();
     const isPublished = () => this.servers.filter(({ state }) => state === "published").length >= servers;
     return this.conditions.until(isPublished, signal);
@@ -133,8 +134,13 @@ export class LocalService implements PublishedService {
   }
 
   private mustExist(): void {
-    if (this.publisher.isClosed) throw new DomainClosedError();
-    if (this.gone) throw new ServiceUnpublishedError(this.id);
+    const gone = this.whyGone();
+    if (gone) throw gone;
+  }
+
+  private whyGone(): Error | undefined {
+    if (this.publisher.isClosed) return new DomainClosedError();
+    return this.gone ? new ServiceUnpublishedError(this.id) : undefined;
   }
 
   private change(to: Partial<Service>): void {

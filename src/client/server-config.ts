@@ -11,10 +11,14 @@ export interface ServerConfig {
   readonly networkNamespace?: string;
   /** For `tls` and `utls` addresses. */
   readonly tls?: TlsFiles;
-  /** These narrow the range of protocol versions that is advertised. */
+  /** These narrow the range of protocol versions that is advertised, 2 to 3. If nothing is left, it is never connected to. */
   readonly minProtocolVersion?: number;
   readonly maxProtocolVersion?: number;
-  /** These take the place of PAF_IDLE_MIN and PAF_IDLE_MAX. */
+  /**
+   * These take the place of PAF_IDLE_MIN and PAF_IDLE_MAX: after how much silence a server of protocol version 3 counts as
+   * gone, from least to most, depending on the TTLs of what is published (8). The least one is also the limit for
+   * connecting and hello together (5.2); below 1 it counts as 1.
+   */
   readonly minIdleSeconds?: number;
   readonly maxIdleSeconds?: number;
 }

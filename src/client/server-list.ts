@@ -75,14 +75,14 @@ function text(what: string, value: unknown): void {
 
 function version(what: string, value: unknown): void {
   if (value === undefined) return;
-  if (typeof value !== "number") mistyped(what, value, "a whole number");
-  if (!Number.isSafeInteger(value) || (value as number) < 0) outOfRange(what, value, "a whole number");
+  if (typeof value !== "number") mistyped(what, value, "a whole number of 0 or more");
+  if (!Number.isSafeInteger(value) || (value as number) < 0) outOfRange(what, value, "a whole number of 0 or more");
 }
 
 function idle(what: string, value: unknown): void {
   if (value === undefined) return;
-  if (typeof value !== "number") mistyped(what, value, "a number of seconds above 0");
-  if (!((value as number) > 0 && Number.isFinite(value))) outOfRange(what, value, "a number of seconds above 0");
+  if (typeof value !== "number") mistyped(what, value, "a number of seconds of 0 or more");
+  if (!((value as number) >= 0 && Number.isFinite(value))) outOfRange(what, value, "a number of seconds of 0 or more");
 }
 
 function inOrder(minName: string, min: number | undefined, maxName: string, max: number | undefined): void {

@@ -2,7 +2,7 @@
 
 import { checkFunction, checkOptions, checkSignal } from "./argument-checks.js";
 import type { DomainMatch, MatchedService } from "./domain-match.js";
-import { PendingConditions } from "./pending-conditions.js";
+import { ignorable, PendingConditions } from "./pending-conditions.js";
 
 /**
  * The services that match now, by id, kept up to date; each value is replaced when the service is changed. It begins
@@ -56,14 +56,14 @@ export class LiveServiceView implements ServiceView {
         return true;
       }
     };
-    if (this.ended && !holds()) return Promise.reject(new WatchEndedError());
+    if (this.ended && !holds()) return ignorable(Promise.reject(new WatchEndedError()));
     const met = this.conditions.until(() => thrown !== undefined || holds(), signal);
-    const view = met.then(() => {
-      if (thrown) throw thrown.error;
-      return this;
-    });
-    view.catch(() => {});
-    return view;
+    return ignorable(
+      met.then(() => {
+        if (thrown) throw thrown.error;
+        return this;
+      }),
+    );
   }
 
   cancel(): void {

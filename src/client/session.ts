@@ -22,6 +22,7 @@ import {
 import { ProtocolError } from "../wire/protocol-error.js";
 import type { RequestFields } from "../wire/requests.js";
 import type { Message } from "../wire/scanner.js";
+import { onAbort } from "./abort-listeners.js";
 import { abortable } from "./abortable.js";
 import { Conversation } from "./conversation.js";
 import type { ClientState, SubscriptionState } from "./message-contents.js";
@@ -69,8 +70,7 @@ export class Session {
     const { signal } = options;
     const limits = serverLimits(options.limits);
     const conversation = await Conversation.open(address, options);
-    const onAbort = () => conversation.end(signal!.reason as Error);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = signal && onAbort(signal, () => conversation.end(signal.reason as Error));
     try {
       const session = new Session(address, conversation, options, limits);
       signal?.throwIfAborted(); // it may have come between the connection and the listener
@@ -82,7 +82,7 @@ export class Session {
       conversation.end(undefined);
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
     }
   }
 

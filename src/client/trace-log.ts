@@ -1,4 +1,4 @@
-/** What PAF_DEBUG shows on the standard error (libpaf-client.md, 4): every event, a line each. */
+/** What PAF_DEBUG shows on the standard error (libpaf-client.md, 4): every event and every message, a line each. */
 
 import type { Logger } from "../core/log.js";
 import { printable } from "../core/printable.js";

@@ -2,10 +2,12 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { onAbort } from "../../src/client/abort-listeners.js";
 import { BackOff } from "../../src/client/back-off.js";
 import { Delivery } from "../../src/client/delivery.js";
 import { KeyedQueue } from "../../src/client/keyed-queue.js";
 import { toTtl } from "../../src/client/published-service.js";
+import { SERVER_LIMITS, serverLimits } from "../../src/client/server-limits.js";
 import { settingsKey, toServers } from "../../src/client/server-list.js";
 import { propertiesSize, ServiceTooLargeError, toServiceProperties } from "../../src/client/service-properties.js";
 import { traceLog } from "../../src/client/trace-log.js";
@@ -14,6 +16,7 @@ import { wallClockTimers } from "../../src/client/wall-clock-timers.js";
 import type { Clock } from "../../src/core/clock.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { uncaught } from "../support/transport-peers.js";
+import { countListeners } from "./live-domain.js";
 
 const delays = (random: number, minSeconds = 0.01, maxSeconds = 5, count = 12) => {
   const backOff = new BackOff(
@@ -141,6 +144,9 @@ test("servers: what is equal and what is not valid", () => {
     [[{ address: "ux:a" }, { address: "ux:a" }], /servers\[1\] \(ux:a\): the same address twice/],
     [[{ address: "tcp:h:1", tls }], /TLS files/],
     [[{ address: "tcp:h:1", minProtocolVersion: 3, maxProtocolVersion: 2 }], /minProtocolVersion 3 is above/],
+    [[{ address: "tcp:h:1", minIdleSeconds: Number.NaN }], /minIdleSeconds is NaN \(a number of seconds/],
+    [[{ address: "tcp:h:1", maxIdleSeconds: -1 }], /servers\[0\] \(tcp:h:1\): maxIdleSeconds is -1/],
+    [[{ address: "tcp:h:1", minProtocolVersion: 2.5 }], /minProtocolVersion is 2.5 \(a whole number/],
     [[{ address: "tcp:h:1", minIdleSeconds: 3, maxIdleSeconds: 2 }], /minIdleSeconds 3 is above/],
   ] as const) {
     assert.throws(() => toServers(servers), text);
@@ -193,6 +199,34 @@ test("deliveries: later, in order, and what one throws harms none of the others"
   });
   assert.equal(told, [1, 3, 4]);
   assert.equal(errors, [bug]);
+});
+
+test("abort listeners: one per signal; those that were taken back are not called", () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const listeners = countListeners(signal);
+  const called: string[] = [];
+  const forgets = Array.from({ length: 100 }, (_, i) => onAbort(signal, () => called.push(`early ${i}`)));
+  assert.is(listeners(), 1);
+  for (const forget of [...forgets, ...forgets]) forget();
+  assert.is(listeners(), 0);
+  const takeBack: (() => void)[] = [];
+  onAbort(signal, () => {
+    called.push("first");
+    for (const forget of takeBack) forget();
+  });
+  takeBack.push(onAbort(signal, () => called.push("taken back meanwhile")));
+  onAbort(signal, () => called.push("last"));
+  assert.is(listeners(), 1);
+  controller.abort();
+  assert.equal(called, ["first", "last"]);
+});
+
+test("limits: defaults, and what is no limit", () => {
+  assert.equal(serverLimits({ matchedServices: 5 }), { ...SERVER_LIMITS, matchedServices: 5 });
+  for (const bad of [0, -1, Number.NaN]) {
+    assert.throws(() => serverLimits({ listedBytes: bad }), new RegExp(`limit listedBytes is ${bad}`));
+  }
 });
 
 test("the trace cannot be forged", () => {

@@ -15,6 +15,7 @@ const BEHAVIOURS = {
   "queries, and reads no reply": `if (command === "track") { accept(); socket.pause(); flood(() => note({ "track-type": "query" })); } else polite();`,
   "no answer to hello": ``,
   "silence after hello": `if (command === "hello") polite();`,
+  "no reply to queries": `if (command !== "subscribe") polite();`,
   "a message without end": `if (command !== "hello") polite();
     else { socket.write(Buffer.from([0, 0, 255, 255])); setInterval(() => socket.write("{"), 20); }`,
   "a message of 2 GiB": `if (command === "subscribe") socket.write(Buffer.from([127, 255, 255, 255, 1])); else polite();`,

@@ -54,6 +54,7 @@ const CASES: { readonly [behaviour in Behaviour]?: Case } = {
   "no answer to hello": { env: SECONDS_IDLE, cause: "Error", text: /^no answer to hello within 1 s$/ },
   "a message without end": { env: SECONDS_IDLE, cause: "Error", text: /^no answer to hello within 1 s$/ },
   "silence after hello": { env: SECONDS_IDLE, cause: "Error", text: /^no answer to track within 0\.\d s$/ },
+  "no reply to queries": { env: SECONDS_IDLE, cause: "Error", text: /^nothing heard for \d+\.\d s$/ },
   "a message of 2 GiB": { cause: "TransportError", text: /2147483647 bytes/ },
   "a reply to nothing": breach(/transaction 4711, which is not open for publish/),
   "a match for nobody": breach(/transaction 4711, which is not open for subscribe/),

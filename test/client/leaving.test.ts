@@ -59,7 +59,7 @@ const CLEAN = /^\{"left":\[\],"links":0\}\nms \d+\n$/;
 
 async function leaves(program: Program, output = CLEAN): Promise<number> {
   const end = await soon(program.ends(), "the program's end");
-  assert.match(end.output, output);
+  assert.match(end.output, output, end.output);
   assert.is(end.code, 0);
   return Number(/ms (\d+)/.exec(end.output)![1]);
 }

@@ -75,3 +75,18 @@ export function openSockets(): number {
     }
   }).length;
 }
+
+/** How many listeners `signal` has, of those that are added from now on. */
+export function countListeners(signal: AbortSignal): () => number {
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  return () => listeners;
+}

@@ -69,6 +69,10 @@ export class Program extends Watch {
     });
   }
 
+  get hasEnded(): boolean {
+    return this.code !== undefined;
+  }
+
   async says(text: string): Promise<void> {
     await this.until(
       () => this.output.includes(text) || this.code !== undefined,

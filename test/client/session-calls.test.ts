@@ -6,7 +6,7 @@ import { ProtocolError, RequestError, Session, SessionClosedError } from "../../
 import type { Match } from "../../src/core/directory-access.js";
 import { properties } from "../../src/core/properties.js";
 import { Watch } from "../support/transport-peers.js";
-import { fakeServer, HELLO_COMPLETE, type LiveDomain, liveDomain, soon } from "./live-domain.js";
+import { countListeners, fakeServer, HELLO_COMPLETE, type LiveDomain, liveDomain, soon } from "./live-domain.js";
 
 const test = suite("session-calls");
 let live: LiveDomain;
@@ -96,16 +96,7 @@ test("a signal that aborts after the answer does nothing, and is not held on to"
   const session = await open(1n);
   const controller = new AbortController();
   const { signal } = controller;
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
+  const listeners = countListeners(signal);
   const seen: Match[] = [];
   const watch = new Watch();
   await session.subscribe(
@@ -119,7 +110,7 @@ test("a signal that aborts after the answer does nothing, and is not held on to"
     { signal },
   );
   for (let i = 0; i < 20; i++) await session.ping({ signal });
-  assert.is(listeners, 0);
+  assert.is(listeners(), 0);
   controller.abort();
   await session.publish(service);
   await watch.until(() => seen.length === 1, "the match");
