@@ -2,14 +2,11 @@
 import { and, attach, equal, greater } from "pathfinder-edge";
 
 const [where = "ux:pathfinder"] = process.argv.slice(2);
-const domain = attach(where.includes(":") ? { servers: [{ address: where }] } : where);
-const leaving = new AbortController();
-process.once("SIGINT", () => leaving.abort());
+const domain = attach(where, { log: console });
+process.once("SIGINT", () => domain.close()); // ends the loop
 
-for await (const match of domain.matches(and(equal("kind", "lamp"), greater("level", 0)), leaving)) {
-  const { type, serviceId } = match;
-  const name = `lamp ${serviceId.toString(16)}`;
-  if (type === "disappeared") console.log(`${name} has gone`);
-  else console.log(`${name} ${type} in the ${match.properties.get("room")}: ${match.properties.get("level")} %`);
+for await (const match of domain.matches(and(equal("kind", "lamp"), greater("level", 0)))) {
+  const name = `lamp ${match.serviceId.toString(16)}`;
+  if (match.type === "disappeared") console.log(`${name} has gone`);
+  else console.log(`${name} ${match.type} in the ${match.first("room")}: ${match.first("level")} %`);
 }
-await domain.close();

@@ -2,16 +2,17 @@
 import { attach } from "pathfinder-edge";
 
 const [where = "ux:pathfinder"] = process.argv.slice(2);
-const domain = attach(where.includes(":") ? { servers: [{ address: where }] } : where);
+const domain = attach(where, { log: console });
 
 let level = 50;
 const lamp = domain.publish({ kind: "lamp", room: "kitchen", level });
+lamp.published().then(() => console.log(`lamp ${lamp.id.toString(16)} is published`));
 const dimming = setInterval(() => {
   level = (level + 10) % 100;
   lamp.modify({ kind: "lamp", room: "kitchen", level });
 }, 1000);
 
-process.once("SIGINT", async () => {
+process.once("SIGINT", () => {
   clearInterval(dimming);
-  await domain.close(); // withdraws the lamp
+  domain.close(); // withdraws the lamp
 });

@@ -19,6 +19,7 @@ import { toServers } from "./server-list.js";
 import { Session } from "./session.js";
 import { traceLog } from "./trace-log.js";
 
+/** How to attach. Everything may be left out. */
 export interface AttachOptions extends DomainCallbacks {
   /** 0 … 2^63-1; default: random. Two attachments with the same id keep each other out. */
   readonly clientId?: bigint;

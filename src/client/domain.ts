@@ -17,16 +17,19 @@ export interface DomainSubscription {
   cancel(): void;
 }
 
+/** How to publish. */
 export interface PublishOptions {
   /** How long the service outlives this process, in whole seconds, 0 … 2^63-1. Default: PAF_TTL, else 30. */
   readonly ttlSeconds?: number | bigint;
 }
 
+/** How long matches are wanted. */
 export interface MatchesOptions {
   /** Aborting ends the iteration (it is done, and does not throw; what was not read yet is dropped), or the watch. */
   readonly signal?: AbortSignal;
 }
 
+/** What to wait for, and how long. */
 export interface WaitOptions {
   /** How many servers are waited for; default: 1. */
   readonly servers?: number;
@@ -34,6 +37,7 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How to leave. */
 export interface CloseOptions {
   /** Aborting leaves at once, as `abandon` does: services that were not taken back yet become orphans. */
   readonly signal?: AbortSignal;

@@ -20,6 +20,7 @@ export interface EnvironmentSettings {
   readonly debug: boolean;
 }
 
+/** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const DEFAULT_DOMAINS_DIRECTORY = "/run/paf/domains.d";

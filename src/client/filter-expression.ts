@@ -8,6 +8,7 @@ import { type Filter, parseFilter, printFilter } from "../core/filter/syntax.js"
 import { byteLength } from "../core/text.js";
 import { mistyped } from "./argument-checks.js";
 
+/** An integer of any size; a `number` must be a safe integer. */
 export type FilterInteger = number | bigint;
 
 /** Longest filter in bytes, as it is given and as it is sent (libpaf-client.md, 2.2). */
