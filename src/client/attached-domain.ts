@@ -1,6 +1,5 @@
 /** What an application publishes and subscribes to, kept true over all servers of a domain (libpaf-client.md, 1, 2 and 10). */
 
-import type { Clock, Random, Timers } from "../core/clock.js";
 import type { Match, Service } from "../core/directory-access.js";
 import { type Logger, prefixed } from "../core/log.js";
 import { printable } from "../core/printable.js";
@@ -10,7 +9,6 @@ import { Delivery } from "./delivery.js";
 import type {
   CloseOptions,
   Domain,
-  DomainCallbacks,
   DomainSubscription,
   MatchesOptions,
   PublishOptions,
@@ -18,13 +16,13 @@ import type {
 } from "./domain.js";
 import { DomainFileError } from "./domain-file.js";
 import { type DomainMatch, domainMatch } from "./domain-match.js";
+import type { DomainOptions } from "./domain-options.js";
+import { DomainReaders } from "./domain-readers.js";
 import { DomainSubscriptions } from "./domain-subscriptions.js";
 import { DomainClosedError } from "./errors.js";
 import { canonicalFilter, type FilterExpression } from "./filter-expression.js";
 import { Link } from "./link.js";
-import type { LinkOwner, LinkSettings, LinkState, Refusal } from "./link-owner.js";
-import type { ConnectSession } from "./link-session.js";
-import { MatchIterator } from "./match-iterator.js";
+import type { LinkOwner, LinkState, Refusal } from "./link-owner.js";
 import type { MergedMatch } from "./match-merge.js";
 import { ignorable, PendingConditions } from "./pending-conditions.js";
 import {
@@ -36,11 +34,10 @@ import {
 } from "./published-service.js";
 import type { RelayedSubscription } from "./relay.js";
 import type { ServerConfig } from "./server-config.js";
-import type { ServerLimits } from "./server-limits.js";
-import { type ReadServers, ServerLinks } from "./server-links.js";
+import { ServerLinks } from "./server-links.js";
 import { toServers } from "./server-list.js";
 import { type PropertiesInput, toServiceProperties } from "./service-properties.js";
-import { LiveServiceView, type ServiceView } from "./service-view.js";
+import type { ServiceView } from "./service-view.js";
 import { TtlCounts } from "./ttl-counts.js";
 import { wallClockTimers } from "./wall-clock-timers.js";
 
@@ -48,43 +45,13 @@ import { wallClockTimers } from "./wall-clock-timers.js";
 const DETACH_MS = 500;
 const DETACH_MS_PER_SERVICE = 1;
 
-/** Settings in seconds, as the environment has them (4). Read whenever a value is needed, so getters may follow it. */
-export interface DomainSettings extends LinkSettings {
-  /** Zero or negative: the servers are read once. */
-  readonly rescanSeconds: number;
-  /** Of a service that is published without one; a whole number. */
-  readonly ttlSeconds: number | bigint;
-}
-
-export interface DomainOptions {
-  /** For the log only. */
-  readonly name?: string;
-  readonly clientId: bigint;
-  /** How to read the servers, again and again; or the servers themselves, which `setServers` may replace. */
-  readonly servers: readonly ServerConfig[] | ReadServers;
-  readonly settings: DomainSettings;
-  readonly connect: ConnectSession;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  /** A random id, 0 … 2^63-1. */
-  readonly randomId: () => bigint;
-  readonly log: Logger;
-  readonly callbacks: DomainCallbacks;
-  /** What a server may make us hold. */
-  readonly limits: ServerLimits;
-  /** Every message is told at debug level. */
-  readonly traceMessages: boolean;
-}
-
 export class AttachedDomain implements Domain, LinkOwner, Publisher {
   readonly clientId: bigint;
   private readonly log: Logger;
   private readonly localServices = new Map<bigint, LocalService>();
   private readonly ttls = new TtlCounts();
   private readonly subscribed: DomainSubscriptions;
-  /** Ends iterators and views. */
-  private readonly readers = new Set<() => void>();
+  private readonly readers = new DomainReaders((filter, onMatch) => this.addSubscription(filter, onMatch));
   private readonly delivery = new Delivery();
   private readonly servers: ServerLinks;
   private readonly connections = new PendingConditions();
@@ -137,23 +104,11 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
   }
 
   matches(filter?: string | FilterExpression, options?: MatchesOptions): AsyncIterableIterator<DomainMatch> {
-    const { signal } = checkOptions("matches(): options", options);
-    checkSignal("matches(): signal", signal);
-    const subscription = this.addSubscription(filter, (match) => iterator.push(match));
-    const iterator = new MatchIterator(() => forget());
-    const forget = this.addReader(signal, subscription, () => iterator.end());
-    if (signal?.aborted) iterator.end();
-    return iterator;
+    return this.readers.matches(filter, options);
   }
 
   watch(filter?: string | FilterExpression, options?: MatchesOptions): ServiceView {
-    const { signal } = checkOptions("watch(): options", options);
-    checkSignal("watch(): signal", signal);
-    const subscription = this.addSubscription(filter, (match) => view.take(domainMatch(match)));
-    const view = new LiveServiceView(() => forget());
-    const forget = this.addReader(signal, subscription, () => view.cancel());
-    if (signal?.aborted) view.cancel();
-    return view;
+    return this.readers.watch(filter, options);
   }
 
   setServers(given: readonly (string | ServerConfig)[]): void {
@@ -226,24 +181,13 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
     };
   }
 
-  /** `end` is called when the signal aborts or the domain is left; what is returned cleans up when it has ended. */
-  private addReader(signal: AbortSignal | undefined, subscription: DomainSubscription, end: () => void): () => void {
-    const forget = signal && !signal.aborted ? onAbort(signal, end) : () => {};
-    this.readers.add(end);
-    return () => {
-      this.readers.delete(end);
-      forget();
-      subscription.cancel();
-    };
-  }
-
   /** Ends what concerns matches, services and servers; the links are still there. */
   private leave(): void {
     this.servers.end();
     this.subscribed.clear();
     for (const service of this.localServices.values()) service.left();
     this.localServices.clear();
-    for (const end of [...this.readers]) end();
+    this.readers.end();
     this.connections.fail(new DomainClosedError());
   }
 
@@ -344,22 +288,8 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
   }
 
   private makeLink(config: ServerConfig, source: number): Link {
-    const { connect, settings, clock, timers, random, traceMessages } = this.options;
     const log = prefixed(this.log, () => `${config.address}: `);
-    const { clientId } = this;
-    return new Link({
-      source,
-      config,
-      clientId,
-      owner: this,
-      connect,
-      settings,
-      clock,
-      timers,
-      random,
-      log,
-      traceMessages,
-    });
+    return new Link({ ...this.options, source, config, owner: this, log });
   }
 }
 

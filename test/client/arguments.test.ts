@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { eventLoop } from "../../src/client/event-loop.js";
 import { type AttachOptions, attach, type Domain, present, ServiceTooLargeError } from "../../src/client/index.js";
-import { endSoon, freshName } from "../support/transport-peers.js";
+import { endSoon, freshName, Watch } from "../support/transport-peers.js";
 import { Consumer, ENV, Journal, RestartableServer } from "./attached.js";
 import { soon } from "./live-domain.js";
 
@@ -64,6 +64,7 @@ for (const [what, domain, options, type, said] of [
   ["a controller as signal", "d", { signal: new AbortController() }, TypeError, /signal is an object \(an AbortSignal/],
   ["a log that is a text", "d", { log: "x" }, TypeError, /log is "x" \(a logger, such as console/],
   ["half a log", "d", { log: { debug() {}, info() {} } }, TypeError, /log\.warn is undefined \(a function/],
+  ["limits that are none", "d", { limits: 5 }, TypeError, /limits is 5 \(an object/],
   ["a callback that is none", "d", { onRefused: true }, TypeError, /onRefused is true \(a function/],
 ] as const) {
   test(`attach refuses ${what}, and nothing runs`, () => {
@@ -150,12 +151,32 @@ test("what can never be sent is refused, to the byte; what fits is published", a
   server.stop();
 });
 
-test("console is a logger; texts of servers can not forge a line in it, nor in lastError", async () => {
+test("texts can not forge a line of the log, or move the cursor; nor can lastError", async () => {
   const journal = new Journal();
-  const bad = attach({ servers: [nobody] }, { env: ENV, log: { ...console, ...journal.log } });
-  await journal.says(/Not connected/);
-  await bad.close();
-  assert.ok(journal.lines.every((line) => !/[\n\u001b]/.test(line)));
+  const domain = attach({ servers: [`${nobody}\u001b[2J`] }, { env: ENV, log: journal.log });
+  await journal.says(/Not connected: .*\\x1b\[2J/);
+  assert.match(domain.links[0]!.lastError!, /^[\x20-\x7e]*\\x1b\[2J[\x20-\x7e]*$/);
+  assert.ok(
+    journal.lines.every((line) => /^[\x20-\x7e]*$/.test(line)),
+    journal.lines.join("\n"),
+  );
+  await domain.close();
+});
+
+test("console is a logger", async () => {
+  const said: string[] = [];
+  const { warn } = console;
+  console.warn = (message: string) => said.push(message);
+  try {
+    const journal = new Watch();
+    const onLinkState = () => journal.happened();
+    const domain = attach({ servers: [nobody] }, { env: ENV, log: console, onLinkState });
+    await journal.until(() => said.length > 0, "a warning");
+    await domain.close();
+  } finally {
+    console.warn = warn;
+  }
+  assert.match(said[0]!, /^ux:.*: Not connected: .*nobody is listening there/);
 });
 
 test("what has the same signal for everything gets no warning of Node.js", async () => {
