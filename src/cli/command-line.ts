@@ -4,6 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { LONGEST_DELAY_SECONDS } from "../client/longest-delay.js";
 import { MAX_VERSION, MIN_VERSION } from "../client/session.js";
 import type { Properties } from "../core/properties.js";
 import { parseFilterArgument, parseInteger, parseProperties, parseSeconds } from "./arguments.js";
@@ -114,8 +115,6 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
 };
 
 const DEFAULT_TIMEOUT = "10";
-/** Just under what a native timer can wait, 2^31 ms. */
-const LONGEST_SECONDS = 2_000_000;
 /** Services and subscriptions, and clients, of one benchmark: what a process can hold. */
 const MOST_IN_BENCH = 1_000_000n;
 const MOST_CLIENTS = 10_000n;
@@ -153,7 +152,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation | Question
     ...(index === undefined ? {} : { serverIndex: Number(parseInteger("-n", index, 0n, MOST_SERVERS)) }),
     ...(clientId === undefined ? {} : { clientId: parseId(clientId) }),
     ...(protocol === undefined ? {} : { protocolVersion: parseVersion(protocol) }),
-    timeoutSeconds: parseSeconds("--timeout", values.get("timeout") ?? DEFAULT_TIMEOUT, LONGEST_SECONDS),
+    timeoutSeconds: parseSeconds("--timeout", values.get("timeout") ?? DEFAULT_TIMEOUT, LONGEST_DELAY_SECONDS),
     json,
     ...(name && after ? { command: parseCommand(name, after) } : {}),
   };
@@ -261,11 +260,14 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
       return {
         name,
         count: Number(parseInteger("-c", values.get("count") ?? "1", 1n, 1_000_000_000n)),
-        intervalSeconds: parseSeconds("-i", values.get("interval") ?? "1", LONGEST_SECONDS),
+        intervalSeconds: parseSeconds("-i", values.get("interval") ?? "1", LONGEST_DELAY_SECONDS),
       };
     case "top":
       atMost(0, name, words);
-      return { name, intervalSeconds: parseSeconds("--interval", values.get("interval") ?? "2", LONGEST_SECONDS) };
+      return {
+        name,
+        intervalSeconds: parseSeconds("--interval", values.get("interval") ?? "2", LONGEST_DELAY_SECONDS),
+      };
     case "bench":
       atMost(2, name, words);
       if (words.length < 2) {
@@ -282,7 +284,7 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
         services: Number(parseInteger("SERVICES", words[0], 0n, MOST_IN_BENCH)),
         subscriptions: Number(parseInteger("SUBSCRIPTIONS", words[1], 0n, MOST_IN_BENCH)),
         clients: Number(parseInteger("--clients", values.get("clients") ?? "0", 0n, MOST_CLIENTS)),
-        seconds: parseSeconds("--seconds", values.get("seconds") ?? "10", LONGEST_SECONDS),
+        seconds: parseSeconds("--seconds", values.get("seconds") ?? "10", LONGEST_DELAY_SECONDS),
       };
     case "publish": {
       const id = values.get("id");

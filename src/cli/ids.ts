@@ -1,8 +1,9 @@
 /** Ids as they are typed and shown: 63 bits in hexadecimal (pafd-and-pafc.md, 3.1). */
 
-import { randomBytes } from "node:crypto";
 import { UINT63_MAX } from "../core/uint63.js";
 import { UsageError } from "./usage-error.js";
+
+export { randomId } from "../client/random-id.js";
 
 export const hex = (id: bigint): string => id.toString(16);
 
@@ -19,5 +20,3 @@ export function parseId(text: string): bigint {
   if (id !== undefined) return id;
   throw new UsageError([`'${text}' is not a valid id (hexadecimal, 0 to ${hex(UINT63_MAX)}).`]);
 }
-
-export const randomId = (): bigint => randomBytes(8).readBigUInt64BE() & UINT63_MAX;

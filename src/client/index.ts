@@ -3,126 +3,54 @@
  * subscribed to true while servers come and go.
  */
 
-import { randomBytes } from "node:crypto";
-import { type Logger, SILENT } from "../core/log.js";
-import { onAbort } from "./abort-listeners.js";
-import { AttachedDomain, type DomainSettings } from "./attached-domain.js";
-import type { Domain } from "./domain.js";
-import { readDomain } from "./domain-directory.js";
-import { type Environment, readEnvironment } from "./environment.js";
-import { eventLoop } from "./event-loop.js";
-import { harmless } from "./harmless.js";
-import type { ConnectSession } from "./link-session.js";
-import type { ServerConfig } from "./server-config.js";
-import { type ServerLimits, serverLimits } from "./server-limits.js";
-import { Session } from "./session.js";
-import { traceLog } from "./trace-log.js";
-
-export { type Filter, FilterSyntaxError } from "../core/filter/syntax.js";
-export type { Logger } from "../core/log.js";
+export type { Match, Service, ServiceState } from "../core/directory-access.js";
+export type { FailReason } from "../core/fail-reason.js";
+export { type Comparison, type Filter, FilterSyntaxError } from "../core/filter/syntax.js";
 export type { Properties, PropertyValue } from "../core/properties.js";
-export { type TlsFiles, TransportError } from "../transport/transport.js";
-export type { CloseOptions, Domain, DomainSubscription, MatchesOptions } from "./domain.js";
+export { type DnsAlgorithm, type TlsFiles, TransportError } from "../transport/transport.js";
+export type { Logger } from "./application-log.js";
+export { type AttachOptions, attach, type DomainName } from "./attach.js";
+export type {
+  CloseOptions,
+  Domain,
+  DomainCallbacks,
+  DomainSubscription,
+  MatchesOptions,
+  PublishOptions,
+  WaitOptions,
+} from "./domain.js";
+export { DomainFileError } from "./domain-file.js";
+export {
+  type DomainMatch,
+  type JsonMatch,
+  type JsonProperties,
+  jsonProperties,
+  type MatchedService,
+  type ServiceGone,
+  type ServicePresent,
+} from "./domain-match.js";
+export type { Environment } from "./environment.js";
 export { DomainClosedError, ServiceUnpublishedError } from "./errors.js";
-export * from "./filter-expression.js";
-export type { LinkState } from "./link-owner.js";
-export type { DomainMatch } from "./match-merge.js";
-export type { PublishedService } from "./published-service.js";
+export {
+  and,
+  equal,
+  FilterExpression,
+  type FilterInteger,
+  type FilterOperand,
+  FilterTooLargeError,
+  filter,
+  greater,
+  less,
+  not,
+  or,
+  present,
+  substring,
+} from "./filter-expression.js";
+export type { LinkState, Refusal } from "./link-owner.js";
+export type { LinkPhase } from "./link-states.js";
+export type { PublishedService, ServerPublication } from "./published-service.js";
 export type { ServerConfig } from "./server-config.js";
 export { SERVER_LIMITS, ServerLimitError, type ServerLimits } from "./server-limits.js";
 export { type PropertiesInput, ServiceTooLargeError, type Value } from "./service-properties.js";
+export { type ServiceView, WatchEndedError } from "./service-view.js";
 export * from "./session.js";
-
-export interface AttachOptions {
-  /** 0 to 2^63-1; default: random. Two attachments with the same id keep each other out. */
-  readonly clientId?: bigint;
-  /** Aborting is `abandon()`, also if it was aborted before. */
-  readonly signal?: AbortSignal;
-  /** The PAF_* variables (4), read when they are needed; default `process.env`. */
-  readonly env?: Environment;
-  /**
-   * Default: none; with PAF_DEBUG, the standard error. With PAF_DEBUG (`1` or `true`, when it attaches) it is also told
-   * every message that is sent or received, at debug level. Keys and other TLS secrets are in no message.
-   */
-  readonly log?: Logger;
-  /** What each server may make this process hold, against servers that are broken; default: `SERVER_LIMITS`. */
-  readonly limits?: Partial<ServerLimits>;
-}
-
-/**
- * Attaches to the domain of this name, whose servers stand in its domain file, or to the domain of these servers. Returns
- * at once and works in the background, whether or not the file exists or a server can be reached. Throws a `RangeError`
- * or a `TransportError` for servers that are not valid.
- *
- * The process stays alive until `close` or `abandon`, also while no server can be reached.
- */
-export function attach(
-  domain: string | { readonly servers: readonly ServerConfig[] },
-  options: AttachOptions = {},
-): Domain {
-  const { clientId = randomId(), signal, env = process.env } = options;
-  const name = typeof domain === "string" ? domain : undefined;
-  const limits = serverLimits(options.limits);
-  const { debug } = readEnvironment(env);
-  const log = harmless(options.log ?? (debug ? traceLog(clientId, name) : SILENT));
-  const { clock, timers, outbox } = eventLoop();
-  const connect: ConnectSession = ({ address, localAddress, networkNamespace, tls }, of) =>
-    Session.connect(address, {
-      ...of,
-      outbox,
-      limits,
-      algorithm: "happy_eyeballs",
-      ...(localAddress === undefined ? {} : { localAddress }),
-      ...(networkNamespace === undefined ? {} : { networkNamespace }),
-      ...(tls ? { tls } : {}),
-    });
-  const attached = new AttachedDomain({
-    ...(name === undefined ? {} : { name }),
-    clientId,
-    servers: typeof domain === "string" ? serversOf(domain, env, log) : domain.servers,
-    settings: settingsOf(env),
-    connect,
-    clock,
-    timers,
-    random: Math.random,
-    randomId,
-    log,
-    limits,
-    traceMessages: debug,
-  });
-  if (signal?.aborted) attached.abandon();
-  else if (signal) attached.onClosed = onAbort(signal, () => attached.abandon());
-  return attached;
-}
-
-/** Of 63 bits, from the operating system. */
-function randomId(): bigint {
-  return randomBytes(8).readBigUInt64BE() >> 1n;
-}
-
-/** Follows the environment as libpaf does (4), so that a program may change it after it has attached. */
-function settingsOf(env: Environment): DomainSettings {
-  const { rescanSeconds } = readEnvironment(env);
-  const setting = <K extends keyof DomainSettings>(name: K) => ({
-    get: () => readEnvironment(env)[name],
-    enumerable: true,
-  });
-  return Object.defineProperties({ rescanSeconds } as DomainSettings, {
-    reconnectMinSeconds: setting("reconnectMinSeconds"),
-    reconnectMaxSeconds: setting("reconnectMaxSeconds"),
-    idleMinSeconds: setting("idleMinSeconds"),
-    idleMaxSeconds: setting("idleMaxSeconds"),
-    ttlSeconds: setting("ttlSeconds"),
-  });
-}
-
-/** Reads the domain file; why it can not be read is told once, until it changes. */
-function serversOf(domain: string, env: Environment, log: Logger): () => Promise<readonly ServerConfig[] | undefined> {
-  let told: string | undefined;
-  return async () => {
-    const { found, reason } = await readDomain(readEnvironment(env).domainsDirectory, domain);
-    if (reason !== undefined && reason !== told) log.warning(() => `${reason}. The servers stay as they are.`);
-    told = reason;
-    return found;
-  };
-}

@@ -14,8 +14,8 @@ import { type MatchClaim, MatchClaims } from "./match-claims.js";
 import { currentSources, type Merged, type Source, unconnectedOrphanSince } from "./merged-service.js";
 import type { ServerLimits } from "./server-limits.js";
 
-/** What the application is told of a service. Generation, TTL, owner and orphan state stay behind (2). */
-export type DomainMatch =
+/** What the servers together say of a service. Generation, TTL, owner and orphan state stay behind (2). */
+export type MergedMatch =
   | { readonly type: "appeared" | "modified"; readonly serviceId: bigint; readonly properties: Properties }
   | { readonly type: "disappeared"; readonly serviceId: bigint };
 
@@ -28,7 +28,7 @@ const NO_PROPERTIES: Properties = new Map();
 
 export interface MatchMergeOptions {
   /** Called from within `report` and from timers. */
-  readonly announce: (match: DomainMatch) => void;
+  readonly announce: (match: MergedMatch) => void;
   readonly clock: Clock;
   /** Of wall-clock time, in which orphans age (7.5). At most one timer is set per service. */
   readonly timers: Timers;

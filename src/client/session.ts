@@ -229,11 +229,11 @@ export class Session {
    * long for this or for a sign of life ends the session.
    */
   pauseReading(): void {
-    this.connection.pauseReading();
+    this.conversation.pauseReading();
   }
 
   resumeReading(): void {
-    this.connection.resumeReading();
+    this.conversation.resumeReading();
   }
 
   /** Leaves at once: what is published becomes orphans. Twice is harmless. */

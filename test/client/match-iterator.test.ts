@@ -2,8 +2,9 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { DomainMatch } from "../../src/client/domain-match.js";
 import { MatchIterator } from "../../src/client/match-iterator.js";
-import type { DomainMatch } from "../../src/client/match-merge.js";
+import type { MergedMatch } from "../../src/client/match-merge.js";
 import { properties } from "../../src/core/properties.js";
 
 const test = suite("match-iterator");
@@ -13,7 +14,7 @@ const make = () => {
   const iterator = new MatchIterator(() => ends++);
   return { iterator, ends: () => ends };
 };
-const match = (text: string): DomainMatch => {
+const match = (text: string): MergedMatch => {
   const [type, id, value = "0"] = text.split(" ");
   const serviceId = BigInt(id!);
   if (type === "disappeared") return { type, serviceId };
