@@ -2,7 +2,7 @@
 import { and, attach, equal, greater } from "pathfinder-edge";
 
 const [where = "ux:pathfinder"] = process.argv.slice(2);
-const domain = attach(where, { log: console });
+const domain = attach(where, { log: { ...console, debug() {} } });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => domain.close()); // ends the loop
 
 for await (const match of domain.matches(and(equal("kind", "lamp"), greater("level", 0)))) {

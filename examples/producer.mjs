@@ -2,11 +2,12 @@
 import { attach } from "pathfinder-edge";
 
 const [where = "ux:pathfinder"] = process.argv.slice(2);
-const domain = attach(where, { log: console });
+const domain = attach(where, { log: { ...console, debug() {} } });
 
 let level = 50;
 const lamp = domain.publish({ kind: "lamp", room: "kitchen", level });
-lamp.published().then(() => console.log(`lamp ${lamp.id.toString(16)} is published`));
+const told = () => console.log(`lamp ${lamp.id.toString(16)} is published`);
+lamp.published().then(told, () => {}); // not if we leave before
 const dimming = setInterval(() => {
   level = (level + 10) % 100;
   lamp.modify({ kind: "lamp", room: "kitchen", level });
