@@ -57,6 +57,8 @@ export class Link {
   /** Read at each attempt to connect. */
   private idle: { readonly min: number; readonly max: number } = { min: 0, max: 0 };
   private lastError: Error | undefined;
+  /** Made once per failure, not whenever somebody looks. */
+  private lastErrorText = "";
   private toldError: string | undefined;
   private toldPhase: LinkPhase = "waiting";
 
@@ -74,7 +76,7 @@ export class Link {
       address: this.config.address,
       state: this.phase,
       ...(this.session ? { protocolVersion: this.session.protocolVersion } : {}),
-      ...(this.lastError === undefined ? {} : { lastError: printable(this.lastError.message), cause: this.lastError }),
+      ...(this.lastError === undefined ? {} : { lastError: this.lastErrorText, cause: this.lastError }),
     };
   }
 
@@ -171,6 +173,7 @@ export class Link {
   /** Why is told once, until it changes or the link has been up meanwhile. */
   private fail(input: "lost" | "timeout", error: Error): void {
     this.lastError = error;
+    this.lastErrorText = printable(error.message);
     const { log, owner } = this.options;
     const why = error.message;
     if (this.phase === "operational" || this.phase === "detaching") log.warning(() => `Connection lost: ${why}.`);
