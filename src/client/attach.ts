@@ -8,11 +8,12 @@ import { checkFunction, checkOptions, checkSignal, mistyped, outOfRange } from "
 import { AttachedDomain } from "./attached-domain.js";
 import type { Domain, DomainCallbacks } from "./domain.js";
 import { checkDomainName, isAddress, readDomain } from "./domain-directory.js";
-import type { DomainSettings } from "./domain-options.js";
+import type { DomainOptions, DomainSettings } from "./domain-options.js";
 import { type Environment, readEnvironment } from "./environment.js";
 import { eventLoop } from "./event-loop.js";
 import type { ConnectSession } from "./link-session.js";
 import { randomId } from "./random-id.js";
+import { RemoteDirectory } from "./remote-directory.js";
 import type { ServerConfig } from "./server-config.js";
 import { type ServerLimits, serverLimits } from "./server-limits.js";
 import type { ReadServers } from "./server-links.js";
@@ -53,6 +54,25 @@ export type DomainName = string | { readonly servers: readonly (string | ServerC
  * The process stays alive until `close` or `abandon`, also while no server is known or can be reached.
  */
 export function attach(domain: DomainName, options?: AttachOptions): Domain {
+  return attachDomain(domain, options);
+}
+
+/** The same, as a gateway needs it: see `RemoteDirectory`. `log` takes the texts as they are. */
+export function attachDirectory(
+  domain: DomainName,
+  { log, ...options }: Omit<AttachOptions, "log"> & { readonly log?: InternalLogger } = {},
+): RemoteDirectory {
+  const onOutcome: DomainOptions["onOutcome"] = (operation, refusal) => directory.outcome(operation, refusal);
+  const attached = attachDomain(domain, options, { onOutcome, ...(log ? { log } : {}) });
+  const directory: RemoteDirectory = new RemoteDirectory(attached, eventLoop().timers);
+  return directory;
+}
+
+function attachDomain(
+  domain: DomainName,
+  options: AttachOptions | undefined,
+  internal: Pick<DomainOptions, "onOutcome"> & { readonly log?: InternalLogger } = {},
+): AttachedDomain {
   const given = checkOptions("attach(): options", options);
   const { clientId = randomId(), signal, env = process.env, log: logger } = given;
   if (typeof clientId !== "bigint") mistyped("attach(): clientId", clientId, "a bigint, 0 to 2^63-1,");
@@ -88,6 +108,7 @@ export function attach(domain: DomainName, options?: AttachOptions): Domain {
     callbacks: callbacksOf(given),
     limits,
     traceMessages: debug,
+    ...internal,
   });
   const letDie = keepAlive();
   let forget = () => {};

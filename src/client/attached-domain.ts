@@ -1,6 +1,6 @@
 /** What an application publishes and subscribes to, kept true over all servers of a domain (libpaf-client.md, 1, 2 and 10). */
 
-import type { Match, Service } from "../core/directory-access.js";
+import type { Match, Service, ServiceState } from "../core/directory-access.js";
 import { type Logger, prefixed } from "../core/log.js";
 import { printable } from "../core/printable.js";
 import { onAbort } from "./abort-listeners.js";
@@ -32,7 +32,7 @@ import {
   type ServerPublication,
   toTtl,
 } from "./published-service.js";
-import type { RelayedSubscription } from "./relay.js";
+import type { Operation, RelayedSubscription } from "./relay.js";
 import type { ServerConfig } from "./server-config.js";
 import { ServerLinks } from "./server-links.js";
 import { toServers } from "./server-list.js";
@@ -45,10 +45,15 @@ import { wallClockTimers } from "./wall-clock-timers.js";
 const DETACH_MS = 500;
 const DETACH_MS_PER_SERVICE = 1;
 
+/** A service that was `put`: whoever did that keeps its handle. */
+interface PlainService extends Pick<LocalService, "look" | "left"> {
+  readonly current: Service;
+}
+
 export class AttachedDomain implements Domain, LinkOwner, Publisher {
   readonly clientId: bigint;
   private readonly log: Logger;
-  private readonly localServices = new Map<bigint, LocalService>();
+  private readonly localServices = new Map<bigint, LocalService | PlainService>();
   private readonly ttls = new TtlCounts();
   private readonly subscribed: DomainSubscriptions;
   private readonly readers = new DomainReaders((filter, onMatch) => this.addSubscription(filter, onMatch));
@@ -92,9 +97,7 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
     const ttl = toTtl(ttlSeconds);
     const service = { id: this.options.randomId(), generation: 0n, ttlSeconds: ttl, properties };
     const local = new LocalService(this, service);
-    this.localServices.set(service.id, local);
-    this.ttls.add(ttl);
-    for (const link of this.servers.all) link.publish(service);
+    this.hold(local);
     return local;
   }
 
@@ -162,6 +165,57 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
   }
 
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
+
+  // --- for whoever chooses ids and generations (remote-directory.ts) ------------------------------------------------
+
+  /** Publishes a service, or another state of it, under the id and the generation that it has. */
+  put(service: Service): void {
+    this.mustBeAttached();
+    const before = this.localServices.get(service.id)?.current;
+    if (before) this.ttls.remove(before.ttlSeconds);
+    this.hold({ current: service, look() {}, left() {} });
+  }
+
+  /** Takes back what was `put`; nothing happens if it was not. */
+  take(id: bigint): void {
+    const present = this.localServices.get(id)?.current;
+    if (present) this.withdrawn(present);
+  }
+
+  /** Forgets what was `put`, and leaves it on the servers: somebody else owns it there. */
+  forget(id: bigint): void {
+    const present = this.localServices.get(id)?.current;
+    if (!present) return;
+    this.localServices.delete(id);
+    this.ttls.remove(present.ttlSeconds);
+    for (const link of this.servers.all) link.forget(id);
+  }
+
+  /** As `subscribe`, but told of each service as a server has reported it. Changes of properties are told, no others. */
+  subscribeStates(filter: string | undefined, onMatch: (match: Match) => void): DomainSubscription {
+    return this.addSubscription(filter, (match) => {
+      if (match.type === "disappeared") onMatch({ type: match.type, serviceId: match.serviceId });
+      else onMatch({ type: match.type, service: match.service });
+    });
+  }
+
+  /** Every service that a server has now, in its latest generation. Empty without a connection. */
+  async listServices(): Promise<ReadonlyMap<bigint, ServiceState>> {
+    const lists = this.servers.all.map((link) => link.listServices()?.catch(() => []));
+    const latest = new Map<bigint, ServiceState>();
+    for (const service of (await Promise.all(lists)).flatMap((list) => list ?? [])) {
+      const known = latest.get(service.id);
+      if (!known || known.generation < service.generation) latest.set(service.id, service);
+    }
+    return latest;
+  }
+
+  private hold(local: LocalService | PlainService): void {
+    const { current } = local;
+    this.localServices.set(current.id, local);
+    this.ttls.add(current.ttlSeconds);
+    for (const link of this.servers.all) link.publish(current);
+  }
 
   private addSubscription(
     given: string | FilterExpression | undefined,
@@ -269,6 +323,10 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
   onRefused(refusal: Refusal): void {
     const { onRefused } = this.options.callbacks;
     if (onRefused) this.delivery.add(refusal, onRefused);
+  }
+
+  onOutcome(operation: Operation, refusal: Error | undefined): void {
+    this.options.onOutcome?.(operation, refusal);
   }
 
   onDetached(source: number): void {

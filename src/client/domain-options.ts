@@ -5,6 +5,7 @@ import type { Logger } from "../core/log.js";
 import type { DomainCallbacks } from "./domain.js";
 import type { LinkSettings } from "./link-owner.js";
 import type { ConnectSession } from "./link-session.js";
+import type { Operation } from "./relay.js";
 import type { ServerConfig } from "./server-config.js";
 import type { ServerLimits } from "./server-limits.js";
 import type { ReadServers } from "./server-links.js";
@@ -36,4 +37,6 @@ export interface DomainOptions {
   readonly limits: ServerLimits;
   /** Every message is told at debug level. */
   readonly traceMessages: boolean;
+  /** Told of every answer of a server. */
+  readonly onOutcome?: (operation: Operation, refusal: Error | undefined) => void;
 }

@@ -18,6 +18,8 @@ export interface LinkOperationsOptions {
   readonly onPublished: (serviceId: bigint) => void;
   /** The server refuses something; once, until it does it or refuses it for another reason. */
   readonly onRefused: (operation: Operation, error: Error) => void;
+  /** The server has done something, or refuses it; whenever it answers. */
+  readonly onOutcome: (operation: Operation, refusal: Error | undefined) => void;
   /** The server has no service of ours any more, after `withdraw`. */
   readonly onWithdrawn: () => void;
   /** The connection is of no use any more: it has ended, or the server contradicts itself. */
@@ -52,6 +54,10 @@ export class LinkOperations {
   unpublish(id: bigint): void {
     this.relay.unpublish(id);
     this.sendSoon();
+  }
+
+  forget(id: bigint): void {
+    this.relay.forget(id);
   }
 
   subscribe(subscription: RelayedSubscription): void {
@@ -102,6 +108,7 @@ export class LinkOperations {
           if (this.stopped) return;
           done();
           if (operation.type === "publish") this.options.onPublished(operation.service.id);
+          this.options.onOutcome(operation, undefined);
           this.sendAll();
         },
         (error: unknown) => {
@@ -149,7 +156,7 @@ export class LinkOperations {
   }
 
   private onRefused(operation: Operation, error: unknown, isNews: boolean): void {
-    const { refusals, timers, onBroken, onRefused } = this.options;
+    const { refusals, timers, onBroken, onRefused, onOutcome } = this.options;
     if (isRefusal(error)) {
       refusals.note(operation, error, this.relay.hasRefused);
       if (isNews) onRefused(operation, error);
@@ -159,6 +166,7 @@ export class LinkOperations {
       onBroken(toError(error));
       return;
     }
+    onOutcome(operation, error);
     if (this.retryTimer || !this.relay.hasRefused) return;
     this.retryTimer = timers.after("retry refused", refusals.nextMs(), () => {
       this.retryTimer = undefined;

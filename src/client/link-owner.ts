@@ -2,7 +2,7 @@
 
 import type { Match, Service } from "../core/directory-access.js";
 import type { LinkPhase } from "./link-states.js";
-import type { RelayedSubscription } from "./relay.js";
+import type { Operation, RelayedSubscription } from "./relay.js";
 
 export interface LinkSettings {
   readonly reconnectMinSeconds: number;
@@ -29,6 +29,8 @@ export interface LinkOwner {
   /** The link's server has this service, or a state of it. */
   onPublished(serviceId: bigint): void;
   onRefused(refusal: Refusal): void;
+  /** A server's answer to anything that it was told: it has done it, or refuses it (and is told again later). */
+  onOutcome(operation: Operation, refusal: Error | undefined): void;
   /** The link is over. */
   onDetached(source: number): void;
 }

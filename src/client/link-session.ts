@@ -1,6 +1,6 @@
 /** What a link needs of a session, so that it can be tested without a server. `Session` is one. */
 
-import type { Match, Service } from "../core/directory-access.js";
+import type { Match, Service, ServiceState } from "../core/directory-access.js";
 import type { ServerConfig } from "./server-config.js";
 
 export interface LinkSession {
@@ -16,6 +16,8 @@ export interface LinkSession {
     onEnd: () => void,
   ): Promise<void>;
   unsubscribe(subscriptionId: bigint): Promise<void>;
+  /** All services that the server has now. */
+  services(): Promise<readonly ServiceState[]>;
   track(): Promise<void>;
   trackQuery(): Promise<void>;
   close(): void;

@@ -4,7 +4,7 @@
  */
 
 import type { Clock, Random, Timer, Timers } from "../core/clock.js";
-import type { Service } from "../core/directory-access.js";
+import type { Service, ServiceState } from "../core/directory-access.js";
 import type { Logger } from "../core/log.js";
 import { printable } from "../core/printable.js";
 import { BackOff } from "./back-off.js";
@@ -94,6 +94,11 @@ export class Link {
     this.operations?.unpublish(id);
   }
 
+  /** The server keeps the service, of which nothing is wanted any more. */
+  forget(id: bigint): void {
+    this.operations?.forget(id);
+  }
+
   subscribe(subscription: RelayedSubscription): void {
     this.operations?.subscribe(subscription);
   }
@@ -105,6 +110,11 @@ export class Link {
   /** Whether the server has a service as it is wanted, or why it refuses it. */
   publication(id: bigint): ReturnType<LinkOperations["publication"]> {
     return this.operations?.publication(id) ?? { isPublished: false };
+  }
+
+  /** What the server has now; rejects if the connection ends. `undefined`: there is none. */
+  listServices(): Promise<readonly ServiceState[]> | undefined {
+    return this.operations && this.session?.services();
   }
 
   /** Takes back every service, for at most `limitMs`, and leaves. Without a connection it leaves at once. */
@@ -270,6 +280,7 @@ export class Link {
         onPublished: (id) => owner.onPublished(id),
         onRefused: (operation, error) =>
           owner.onRefused({ address: this.config.address, command: operation.type, id: idOf(operation), error }),
+        onOutcome: (operation, refusal) => owner.onOutcome(operation, refusal),
         onWithdrawn: () => this.take("withdrawn"),
         onBroken: (error) => this.lost(session, error),
       },

@@ -16,7 +16,13 @@ import type { ServerLimits } from "./server-limits.js";
 
 /** What the servers together say of a service. Generation, TTL, owner and orphan state stay behind (2). */
 export type MergedMatch =
-  | { readonly type: "appeared" | "modified"; readonly serviceId: bigint; readonly properties: Properties }
+  | {
+      readonly type: "appeared" | "modified";
+      readonly serviceId: bigint;
+      readonly properties: Properties;
+      /** As a server has reported it. */
+      readonly service: ServiceState;
+    }
   | { readonly type: "disappeared"; readonly serviceId: bigint };
 
 /** How long a service that is gone is remembered, so that the old news of a slow server do not bring it back (7.4). */
@@ -208,7 +214,8 @@ export class MatchMerge {
   }
 
   /** `reported` is what the application is to know now. */
-  private takeOver(service: Merged, { generation, ttlSeconds, properties }: ServiceState): void {
+  private takeOver(service: Merged, reported: ServiceState): void {
+    const { generation, ttlSeconds, properties } = reported;
     const wasAnnounced = service.state === "announced";
     const isSame = wasAnnounced && sameProperties(service.properties, properties);
     service.generation = generation;
@@ -218,7 +225,8 @@ export class MatchMerge {
     this.stale.delete(service.serviceId);
     this.watch(service);
     if (isSame) return;
-    this.options.announce({ type: wasAnnounced ? "modified" : "appeared", serviceId: service.serviceId, properties });
+    const type = wasAnnounced ? "modified" : "appeared";
+    this.options.announce({ type, serviceId: service.serviceId, properties, service: reported });
   }
 
   private gone(service: Merged, state: "unpublished" | "orphaned-out"): void {

@@ -85,6 +85,16 @@ export class Relay {
     this.want(this.services, id, undefined);
   }
 
+  /** Nothing is wanted of this service any more, and what the server has of it is left there. */
+  forget(id: bigint): void {
+    const { held, queue, refused } = this.services;
+    const service = held.get(id);
+    if (!service) return;
+    held.delete(id);
+    queue.delete(id);
+    refused.delete(service);
+  }
+
   subscribe(subscription: RelayedSubscription): void {
     this.want(this.subscriptions, subscription.id, subscription);
   }
@@ -146,6 +156,7 @@ export class Relay {
   }
 
   private compare<T>(kind: Kind<T>, held: Held<T>): void {
+    if (kind.held.get(held.id) !== held) return; // forgotten while it was busy
     if (held.wanted !== held.has) kind.queue.set(held.id, held);
     else {
       kind.queue.delete(held.id);
@@ -176,7 +187,7 @@ export class Relay {
         const isNews = held.refusal?.message !== error.message;
         // To take back what the server does not let go of would be refused for ever.
         if (sent === undefined) held.has = undefined;
-        if (held.wanted === sent && sent !== undefined && kind.held.has(held.id)) {
+        if (held.wanted === sent && sent !== undefined && kind.held.get(held.id) === held) {
           held.refusal = error;
           kind.refused.add(held);
         } else this.compare(kind, held);

@@ -7,7 +7,7 @@ import type { LinkPhase } from "../../src/client/link-states.js";
 import type { RelayedSubscription } from "../../src/client/relay.js";
 import type { ServerConfig } from "../../src/client/server-config.js";
 import { RequestError } from "../../src/client/session.js";
-import type { Match, Service } from "../../src/core/directory-access.js";
+import type { Match, Service, ServiceState } from "../../src/core/directory-access.js";
 import type { FailReason } from "../../src/core/fail-reason.js";
 import type { Logger } from "../../src/core/log.js";
 import { FakeClock } from "../support/fake-clock.js";
@@ -50,6 +50,10 @@ export class FakeSession implements LinkSession {
     this.endListeners.set(id, onEnd);
     return this.ask(`subscribe ${id}${filter ?? ""}`);
   };
+
+  /** What a list of all services gives. */
+  listed: readonly ServiceState[] = [];
+  services = async () => this.listed;
 
   trackQuery(): Promise<void> {
     this.queries++;
@@ -213,6 +217,8 @@ export class LinkBench implements LinkOwner {
   onDistrusted = (source: number) => void this.downs.push(`${source} distrusted`);
   onLinkState = ({ state }: LinkState) => void this.states.push(state);
   onPublished = (id: bigint) => void this.published.push(id);
+  onOutcome(): void {}
+
   onRefused = ({ command, id, error }: Refusal) => void this.refusals.push(`${command} ${id}: ${error.message}`);
   onDetached = () => void this.detached++;
 }

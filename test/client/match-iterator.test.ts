@@ -18,7 +18,9 @@ const match = (text: string): MergedMatch => {
   const [type, id, value = "0"] = text.split(" ");
   const serviceId = BigInt(id!);
   if (type === "disappeared") return { type, serviceId };
-  return { type: type as "appeared" | "modified", serviceId, properties: properties({ v: value }) };
+  const shown = properties({ v: value });
+  const service = { id: serviceId, generation: 0n, ttlSeconds: 0n, owner: 0n, properties: shown };
+  return { type: type as "appeared" | "modified", serviceId, properties: shown, service };
 };
 const show = (told: DomainMatch) =>
   `${told.type} ${told.serviceId}${told.type === "disappeared" ? "" : ` ${told.properties.get("v")![0]}`}`;

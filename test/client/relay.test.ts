@@ -185,4 +185,26 @@ test("withdraw: services are taken back, those being published first complete, s
   nothing(relay);
 });
 
+test("what is forgotten is neither taken back nor tried again; wanted again, it is sent again", () => {
+  const relay = new Relay();
+  relay.publish(service(1));
+  one(relay, "publish 1/0").done();
+  relay.forget(1n);
+  relay.forget(2n);
+  nothing(relay);
+  relay.publish(service(1, 1));
+  const busy = one(relay, "publish 1/1");
+  relay.forget(1n);
+  busy.done();
+  nothing(relay);
+  relay.publish(service(1, 2));
+  const refused = one(relay, "publish 1/2");
+  relay.forget(1n);
+  refused.refused(new Error("no"));
+  relay.retry();
+  nothing(relay);
+  relay.withdraw();
+  assert.ok(relay.withdrawn);
+});
+
 test.run();
