@@ -2,19 +2,19 @@
 import { attach } from "pathfinder-edge";
 
 const [where = "ux:pathfinder"] = process.argv.slice(2);
-const say = (text) => console.error(text());
-const log = { debug() {}, info: say, warning: say, error: say }; // else one would wait in silence for a server that is not there
-const domain = attach(where.includes(":") ? { servers: [{ address: where }] } : where, { log });
+const domain = attach(where, { log: { ...console, debug() {} } });
 
 let level = 50;
 const lamp = domain.publish({ kind: "lamp", room: "kitchen", level });
+const told = () => console.log(`lamp ${lamp.id.toString(16)} is published`);
+lamp.published().then(told, () => {}); // not if we leave before
 const dimming = setInterval(() => {
   level = (level + 10) % 100;
   lamp.modify({ kind: "lamp", room: "kitchen", level });
 }, 1000);
 
-const leave = async () => {
+const leave = () => {
   clearInterval(dimming);
-  await domain.close(); // withdraws the lamp
+  domain.close(); // withdraws the lamp
 };
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, leave);

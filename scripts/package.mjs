@@ -7,6 +7,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setUp } from "./build.mjs";
+import { rollDeclarations } from "./declarations.mjs";
 import { DIST, fail, filesBelow, HEADERS, ROOT, say } from "./setup.mjs";
 
 /** The library as one CommonJS file, and a module that passes its exports on: both kinds of program get the same classes. */
@@ -42,8 +43,12 @@ function declarations() {
     encoding: "utf8",
   });
   if (status !== 0) fail(`the declarations could not be made:\n${stdout}`);
+  const text = rollDeclarations(join(types, "client/index.d.ts"));
+  rmSync(types, { recursive: true });
+  mkdirSync(types);
+  writeFileSync(join(types, "index.d.ts"), text);
   // For `import`, TypeScript wants declarations of a module.
-  writeFileSync(join(types, "index.d.mts"), 'export * from "./client/index.js";\n');
+  writeFileSync(join(types, "index.d.mts"), 'export * from "./index.js";\n');
 }
 
 /** The packages whose code is in the bundle of the commands, and those whose headers are in the addon. */

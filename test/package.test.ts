@@ -112,9 +112,14 @@ test("npm pack makes it; what is in it is of every platform, and not much", () =
   const library = statSync(join(root, "dist/index.cjs")).size;
   console.log(`the package: ${kB(size)}, unpacked ${kB(unpackedSize)}, of which the library ${kB(library)}`);
   const names = files.map(({ path }) => path);
-  for (const name of ["README.md", "LICENSE", "dist/THIRD-PARTY-LICENCES", "dist/pafd", "dist/types/index.d.mts"]) {
+  for (const name of ["README.md", "LICENSE", "dist/THIRD-PARTY-LICENCES", "dist/pafd"]) {
     assert.ok(names.includes(name), name);
   }
+  assert.equal(
+    names.filter((name) => name.startsWith("dist/types/")).sort(),
+    ["dist/types/index.d.mts", "dist/types/index.d.ts"],
+    "nothing internal is declared",
+  );
   assert.equal(
     names.filter((name) => /\.node$|^(test|src|\.cache)\//.test(name)),
     [],
@@ -210,6 +215,33 @@ test("strict TypeScript, as module and as CommonJS; what is wrong is refused", (
     assert.is(await runProgram("typed.cjs", address), SAYS);
     good(tsc("--module", "esnext", "--moduleResolution", "bundler", "--noEmit", "typed.mts"));
   }));
+
+test("the declarations: every one has its words, cites no page that users do not have, and needs no other package", () => {
+  const text = readFileSync(join(installed, "dist/types/index.d.ts"), "utf8");
+  const without = [...text.matchAll(/^(.*)\ndeclare (?!global|const FAIL_REASONS)(.*)/gm)];
+  assert.equal(
+    without.filter(([, before]) => !before!.endsWith("*/")).map(([, , what]) => what),
+    [],
+  );
+  assert.not.match(text, /\.md\b|@internal|@types/);
+  writeFileSync(
+    join(project, "bare.mts"),
+    `import { attach, type Domain, type DomainMatch, type LinkPhase, type Match, type ServiceView } from "pathfinder-edge";
+     export const domain: Domain = attach("home", { onLinkState: ({ state }) => void (state satisfies LinkPhase) });
+     export const view: ServiceView = domain.watch("(a=b)");
+     export const say = (match: DomainMatch): string => JSON.stringify(match);
+     export const id = (match: Match): bigint => (match.type === "disappeared" ? match.serviceId : match.service.id);
+     export const wait = domain.connected({ servers: 2 }).then(() => domain.publish({}).published());
+     export const end = domain[Symbol.asyncDispose]();`,
+  );
+  const LIBS = ["es2022", "es2022,dom,dom.asynciterable", "esnext", "esnext,dom"];
+  for (const lib of LIBS) {
+    const strict =
+      "--noEmit --strict --exactOptionalPropertyTypes --skipLibCheck false --module nodenext --types".split(" ");
+    const args = [join(root, "node_modules/typescript/bin/tsc"), ...strict, "", "--target", "es2022", "--lib", lib];
+    good(spawnSync(process.execPath, [...args, "bare.mts"], { cwd: project, encoding: "utf8", timeout: LIMIT_MS }));
+  }
+});
 
 test("the commands are there; what needs the addon says how to get it", () =>
   withTcp(async (address) => {

@@ -19,7 +19,7 @@ for (const path of named(/`((?:src|build|scripts|test|native)\/[\w./-]*)`/g)) {
 }
 
 /** What npm can do by itself. */
-const OF_NPM = ["pack"];
+const OF_NPM = ["install", "pack"];
 
 for (const command of named(/(?:`|\$ )npm (?:run )?([a-z]+)/g)) {
   test(`npm ${command} exists`, () => assert.ok(scripts[command] ?? OF_NPM.includes(command), command));

@@ -4,6 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { LONGEST_DELAY_SECONDS } from "../client/longest-delay.js";
 import { MAX_VERSION, MIN_VERSION } from "../client/session.js";
 import type { Properties } from "../core/properties.js";
 import { parseFilterArgument, parseInteger, parseProperties, parseSeconds } from "./arguments.js";
@@ -15,6 +16,7 @@ export type Command =
   | { readonly name: "subscribe"; readonly filter?: string }
   | { readonly name: "subscriptions" }
   | { readonly name: "clients" }
+  | { readonly name: "gateways" }
   | { readonly name: "unpublish"; readonly serviceId: bigint }
   | { readonly name: "ping"; readonly count: number; readonly intervalSeconds: number }
   | { readonly name: "top"; readonly intervalSeconds: number }
@@ -65,6 +67,7 @@ export const COMMANDS = [
   "services",
   "subscriptions",
   "clients",
+  "gateways",
   "publish",
   "unpublish",
   "subscribe",
@@ -96,6 +99,7 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
   services: ANYWHERE,
   subscriptions: ANYWHERE,
   clients: ANYWHERE,
+  gateways: ANYWHERE,
   unpublish: ANYWHERE,
   subscribe: ANYWHERE,
   ping: { ...ANYWHERE, count: { short: "c", argument: true }, interval: { short: "i", argument: true } },
@@ -111,8 +115,6 @@ const OF_COMMAND: Readonly<Record<CommandName, Options>> = {
 };
 
 const DEFAULT_TIMEOUT = "10";
-/** Just under what a native timer can wait, 2^31 ms. */
-const LONGEST_SECONDS = 2_000_000;
 /** Services and subscriptions, and clients, of one benchmark: what a process can hold. */
 const MOST_IN_BENCH = 1_000_000n;
 const MOST_CLIENTS = 10_000n;
@@ -150,7 +152,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation | Question
     ...(index === undefined ? {} : { serverIndex: Number(parseInteger("-n", index, 0n, MOST_SERVERS)) }),
     ...(clientId === undefined ? {} : { clientId: parseId(clientId) }),
     ...(protocol === undefined ? {} : { protocolVersion: parseVersion(protocol) }),
-    timeoutSeconds: parseSeconds("--timeout", values.get("timeout") ?? DEFAULT_TIMEOUT, LONGEST_SECONDS),
+    timeoutSeconds: parseSeconds("--timeout", values.get("timeout") ?? DEFAULT_TIMEOUT, LONGEST_DELAY_SECONDS),
     json,
     ...(name && after ? { command: parseCommand(name, after) } : {}),
   };
@@ -242,6 +244,7 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
       return { name, ...(words[0] === undefined ? {} : { filter: parseFilterArgument(words[0]) }) };
     case "subscriptions":
     case "clients":
+    case "gateways":
       if (words.length > 0) {
         throw new UsageError([
           `${name} takes no argument, but got '${words[0]}'; services and subscribe take a filter.`,
@@ -257,11 +260,14 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
       return {
         name,
         count: Number(parseInteger("-c", values.get("count") ?? "1", 1n, 1_000_000_000n)),
-        intervalSeconds: parseSeconds("-i", values.get("interval") ?? "1", LONGEST_SECONDS),
+        intervalSeconds: parseSeconds("-i", values.get("interval") ?? "1", LONGEST_DELAY_SECONDS),
       };
     case "top":
       atMost(0, name, words);
-      return { name, intervalSeconds: parseSeconds("--interval", values.get("interval") ?? "2", LONGEST_SECONDS) };
+      return {
+        name,
+        intervalSeconds: parseSeconds("--interval", values.get("interval") ?? "2", LONGEST_DELAY_SECONDS),
+      };
     case "bench":
       atMost(2, name, words);
       if (words.length < 2) {
@@ -278,7 +284,7 @@ function parseCommand(name: CommandName, { values, words }: Split): Command {
         services: Number(parseInteger("SERVICES", words[0], 0n, MOST_IN_BENCH)),
         subscriptions: Number(parseInteger("SUBSCRIPTIONS", words[1], 0n, MOST_IN_BENCH)),
         clients: Number(parseInteger("--clients", values.get("clients") ?? "0", 0n, MOST_CLIENTS)),
-        seconds: parseSeconds("--seconds", values.get("seconds") ?? "10", LONGEST_SECONDS),
+        seconds: parseSeconds("--seconds", values.get("seconds") ?? "10", LONGEST_DELAY_SECONDS),
       };
     case "publish": {
       const id = values.get("id");

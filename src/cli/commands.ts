@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.js";
 import { bench } from "./bench/bench.js";
 import type { Command, Invocation } from "./command-line.js";
 import { Deadline } from "./deadline.js";
+import { GATEWAYS_FILTER, gatewayJson, gatewayLines, gatewaysOf } from "./gateways.js";
 import { hex, randomId } from "./ids.js";
 import type { Interrupt } from "./interrupts.js";
 import { clientJson, matchJson, serviceJson, subscriptionJson, toJson } from "./json.js";
@@ -40,6 +41,8 @@ export function runCommand(command: Command, context: CommandContext): Promise<v
       return subscriptions(context);
     case "clients":
       return clients(context);
+    case "gateways":
+      return gateways(context);
     case "publish":
       return publish(command, context);
     case "unpublish":
@@ -84,6 +87,16 @@ async function clients({ session, output, clock, deadline }: CommandContext): Pr
   }
 }
 
+async function gateways({ session, output, clock, deadline }: CommandContext): Promise<void> {
+  const found = gatewaysOf(await deadline.bound(session.services(GATEWAYS_FILTER)));
+  if (output.json) {
+    output.line(toJson(found.map(gatewayJson)));
+    return;
+  }
+  const [header, ...lines] = gatewayLines(found, clock.unixSeconds());
+  output.line(found.length === 0 ? header : output.paint("bold", header), ...rows(lines, (line) => line));
+}
+
 /** All rows as one text: a list may be longer than a call may have arguments. */
 function rows<T>(elements: readonly T[], row: (element: T) => string): string[] {
   return elements.length === 0 ? [] : [elements.map((element) => row(element)).join("\n")];
@@ -123,13 +136,14 @@ async function subscribe({ filter }: Of<"subscribe">, context: CommandContext): 
   const { session, output, clock, deadline } = context;
   const id = randomId();
   const interrupted = context.interrupted();
+  // First: behind the services that are there, the answer would be as late as the reader of the output is slow.
+  await deadline.bound(session.track());
   await deadline.bound(
     session.subscribe(id, filter, (match) => {
       if (output.json) output.line(toJson(matchJson(id, match)));
       else output.line(matchLine(id, match, clock.unixSeconds(), (type) => output.paint(MATCH_COLOURS[type], type)));
     }),
   );
-  await deadline.bound(session.track());
   deadline.cancel();
   output.hint("Waiting for matches until Ctrl-C.");
   await untilEnd(context, interrupted);

@@ -15,6 +15,8 @@ Commands:
   services [FILTER]      Services that match FILTER, or all
   subscriptions          All subscriptions
   clients                All clients
+  gateways               How each gateway of the domain is doing: state, counts,
+                         what it dropped and why, its last error
   subscribe [FILTER]     Print services as they appear, change and disappear,
                          until interrupted
   publish [--id HEX] [--generation N] [--ttl SECONDS] [--leave] NAME=VALUE ...

@@ -1,17 +1,22 @@
 /** Ids as they are typed and shown: 63 bits in hexadecimal (pafd-and-pafc.md, 3.1). */
 
-import { randomBytes } from "node:crypto";
 import { UINT63_MAX } from "../core/uint63.js";
 import { UsageError } from "./usage-error.js";
 
+export { randomId } from "../client/random-id.js";
+
 export const hex = (id: bigint): string => id.toString(16);
 
-/** With or without `0x`. Throws a `UsageError`. */
-export function parseId(text: string): bigint {
+/** With or without `0x`; `undefined` if it is none. */
+export function readId(text: string): bigint | undefined {
   const digits = /^(?:0x)?([0-9a-f]{1,64})$/i.exec(text)?.[1];
-  const id = digits === undefined ? -1n : BigInt(`0x${digits}`);
-  if (id >= 0n && id <= UINT63_MAX) return id;
-  throw new UsageError([`'${text}' is not a valid id (hexadecimal, 0 to ${hex(UINT63_MAX)}).`]);
+  const id = digits === undefined ? undefined : BigInt(`0x${digits}`);
+  return id !== undefined && id <= UINT63_MAX ? id : undefined;
 }
 
-export const randomId = (): bigint => randomBytes(8).readBigUInt64BE() & UINT63_MAX;
+/** The same, but throws a `UsageError`. */
+export function parseId(text: string): bigint {
+  const id = readId(text);
+  if (id !== undefined) return id;
+  throw new UsageError([`'${text}' is not a valid id (hexadecimal, 0 to ${hex(UINT63_MAX)}).`]);
+}

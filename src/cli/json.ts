@@ -8,7 +8,14 @@ import type { Match, ServiceState } from "../core/directory-access.js";
 import { jsonString } from "../core/printable.js";
 import { hex } from "./ids.js";
 
-type Json = string | number | bigint | readonly Json[] | ReadonlyMap<string, Json> | { readonly [key: string]: Json };
+export type Json =
+  | string
+  | number
+  | bigint
+  | boolean
+  | readonly Json[]
+  | ReadonlyMap<string, Json>
+  | { readonly [key: string]: Json };
 
 export function toJson(value: Json): string {
   if (typeof value === "string") return jsonString(value);

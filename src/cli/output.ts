@@ -19,6 +19,15 @@ export interface PafcIo {
   readonly interrupt?: AbortSignal;
 }
 
+/** What has more to write than standard output takes. */
+export interface Source {
+  pauseReading(): void;
+  resumeReading(): void;
+}
+
+/** Bytes that wait for the reader of standard output; above, nothing more is read from the server until all are gone. */
+export const MOST_WAITING = 8 * 1024 * 1024;
+
 const STYLES = { bold: "1", green: "32", yellow: "33", red: "31" } as const;
 
 export class Output {
@@ -31,6 +40,7 @@ export class Output {
   private settleEnded!: () => void;
   private isEnded = false;
   private lastWrite: Promise<void> = Promise.resolve();
+  private source: Source | undefined;
 
   constructor(
     private readonly io: PafcIo,
@@ -45,6 +55,11 @@ export class Output {
     // Left in place after the run: a pipe may report its end late.
     stdout.on("error", (error: NodeJS.ErrnoException) => this.end(error));
     stderr.on("error", () => {});
+  }
+
+  /** From now on `source` waits while the reader of standard output is too slow for it. */
+  regulate(source: Source): void {
+    this.source = source;
   }
 
   /** One or more whole lines. Lost once `ended` has settled. */
@@ -67,6 +82,14 @@ export class Output {
         resolve();
       }
     });
+    if (stdout.writableLength > MOST_WAITING) this.hold();
+  }
+
+  private hold(): void {
+    const { source } = this;
+    if (source === undefined) return;
+    source.pauseReading();
+    void this.flushed().then(() => source.resumeReading());
   }
 
   /** For a person at a terminal only. */

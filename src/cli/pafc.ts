@@ -1,7 +1,7 @@
 /** The client command: `pafc ADDR` is interactive, `pafc ADDR COMMAND` does one thing and exits (pafd-and-pafc.md, 3). */
 
+import { systemClock } from "../client/event-loop.js";
 import { MAX_VERSION, MIN_VERSION, Session } from "../client/session.js";
-import type { Clock } from "../core/clock.js";
 import { type Invocation, parseCommandLine } from "./command-line.js";
 import { type CommandContext, runCommand } from "./commands.js";
 import { Deadline } from "./deadline.js";
@@ -21,7 +21,6 @@ export type { PafcIo } from "./output.js";
 /** Of package.json; the bundler fills it in. */
 declare const PATHFINDER_EDGE_VERSION: string;
 
-const CLOCK: Clock = { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 };
 /** XCM's; a longer --timeout gives each address of a name half of it. */
 const CONNECT_TIMEOUT_MS = 3_000;
 
@@ -62,7 +61,7 @@ function versionText(): string {
 async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<number> {
   const { timeoutSeconds, command } = invocation;
   if (command?.name === "top") terminalFor(io); // before anything is opened
-  const { address, tls, versions, notes } = await chooseServer(invocation, io.env);
+  const { address, versions, notes, ...from } = await chooseServer(invocation, io.env);
   const clientId = invocation.clientId ?? randomId();
   const connect: CommandContext["connect"] = (signal, options) =>
     Session.connect(address, {
@@ -71,7 +70,7 @@ async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<
       maxVersion: versions.max,
       signal,
       connectTimeoutMs: Math.max(CONNECT_TIMEOUT_MS, timeoutSeconds * 500),
-      ...(tls ? { tls } : {}),
+      ...from,
       ...options,
     });
   const deadline = new Deadline(timeoutSeconds, address);
@@ -81,8 +80,9 @@ async function run(invocation: Invocation, output: Output, io: PafcIo): Promise<
     session = await connect(deadline.signal, { clientId }).catch((error: unknown) => {
       throw notes === undefined ? error : new UsageError([...(failureLines(error) ?? [String(error)]), ...notes]);
     });
+    output.regulate(session);
     const interrupted = () => interrupts.first();
-    const clock = CLOCK;
+    const clock = systemClock;
     if (command) {
       await runCommand(command, { session, address, invocation, output, io, connect, clock, deadline, interrupted });
       return 0;

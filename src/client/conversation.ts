@@ -82,6 +82,14 @@ export class Conversation {
     this.connection.setKeepalive(on);
   }
 
+  pauseReading(): void {
+    this.connection.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.connection.resumeReading();
+  }
+
   /**
    * Sends a request; resolves when the transaction that `make` returns calls `resolve`. Rejects with a `RequestError`,
    * the reason of the end, a `TransportError` `EMSGSIZE`, or the signal's reason.

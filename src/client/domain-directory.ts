@@ -1,8 +1,9 @@
 /** The directory of domain files (libpaf-client.md, 3): read within limits, and never a reason to throw. */
 
-import { constants, type Stats } from "node:fs";
+import { constants, existsSync, type Stats } from "node:fs";
 import { type FileHandle, open, opendir, stat } from "node:fs/promises";
 import { getSystemErrorMap } from "node:util";
+import { outOfRange, shown } from "./argument-checks.js";
 import { DOMAIN_FILE_LIMIT_BYTES, DomainFileError, parseDomainFile } from "./domain-file.js";
 import type { ServerConfig } from "./server-config.js";
 
@@ -24,11 +25,25 @@ function describe(error: unknown): string {
   return meaning === undefined ? String(error) : `${meaning} (${code})`;
 }
 
+const isFileName = (name: string) => name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
+
+/** Throws a `RangeError` for a text that no domain can have as its name, because no file can. */
+export function checkDomainName(name: string): void {
+  if (!isFileName(name)) outOfRange("the name of the domain", name, 'the name of a file, without "/" and NUL,');
+}
+
+/**
+ * Whether a text in the place of a domain's name is the address of a server: it has a colon, and there is no domain file
+ * of that name. Never throws.
+ */
+export function isAddress(directory: string, text: string): boolean {
+  return text.includes(":") && !(isFileName(text) && existsSync(`${directory}/${text}`));
+}
+
 /** The servers of `domain`, in the order of its file. Not found: there is no such file, or it is not valid as a whole. */
 export async function readDomain(directory: string, domain: string): Promise<Reading<readonly ServerConfig[]>> {
-  const shown = JSON.stringify(domain.length > 80 ? `${domain.slice(0, 80)}…` : domain);
-  if (domain === "" || domain === "." || domain === ".." || /[/\0]/.test(domain)) {
-    return failed(`domain ${shown}: not a name of a file in ${directory} (neither "/" nor NUL is accepted)`);
+  if (!isFileName(domain)) {
+    return failed(`domain ${shown(domain)}: not a name of a file in ${directory} (neither "/" nor NUL is accepted)`);
   }
   const file = `${directory}/${domain}`;
   try {

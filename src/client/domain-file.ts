@@ -16,7 +16,7 @@ const MAX_ADDRESS_BYTES = 578;
 const ADDRESS = /^[^\s:]{1,32}:\S*$/;
 const MAX_SHOWN_LENGTH = 80;
 
-/** Why a domain file is not valid. The text names the file, the line, the key and what is accepted. */
+/** Why a domain file can not be read or is not valid. The text names the file, the line, the key and what is accepted. */
 export class DomainFileError extends Error {
   override readonly name = "DomainFileError";
 }

@@ -1,6 +1,7 @@
 /** The PAF_* variables as settings (libpaf-client.md, 4). Read anew where the table there says so: that costs nothing. */
 
 import { parseCFloat } from "./c-float.js";
+import { LONGEST_DELAY_SECONDS } from "./longest-delay.js";
 
 export interface EnvironmentSettings {
   readonly domainsDirectory: string;
@@ -19,12 +20,11 @@ export interface EnvironmentSettings {
   readonly debug: boolean;
 }
 
+/** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export const DEFAULT_DOMAINS_DIRECTORY = "/run/paf/domains.d";
+const DEFAULT_DOMAINS_DIRECTORY = "/run/paf/domains.d";
 const DEFAULT_TTL_SECONDS = 30;
-/** About as long as a timer of Node.js can wait (2^31-1 ms, 24.8 days). Longer times, also infinite ones, count as this. */
-export const LONGEST_SECONDS = 2_147_483;
 const SHORTEST_RECONNECT_SECONDS = 0.001;
 const SHORTEST_IDLE_SECONDS = 1;
 
@@ -34,7 +34,8 @@ function seconds(text: string | undefined, fallback: number): number {
   return value === undefined || Number.isNaN(value) ? fallback : value;
 }
 
-function bounded(value: number, atLeast: number, atMost = LONGEST_SECONDS): number {
+/** Longer times than a timer can wait, also infinite ones, count as that. */
+function bounded(value: number, atLeast: number, atMost = LONGEST_DELAY_SECONDS): number {
   return Math.min(Math.max(value, atLeast), atMost);
 }
 

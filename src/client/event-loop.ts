@@ -4,14 +4,12 @@ import { performance } from "node:perf_hooks";
 import type { Clock } from "../core/clock.js";
 import { TimerHeap } from "../core/timer-heap.js";
 import { Outbox } from "../transport/outbox.js";
+import { LONGEST_DELAY_MS } from "./longest-delay.js";
 
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   unixSeconds: () => Date.now() / 1000,
 };
-
-/** Longest delay of a native timer; a later deadline is looked at again then. */
-export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 /**
  * Timers of the event loop. What a timer sends goes out when all that were due have fired.
@@ -50,6 +48,25 @@ export interface EventLoop {
   readonly clock: Clock;
   readonly timers: TimerHeap;
   readonly outbox: Outbox;
+  /** Nothing else need be under way: the process lives until what is returned has been called. Twice is harmless. */
+  keepAlive(): () => void;
+}
+
+/** A timer that does nothing but keep the process alive, while anybody needs that. */
+function aliveKeeper(): () => () => void {
+  const holders = new Set<object>();
+  let timer: NodeJS.Timeout | undefined;
+  return () => {
+    const holder = {};
+    holders.add(holder);
+    timer ??= setInterval(() => {}, LONGEST_DELAY_MS);
+    return () => {
+      holders.delete(holder);
+      if (holders.size > 0) return;
+      clearInterval(timer);
+      timer = undefined;
+    };
+  };
 }
 
 let shared: EventLoop | undefined;
@@ -58,7 +75,7 @@ let shared: EventLoop | undefined;
 export function eventLoop(): EventLoop {
   if (!shared) {
     const outbox = new Outbox();
-    shared = { clock: systemClock, timers: eventLoopTimers(systemClock, outbox), outbox };
+    shared = { clock: systemClock, timers: eventLoopTimers(systemClock, outbox), outbox, keepAlive: aliveKeeper() };
   }
   return shared;
 }

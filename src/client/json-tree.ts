@@ -13,7 +13,7 @@ export type JsonNode = { readonly line: number } & (
 );
 
 /** Deepest nesting; what is deeper is refused. */
-export const MAX_JSON_DEPTH = 32;
+const MAX_JSON_DEPTH = 32;
 const MAX_SHOWN_LENGTH = 20;
 
 export class JsonSyntaxError extends Error {

@@ -3,6 +3,7 @@
 import type { Timer, Timers } from "../core/clock.js";
 import type { Match, Service } from "../core/directory-access.js";
 import { TransportError } from "../transport/transport.js";
+import { toError } from "./link-errors.js";
 import type { LinkRefusals } from "./link-refusals.js";
 import type { LinkSession } from "./link-session.js";
 import { type Operation, Relay, type RelayedSubscription } from "./relay.js";
@@ -13,6 +14,11 @@ export interface LinkOperationsOptions {
   readonly refusals: LinkRefusals;
   readonly timers: Timers;
   readonly onMatch: (subscriptionId: bigint, match: Match) => void;
+  /** The server has the service as it was wanted when this was sent. */
+  readonly onPublished: (serviceId: bigint) => void;
+  /** The server refuses something; once, until it does it or refuses it for another reason. */
+  readonly onRefused: (operation: Operation, error: Error) => void;
+  /** The server has done something, or refuses it; whenever it answers. */
   readonly onOutcome: (operation: Operation, refusal: Error | undefined) => void;
   /** The server has no service of ours any more, after `withdraw`. */
   readonly onWithdrawn: () => void;
@@ -64,6 +70,11 @@ export class LinkOperations {
     this.sendSoon();
   }
 
+  /** Whether the server has a service as it is wanted, or why it refuses it. */
+  publication(id: bigint): ReturnType<Relay["publication"]> {
+    return this.relay.publication(id);
+  }
+
   /** Takes back every service (10). */
   withdraw(): void {
     this.withdrawing = true;
@@ -96,13 +107,14 @@ export class LinkOperations {
         () => {
           if (this.stopped) return;
           done();
+          if (operation.type === "publish") this.options.onPublished(operation.service.id);
           this.options.onOutcome(operation, undefined);
           this.sendAll();
         },
         (error: unknown) => {
           if (this.stopped) return;
-          refused();
-          this.onRefused(operation, error);
+          const isNews = refused(toError(error));
+          this.onRefused(operation, error, isNews);
           this.sendAll();
         },
       );
@@ -143,12 +155,15 @@ export class LinkOperations {
     ended();
   }
 
-  private onRefused(operation: Operation, error: unknown): void {
-    const { refusals, timers, onBroken, onOutcome } = this.options;
-    if (isRefusal(error)) refusals.note(operation, error, this.relay.hasRefused);
+  private onRefused(operation: Operation, error: unknown, isNews: boolean): void {
+    const { refusals, timers, onBroken, onRefused, onOutcome } = this.options;
+    if (isRefusal(error)) {
+      refusals.note(operation, error, this.relay.hasRefused);
+      if (isNews) onRefused(operation, error);
+    }
     // Either the session has ended, or the server does not let go of a subscription and would go on to send its matches.
     if (!isRefusal(error) || operation.type === "unsubscribe") {
-      onBroken(error instanceof Error ? error : new Error(String(error)));
+      onBroken(toError(error));
       return;
     }
     onOutcome(operation, error);

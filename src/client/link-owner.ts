@@ -24,19 +24,36 @@ export interface LinkOwner {
   onDown(source: number, removed: boolean): void;
   /** The server went beyond a limit: what it reported is not to be held any longer. `onDown` follows. */
   onDistrusted(source: number): void;
-  /** The server has done what it was told, or refused it (and will be told again, if it is still wanted). */
-  onOutcome?(operation: Operation, refusal: Error | undefined): void;
+  /** The link's state has changed. */
+  onLinkState(state: LinkState): void;
+  /** The link's server has this service, or a state of it. */
+  onPublished(serviceId: bigint): void;
+  onRefused(refusal: Refusal): void;
+  /** A server's answer to anything that it was told: it has done it, or refuses it (and is told again later). */
+  onOutcome(operation: Operation, refusal: Error | undefined): void;
   /** The link is over. */
   onDetached(source: number): void;
 }
 
-/** A link as an operator may want to see it. */
+/** A server does not do what it was asked to. The library goes on trying, at most every `PAF_RECONNECT_MAX` seconds. */
+export interface Refusal {
+  /** Of the server. */
+  readonly address: string;
+  readonly command: "publish" | "unpublish" | "subscribe" | "unsubscribe";
+  /** Of the service or the subscription. */
+  readonly id: bigint;
+  /** A `RequestError` with the server's reason. */
+  readonly error: Error;
+}
+
+/** A link as an operator may want to see it: the connection to one server, which is made again whenever it is lost. */
 export interface LinkState {
+  /** Of the server. */
   readonly address: string;
   readonly state: LinkPhase;
   /** Negotiated; only while there is a connection. */
   readonly protocolVersion?: number;
-  /** Why the last connection failed or ended; stays when the next one is good. */
+  /** Why the last connection failed or ended, on one line and printable; stays when the next one is good. */
   readonly lastError?: string;
   /**
    * The error of which `lastError` is the text: a `TransportError`, `RequestError`, `SessionClosedError`,

@@ -51,8 +51,10 @@ export class LinkRefusals {
   }
 }
 
-function describe(operation: Operation): string {
-  const id =
-    "id" in operation ? operation.id : ("service" in operation ? operation.service : operation.subscription).id;
-  return `${operation.type} of 0x${id.toString(16)}`;
+/** Of the service or subscription that it concerns. */
+export function idOf(operation: Operation): bigint {
+  if ("id" in operation) return operation.id;
+  return ("service" in operation ? operation.service : operation.subscription).id;
 }
+
+const describe = (operation: Operation): string => `${operation.type} of 0x${idOf(operation).toString(16)}`;

@@ -1,5 +1,9 @@
 /** The life of a link as data (libpaf-client.md, 5 and 10): a pair that is missing is not legal in that state. */
 
+/**
+ * `waiting` to try again, `connecting`, `greeting` (the connection stands, the server has not yet answered), `operational`,
+ * `detaching` (services are being taken back before the link ends), `detached` (over).
+ */
 export type LinkPhase = "waiting" | "connecting" | "greeting" | "operational" | "detaching" | "detached";
 
 export type LinkInput =

@@ -6,13 +6,16 @@
 import type { Clock, Random, Timer, Timers } from "../core/clock.js";
 import type { Service, ServiceState } from "../core/directory-access.js";
 import type { Logger } from "../core/log.js";
+import { printable } from "../core/printable.js";
 import { BackOff } from "./back-off.js";
+import { toError } from "./link-errors.js";
 import { LinkLiveness } from "./link-liveness.js";
 import { LinkOperations } from "./link-operations.js";
 import type { LinkOwner, LinkSettings, LinkState } from "./link-owner.js";
-import { LinkRefusals } from "./link-refusals.js";
+import { idOf, LinkRefusals } from "./link-refusals.js";
 import type { ConnectSession, LinkSession } from "./link-session.js";
 import { LINK, type LinkEffect, type LinkInput, type LinkPhase } from "./link-states.js";
+import { offeredVersions } from "./protocol-versions.js";
 import type { RelayedSubscription } from "./relay.js";
 import type { ServerConfig } from "./server-config.js";
 import { ServerLimitError } from "./server-limits.js";
@@ -54,7 +57,10 @@ export class Link {
   /** Read at each attempt to connect. */
   private idle: { readonly min: number; readonly max: number } = { min: 0, max: 0 };
   private lastError: Error | undefined;
+  /** Made once per failure, not whenever somebody looks. */
+  private lastErrorText = "";
   private toldError: string | undefined;
+  private toldPhase: LinkPhase = "waiting";
 
   constructor(private readonly options: LinkOptions) {
     const { settings, clock, random, log } = options;
@@ -70,7 +76,7 @@ export class Link {
       address: this.config.address,
       state: this.phase,
       ...(this.session ? { protocolVersion: this.session.protocolVersion } : {}),
-      ...(this.lastError === undefined ? {} : { lastError: this.lastError.message, cause: this.lastError }),
+      ...(this.lastError === undefined ? {} : { lastError: this.lastErrorText, cause: this.lastError }),
     };
   }
 
@@ -101,6 +107,11 @@ export class Link {
     this.operations?.unsubscribe(id);
   }
 
+  /** Whether the server has a service as it is wanted, or why it refuses it. */
+  publication(id: bigint): ReturnType<LinkOperations["publication"]> {
+    return this.operations?.publication(id) ?? { isPublished: false };
+  }
+
   /** What the server has now; rejects if the connection ends. `undefined`: there is none. */
   listServices(): Promise<readonly ServiceState[]> | undefined {
     return this.operations && this.session?.services();
@@ -127,6 +138,10 @@ export class Link {
     }
     this.phase = transition.next;
     for (const effect of transition.effects) this.effects[effect]();
+    // An effect may have led on to another state, which was told then.
+    if (this.toldPhase === this.phase) return;
+    this.toldPhase = this.phase;
+    this.options.owner.onLinkState(this.state);
   }
 
   private readonly effects: Readonly<Record<LinkEffect, () => void>> = {
@@ -168,6 +183,7 @@ export class Link {
   /** Why is told once, until it changes or the link has been up meanwhile. */
   private fail(input: "lost" | "timeout", error: Error): void {
     this.lastError = error;
+    this.lastErrorText = printable(error.message);
     const { log, owner } = this.options;
     const why = error.message;
     if (this.phase === "operational" || this.phase === "detaching") log.warning(() => `Connection lost: ${why}.`);
@@ -198,8 +214,7 @@ export class Link {
 
   private async dial(attempt: AbortController): Promise<LinkSession> {
     const { config, clientId, connect, log, traceMessages } = this.options;
-    const minVersion = Math.max(MIN_VERSION, config.minProtocolVersion ?? MIN_VERSION);
-    const maxVersion = Math.min(MAX_VERSION, config.maxProtocolVersion ?? MAX_VERSION);
+    const { min: minVersion, max: maxVersion } = offeredVersions(config);
     if (minVersion > maxVersion) {
       throw new RangeError(
         `of the protocol versions allowed for this server none is known (${MIN_VERSION} to ${MAX_VERSION} are)`,
@@ -262,7 +277,10 @@ export class Link {
         refusals: this.refusals,
         timers,
         onMatch: (id, match) => owner.onMatch(this.source, id, match),
-        onOutcome: (operation, refusal) => owner.onOutcome?.(operation, refusal),
+        onPublished: (id) => owner.onPublished(id),
+        onRefused: (operation, error) =>
+          owner.onRefused({ address: this.config.address, command: operation.type, id: idOf(operation), error }),
+        onOutcome: (operation, refusal) => owner.onOutcome(operation, refusal),
         onWithdrawn: () => this.take("withdrawn"),
         onBroken: (error) => this.lost(session, error),
       },
@@ -289,5 +307,3 @@ export class Link {
     return { min, max: Math.max(min, config.maxIdleSeconds ?? settings.idleMaxSeconds) };
   }
 }
-
-const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

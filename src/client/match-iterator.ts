@@ -5,14 +5,15 @@
  * and appeared again was `modified`. The order is that in which services first had news; it is exact per service.
  */
 
+import { type DomainMatch, domainMatch } from "./domain-match.js";
 import { KeyedQueue } from "./keyed-queue.js";
-import type { DomainMatch } from "./match-merge.js";
+import type { MergedMatch } from "./match-merge.js";
 
 type Result = IteratorResult<DomainMatch, undefined>;
 const END: Result = { done: true, value: undefined };
 
 export class MatchIterator implements AsyncIterableIterator<DomainMatch> {
-  private readonly news = new KeyedQueue<bigint, DomainMatch>();
+  private readonly news = new KeyedQueue<bigint, MergedMatch>();
   private readonly readers: ((result: Result) => void)[] = [];
   private ended = false;
 
@@ -20,7 +21,7 @@ export class MatchIterator implements AsyncIterableIterator<DomainMatch> {
   constructor(private readonly onEnd: () => void) {}
 
   /** News for the reader. */
-  push(match: DomainMatch): void {
+  push(match: MergedMatch): void {
     if (this.ended) return;
     const { serviceId } = match;
     const before = this.news.get(serviceId);
@@ -28,7 +29,7 @@ export class MatchIterator implements AsyncIterableIterator<DomainMatch> {
     if (both) this.news.set(serviceId, both);
     else this.news.delete(serviceId);
     if (this.readers.length > 0 && this.news.size > 0)
-      this.readers.shift()!({ done: false, value: this.news.shift()! });
+      this.readers.shift()!({ done: false, value: domainMatch(this.news.shift()!) });
   }
 
   /** Nothing more comes, and what was not read is not read any more. Twice is harmless. */
@@ -43,7 +44,7 @@ export class MatchIterator implements AsyncIterableIterator<DomainMatch> {
   next(): Promise<Result> {
     if (this.ended) return Promise.resolve(END);
     const value = this.news.shift();
-    if (value) return Promise.resolve({ done: false, value });
+    if (value) return Promise.resolve({ done: false, value: domainMatch(value) });
     return new Promise((resolve) => this.readers.push(resolve));
   }
 
@@ -58,7 +59,7 @@ export class MatchIterator implements AsyncIterableIterator<DomainMatch> {
 }
 
 /** One match that says as much as two in sequence; `undefined` if they cancel out. */
-function combine(before: DomainMatch, match: DomainMatch): DomainMatch | undefined {
+function combine(before: MergedMatch, match: MergedMatch): MergedMatch | undefined {
   if (match.type === "disappeared") return before.type === "appeared" ? undefined : match;
   return { ...match, type: before.type === "appeared" ? "appeared" : "modified" };
 }

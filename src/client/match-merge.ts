@@ -14,9 +14,15 @@ import { type MatchClaim, MatchClaims } from "./match-claims.js";
 import { currentSources, type Merged, type Source, unconnectedOrphanSince } from "./merged-service.js";
 import type { ServerLimits } from "./server-limits.js";
 
-/** What the application is told of a service. Generation, TTL, owner and orphan state stay behind (2). */
-export type DomainMatch =
-  | { readonly type: "appeared" | "modified"; readonly serviceId: bigint; readonly properties: Properties }
+/** What the servers together say of a service. Generation, TTL, owner and orphan state stay behind (2). */
+export type MergedMatch =
+  | {
+      readonly type: "appeared" | "modified";
+      readonly serviceId: bigint;
+      readonly properties: Properties;
+      /** As a server has reported it. */
+      readonly service: ServiceState;
+    }
   | { readonly type: "disappeared"; readonly serviceId: bigint };
 
 /** How long a service that is gone is remembered, so that the old news of a slow server do not bring it back (7.4). */
@@ -27,8 +33,8 @@ export const MAX_STALE_RECORDS = 100_000;
 const NO_PROPERTIES: Properties = new Map();
 
 export interface MatchMergeOptions {
-  /** Called from within `report` and from timers; with the service as it was reported, unless it has disappeared. */
-  readonly announce: (match: DomainMatch, service: ServiceState | undefined) => void;
+  /** Called from within `report` and from timers. */
+  readonly announce: (match: MergedMatch) => void;
   readonly clock: Clock;
   /** Of wall-clock time, in which orphans age (7.5). At most one timer is set per service. */
   readonly timers: Timers;
@@ -220,7 +226,7 @@ export class MatchMerge {
     this.watch(service);
     if (isSame) return;
     const type = wasAnnounced ? "modified" : "appeared";
-    this.options.announce({ type, serviceId: service.serviceId, properties }, reported);
+    this.options.announce({ type, serviceId: service.serviceId, properties, service: reported });
   }
 
   private gone(service: Merged, state: "unpublished" | "orphaned-out"): void {
@@ -231,7 +237,7 @@ export class MatchMerge {
     this.setTimer(service, "stale match", STALE_SECONDS, () => this.forget(service));
     this.stale.set(serviceId, service);
     if (this.stale.size > MAX_STALE_RECORDS) this.forget(this.stale.shift()!);
-    this.options.announce({ type: "disappeared", serviceId }, undefined);
+    this.options.announce({ type: "disappeared", serviceId });
   }
 
   /**

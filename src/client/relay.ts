@@ -31,6 +31,8 @@ interface Held<T> {
   has: T | undefined;
   /** An operation waits for its answer; what `wanted` becomes meanwhile is compared then. */
   busy: boolean;
+  /** Why the server refuses what is wanted, also while it is tried again. */
+  refusal: Error | undefined;
 }
 
 interface Kind<T> {
@@ -56,8 +58,11 @@ export interface Pending {
   readonly operation: Operation;
   /** The server has done it. */
   done(): void;
-  /** The server does not do it: it is tried again after `retry`, or when something else is wanted. */
-  refused(): void;
+  /**
+   * The server does not do it: it is tried again after `retry`, or when something else is wanted. True if it did not
+   * refuse that for the same reason before.
+   */
+  refused(error: Error): boolean;
 }
 
 export class Relay {
@@ -111,6 +116,14 @@ export class Relay {
     return this.services.held.size === 0;
   }
 
+  /** Whether the server has what is wanted of a service, or why it refuses it. */
+  publication(id: bigint): { readonly isPublished: boolean; readonly refusal?: Error } {
+    const held = this.services.held.get(id);
+    if (!held) return { isPublished: false };
+    const { wanted, has, refusal } = held;
+    return { isPublished: has !== undefined && has === wanted, ...(refusal ? { refusal } : {}) };
+  }
+
   get hasRefused(): boolean {
     return this.services.refused.size + this.subscriptions.refused.size > 0;
   }
@@ -133,10 +146,11 @@ export class Relay {
     let held = kind.held.get(id);
     if (!held) {
       if (wanted === undefined) return;
-      held = { id, wanted, has: undefined, busy: false };
+      held = { id, wanted, has: undefined, busy: false, refusal: undefined };
       kind.held.set(id, held);
     }
     held.wanted = wanted;
+    held.refusal = undefined;
     kind.refused.delete(held);
     if (!held.busy) this.compare(kind, held);
   }
@@ -165,14 +179,19 @@ export class Relay {
       done: () => {
         answered();
         held.has = sent;
+        held.refusal = undefined;
         this.compare(kind, held);
       },
-      refused: () => {
+      refused: (error) => {
         answered();
+        const isNews = held.refusal?.message !== error.message;
         // To take back what the server does not let go of would be refused for ever.
         if (sent === undefined) held.has = undefined;
-        if (held.wanted === sent && sent !== undefined && kind.held.get(held.id) === held) kind.refused.add(held);
-        else this.compare(kind, held);
+        if (held.wanted === sent && sent !== undefined && kind.held.get(held.id) === held) {
+          held.refusal = error;
+          kind.refused.add(held);
+        } else this.compare(kind, held);
+        return isNews;
       },
     };
   }

@@ -2,6 +2,7 @@
 
 import type { TlsFiles } from "../transport/index.js";
 
+/** One server of a domain. What is not given has the default of libpaf. */
 export interface ServerConfig {
   /** An XCM address. */
   readonly address: string;

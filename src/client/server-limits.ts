@@ -3,10 +3,11 @@
  * honest server stays far below them. One that does not is left with a `ServerLimitError`; other servers do not notice.
  */
 
+/** What one server may make this process hold; beyond a limit it is left with a `ServerLimitError`. */
 export interface ServerLimits {
   /** Services that one server shows to one subscription, also those whose connection was lost and whose TTL is not over. */
   readonly matchedServices: number;
-  /** Bytes of properties (in the measure of libpaf-client.md, 2.2) that one server shows to one subscription. */
+  /** Bytes of properties, as libpaf measures them (see `ServiceTooLargeError`), that one server shows to one subscription. */
   readonly matchedBytes: number;
   /** Elements of one answer to `services`, `subscriptions` or `clients`. */
   readonly listedElements: number;
@@ -16,6 +17,7 @@ export interface ServerLimits {
   readonly unreadReplies: number;
 }
 
+/** The limits that hold by default; an honest server stays far below them. */
 export const SERVER_LIMITS: ServerLimits = {
   matchedServices: 100_000,
   matchedBytes: 64 * 1024 * 1024,

@@ -2,13 +2,14 @@
 
 import type { Random, Timer, Timers } from "../core/clock.js";
 import type { Logger } from "../core/log.js";
+import type { Reading } from "./domain-directory.js";
 import type { Link } from "./link.js";
 import type { LinkState } from "./link-owner.js";
 import type { ServerConfig } from "./server-config.js";
 import { settingsKey } from "./server-list.js";
 
-/** The servers as they are now; `undefined` (or a rejection): not known, so the links stay. */
-export type ReadServers = () => Promise<readonly ServerConfig[] | undefined>;
+/** The servers as they are now; if they can not be read, why: the links stay then. */
+export type ReadServers = () => Promise<Reading<readonly ServerConfig[]>>;
 
 export interface ServerLinksOptions {
   /** A link with a number that was never used before; not yet started. */
@@ -16,6 +17,8 @@ export interface ServerLinksOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Logger;
+  /** After each reading of the servers: why they can not be read. */
+  readonly onRead: (reason: string | undefined) => void;
 }
 
 export class ServerLinks {
@@ -85,13 +88,11 @@ export class ServerLinks {
 
   /** Never rejects. The next one begins a period after this one has ended, so that a slow file system is not pressed. */
   private async rescan(read: ReadServers, periodMs: number): Promise<void> {
-    const { log, timers } = this.options;
-    try {
-      const servers = await read();
-      if (servers && !this.ended) this.update(servers);
-    } catch (error) {
-      log.warning(() => `The servers of the domain can not be read: ${error}.`);
-    }
+    const { timers, onRead } = this.options;
+    const { found, reason } = await read();
+    if (this.ended) return;
+    onRead(reason);
+    if (found) this.update(found);
     if (this.ended || !(periodMs > 0)) return;
     this.rescanTimer = timers.after("rescan", periodMs, () => void this.rescan(read, periodMs));
   }

@@ -4,6 +4,7 @@ import type { Outbox } from "../transport/outbox.js";
 import type { DnsAlgorithm, TlsFiles } from "../transport/transport.js";
 import type { ServerLimits } from "./server-limits.js";
 
+/** How to make a session. */
 export interface SessionOptions {
   /** 0 … 2^63-1; no other client of the domain may have it. */
   readonly clientId: bigint;
@@ -16,7 +17,10 @@ export interface SessionOptions {
   readonly connectTimeoutMs?: number;
   /** For `tls` and `utls` addresses. */
   readonly tls?: TlsFiles;
-  /** Shared by the connections of a process, so that their messages are sent together; default: one of its own. */
+  /**
+   * Shared by the connections of a process, so that their messages are sent together; default: one of its own.
+   * @internal
+   */
   readonly outbox?: Outbox;
   /** How the addresses of a name are tried; default `sequential`. */
   readonly algorithm?: DnsAlgorithm;

@@ -224,6 +224,18 @@ export class Session {
     });
   }
 
+  /**
+   * Takes no message from the server until `resumeReading`; at most the rest of what has arrived. A server that waits too
+   * long for this or for a sign of life ends the session.
+   */
+  pauseReading(): void {
+    this.conversation.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.conversation.resumeReading();
+  }
+
   /** Leaves at once: what is published becomes orphans. Twice is harmless. */
   close(): void {
     this.conversation.end(undefined);

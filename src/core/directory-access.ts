@@ -27,6 +27,7 @@ export interface ServiceState extends Service {
   readonly orphanSince?: number;
 }
 
+/** What one server says of a service that matches. */
 export type Match =
   | { readonly type: "appeared" | "modified"; readonly service: ServiceState }
   | { readonly type: "disappeared"; readonly serviceId: bigint };

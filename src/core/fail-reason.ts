@@ -15,6 +15,7 @@ export const FAIL_REASONS = [
   "same-generation-but-different",
 ] as const;
 
+/** Why a server refuses a request, as the protocol spells it. */
 export type FailReason = (typeof FAIL_REASONS)[number];
 
 export type PublishOutcome =

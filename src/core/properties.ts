@@ -6,17 +6,34 @@ export type PropertyValue = string | bigint;
 /** A multimap: per name a set of values (no order, no duplicates). A name without values does not exist. */
 export type Properties = ReadonlyMap<string, readonly PropertyValue[]>;
 
+/**
+ * A value as properties have it. Throws a `RangeError` for a number that is not a safe integer or a bigint beyond 64
+ * bits, and a `TypeError` for what is neither text nor integer; the text names the property.
+ */
+export function exactValue(name: string, value: unknown): PropertyValue {
+  switch (typeof value) {
+    case "string":
+      return value;
+    case "number":
+      if (Number.isSafeInteger(value)) return BigInt(value);
+      throw new RangeError(`property "${name}": ${value} is not a safe integer (use a bigint for larger ones)`);
+    case "bigint":
+      if (BigInt.asIntN(64, value) === value) return value;
+      throw new RangeError(`property "${name}": ${value} is out of range (-2^63 to 2^63-1 accepted)`);
+    default:
+      throw new TypeError(
+        `property "${name}": ${value === null ? "null" : `a ${typeof value}`} is no value (a text or an integer is)`,
+      );
+  }
+}
+
 /** Builds `Properties` from a plain object; numbers must be safe integers. Meant for tests, tools and gateways. */
 export function properties(
   from: Readonly<Record<string, PropertyValue | number | readonly (PropertyValue | number)[]>>,
 ): Properties {
-  const exact = (value: PropertyValue | number): PropertyValue => {
-    if (typeof value !== "number") return value;
-    if (!Number.isSafeInteger(value)) throw new RangeError(`property value ${value} is not a safe integer`);
-    return BigInt(value);
-  };
+  const exact = (name: string) => (value: PropertyValue | number) => exactValue(name, value);
   return new Map(
-    Object.entries(from).map(([name, value]) => [name, (Array.isArray(value) ? value : [value]).map(exact)]),
+    Object.entries(from).map(([name, value]) => [name, (Array.isArray(value) ? value : [value]).map(exact(name))]),
   );
 }
 

@@ -45,7 +45,7 @@ export function servedDomain(domain: Domain, random: Random): GatewayDomain {
   };
 }
 
-/** `domain`: the name of its domain file, or its servers. Each client has connections of its own. */
+/** `domain`: its name, the address of its server, or its servers. Each client has connections of its own. */
 export function remoteDomain(
   name: string | undefined,
   domain: string | readonly ServerConfig[],

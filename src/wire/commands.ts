@@ -3,7 +3,9 @@
  * the fields that its messages must and may carry, and the version it came with. Scanner and writer are driven by it.
  */
 
+/** The oldest protocol version that is known. */
 export const MIN_VERSION = 2;
+/** The newest one. */
 export const MAX_VERSION = 3;
 
 /** How a field's value is written (3.2). */

@@ -9,7 +9,7 @@ const BENCH_USAGE = [
   "bench takes the numbers of services and of subscriptions, as in: pafc ADDR bench 1000 1000",
   "(It loads the server, and all its clients see the services: mind what you run it against.)",
 ];
-const COMMANDS = "services, subscriptions, clients, publish, unpublish, subscribe, ping, top, bench";
+const COMMANDS = "services, subscriptions, clients, gateways, publish, unpublish, subscribe, ping, top, bench";
 const SIGN = "Error parsning command line: option";
 
 /** Command line (words separated by blanks), and the lines of the error. */
@@ -46,10 +46,10 @@ const WRONG: readonly (readonly [string, ...string[]])[] = [
     "Too many arguments: unpublish takes at most 1, but got '2' too (quote what has blanks or parentheses).",
   ],
   ["ux:a ping 1", "Too many arguments: ping takes none, but got '1' too (quote what has blanks or parentheses)."],
-  ["--timeout 0 ux:a ping", "--timeout must be a number of seconds above 0, at most 2000000, not '0'."],
-  ["--timeout 1e3 ux:a ping", "--timeout must be a number of seconds above 0, at most 2000000, not '1e3'."],
+  ["--timeout 0 ux:a ping", "--timeout must be a number of seconds above 0, at most 2147483, not '0'."],
+  ["--timeout 1e3 ux:a ping", "--timeout must be a number of seconds above 0, at most 2147483, not '1e3'."],
   ["ux:a ping -c 0", "-c must be an integer from 1 to 1000000000, not '0'."],
-  ["ux:a ping -i 99999999", "-i must be a number of seconds above 0, at most 2000000, not '99999999'."],
+  ["ux:a ping -i 99999999", "-i must be a number of seconds above 0, at most 2147483, not '99999999'."],
   ["ux:a publish --ttl -5 a=1", "--ttl must be an integer from 0 to 9223372036854775807, not '-5'."],
   [
     "ux:a publish --generation 9223372036854775808",
@@ -57,7 +57,7 @@ const WRONG: readonly (readonly [string, ...string[]])[] = [
   ],
   ["ux:a top x", "Too many arguments: top takes none, but got 'x' too (quote what has blanks or parentheses)."],
   ["--json ux:a top", "top draws on a terminal; JSON comes from services, subscriptions, clients and subscribe."],
-  ["ux:a top --interval 0", "--interval must be a number of seconds above 0, at most 2000000, not '0'."],
+  ["ux:a top --interval 0", "--interval must be a number of seconds above 0, at most 2147483, not '0'."],
   ["ux:a bench", ...BENCH_USAGE],
   ["ux:a bench 5", ...BENCH_USAGE],
   ["services ux:a", "The server comes first, then the command: pafc ux:a services"],
@@ -71,7 +71,7 @@ const WRONG: readonly (readonly [string, ...string[]])[] = [
   ["ux:a bench 1 1 --seconds 5", "--seconds says how long --clients load the server; give --clients too."],
   [
     "ux:a bench 1 1 --clients 1 --seconds 0",
-    "--seconds must be a number of seconds above 0, at most 2000000, not '0'.",
+    "--seconds must be a number of seconds above 0, at most 2147483, not '0'.",
   ],
   ["ux:a publish name", "'name' is not a property; NAME=VALUE is accepted."],
   [
@@ -134,6 +134,7 @@ const RIGHT: readonly (readonly [readonly string[], object])[] = [
   [["ux:a", "services", "(å=*)"], { ...RUN, command: { name: "services", filter: "(å=*)" } }],
   [["ux:a", "subscribe", "(a=b)"], { ...RUN, command: { name: "subscribe", filter: "(a=b)" } }],
   [["ux:a", "clients", "--json"], { ...RUN, json: true, command: { name: "clients" } }],
+  [["ux:a", "gateways"], { ...RUN, command: { name: "gateways" } }],
   [
     ["-i", "0xFF", "-p", "2", "--json", "--timeout", "1.5", "ux:a", "subscriptions"],
     {

@@ -79,6 +79,21 @@ test("a domain in the place of an address: interactive and one-shot, by index, w
   });
 });
 
+test("the local address of the chosen server is used", async () => {
+  const home = json({ address: live.tcp, localAddress: "tcp:127.0.0.9:0" });
+  await withDomains(
+    { home, lost: json({ address: live.tcp, networkNamespace: "none-of-this-name" }) },
+    async (where) => {
+      const { code, stdout } = await pafc(where, "-i", "2a", "home", "clients");
+      assert.is(code, 0, stdout);
+      assert.match(stdout, /\n2a +tcp:127\.0\.0\.9:\d+ /);
+      const lost = await pafc(where, "lost", "ping");
+      assert.is(lost.code, 1, "not from here instead");
+      assert.match(lost.stdout, /none-of-this-name/);
+    },
+  );
+});
+
 const SIGN = "Error communicating with Patherfinder server:";
 
 test("TLS files and versions of the chosen server", async () => {

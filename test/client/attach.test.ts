@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { attach, type Domain, type Logger } from "../../src/client/index.js";
+import { attach, type Domain, DomainFileError, type Logger, TransportError } from "../../src/client/index.js";
 import { Authority, opensslMissing } from "../support/certificates.js";
-import { endSoon, freshName } from "../support/transport-peers.js";
+import { endSoon, freshName, Watch } from "../support/transport-peers.js";
 import { Consumer, ENV, Journal, RestartableServer } from "./attached.js";
 import { liveDomain, soon } from "./live-domain.js";
 import { compile, Program } from "./program.js";
@@ -107,8 +107,8 @@ else {
     const live = await liveDomain();
     const address = await live.domain.listen("tls:127.0.0.1:0", { tls: { ...server, tc: authority.cert } });
     const lines: string[] = [];
-    const write = (text: () => string) => void lines.push(text());
-    const log = { debug: write, info: write, warning: write, error: write };
+    const write = (text: string) => void lines.push(text);
+    const log = { debug: write, info: write, warn: write, error: write };
     for (const [PAF_DEBUG, traced] of [
       ["true", true],
       ["false", false],
@@ -131,6 +131,70 @@ else {
     live.close();
   });
 }
+
+test("an address in the place of the name: a domain of that one server, unless there is a file of that name", async () => {
+  const env = { ...ENV, PAF_DOMAINS: directory };
+  const domain = attach(a.address, { env });
+  domains.push(domain);
+  await soon(domain.connected(), "the connection");
+  assert.is(domain.links[0]!.address, a.address);
+  assert.is(domain.domainFileError, undefined);
+  domain.setServers([b.address]);
+  assert.equal(
+    domain.links.map(({ address }) => address),
+    [b.address],
+  );
+  assert.throws(
+    () => attach("tcp:host", { env }),
+    (error: unknown) => error instanceof TransportError && /port is missing/.test(error.message),
+  );
+  writeFileSync(join(directory, "tcp:named"), `${a.address}\n`);
+  const named = attach("tcp:named", { env });
+  domains.push(named);
+  await soon(named.connected(), "the connection");
+  assert.is(named.links[0]!.address, a.address);
+});
+
+test("a name without a file is seen: the error, the callback once, and none when the file is there", async () => {
+  const told: DomainFileError[] = [];
+  const watch = new Watch();
+  const onDomainFileError = (error: DomainFileError) => {
+    told.push(error);
+    watch.happened();
+  };
+  const domain = attach("d", { env: { ...ENV, PAF_DOMAINS: directory }, onDomainFileError });
+  domains.push(domain);
+  await watch.until(() => told.length === 1, "the error");
+  assert.instance(told[0], DomainFileError);
+  assert.match(told[0]!.message, /domain file .*\/d: no such file/);
+  assert.is(domain.domainFileError, told[0]);
+  write(`${a.address}\n`);
+  await soon(domain.connected(), "the connection");
+  assert.is(domain.domainFileError, undefined);
+  write("{");
+  await watch.until(() => told.length === 2, "the next error");
+  assert.match(told[1]!.message, /not JSON/);
+});
+
+test("an attached domain keeps the process alive, although nothing else does: no server, no file and no rescan", async () => {
+  const script = compile(`
+    import { attach } from "./src/client/index.ts";
+    const [where] = process.argv.slice(2);
+    const domain = attach(where === "" ? { servers: [] } : where);
+    const reading = (async () => { for await (const _ of domain.matches()); return "ended"; })();
+    // Nothing of this keeps the process alive.
+    process.on("beforeExit", () => console.log("nothing to do"));
+    setTimeout(async () => {
+      await domain.close();
+      console.log(await reading);
+    }, 300).unref();
+  `);
+  for (const where of ["", "nothing"]) {
+    const env = { PAF_DOMAINS: directory, PAF_RESCAN: "0" };
+    const { code, output } = await soon(new Program(script, { args: [where], env }).ends(), "the program's end");
+    assert.equal({ code, output }, { code: 0, output: "ended\nnothing to do\n" });
+  }
+});
 
 test("a program ends by itself after close, and lives while no server is there", async () => {
   const nobody = `ux:${freshName()}`;

@@ -71,9 +71,9 @@ export class Journal extends Watch {
   readonly lines: string[] = [];
   readonly log: Logger = {
     debug() {},
-    info: (text) => this.add(`info: ${text()}`),
-    warning: (text) => this.add(`warning: ${text()}`),
-    error: (text) => this.add(`error: ${text()}`),
+    info: (text) => this.add(`info: ${text}`),
+    warn: (text) => this.add(`warning: ${text}`),
+    error: (text) => this.add(`error: ${text}`),
   };
 
   private add(line: string): void {

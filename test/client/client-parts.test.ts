@@ -8,7 +8,7 @@ import { Delivery } from "../../src/client/delivery.js";
 import { KeyedQueue } from "../../src/client/keyed-queue.js";
 import { toTtl } from "../../src/client/published-service.js";
 import { SERVER_LIMITS, serverLimits } from "../../src/client/server-limits.js";
-import { checkServers, settingsKey } from "../../src/client/server-list.js";
+import { settingsKey, toServers } from "../../src/client/server-list.js";
 import { propertiesSize, ServiceTooLargeError, toServiceProperties } from "../../src/client/service-properties.js";
 import { traceLog } from "../../src/client/trace-log.js";
 import { TtlCounts } from "../../src/client/ttl-counts.js";
@@ -149,9 +149,9 @@ test("servers: what is equal and what is not valid", () => {
     [[{ address: "tcp:h:1", minProtocolVersion: 2.5 }], /minProtocolVersion is 2.5 \(a whole number/],
     [[{ address: "tcp:h:1", minIdleSeconds: 3, maxIdleSeconds: 2 }], /minIdleSeconds 3 is above/],
   ] as const) {
-    assert.throws(() => checkServers(servers), text);
+    assert.throws(() => toServers(servers), text);
   }
-  checkServers([
+  toServers([
     { address: "utls:h:1", tls },
     { address: "ux:a", minIdleSeconds: 3, maxIdleSeconds: 3 },
   ]);

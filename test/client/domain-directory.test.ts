@@ -6,7 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { addressLines, listDomains, readDomain } from "../../src/client/domain-directory.js";
+import {
+  addressLines,
+  checkDomainName,
+  isAddress,
+  listDomains,
+  readDomain,
+} from "../../src/client/domain-directory.js";
 
 const test = suite("domain directory");
 const directory = mkdtempSync(join(tmpdir(), "pathfinder-edge-domains-"));
@@ -73,4 +79,14 @@ test("no descriptor stays open", async () => {
   await listDomains(directory);
   assert.is(readdirSync("/proc/self/fd").length, before);
 });
+test("an address or a name: what has a colon is an address, unless there is a file of that name", () => {
+  writeFileSync(join(directory, "tcp:there"), "");
+  assert.equal(
+    ["home", "tcp:hub:4711", "ux:a/b", "tcp:there", "nonsense:", ""].map((text) => isAddress(directory, text)),
+    [false, true, true, false, true, false],
+  );
+  for (const name of ["", ".", "..", "a/b", "a\0b"]) assert.throws(() => checkDomainName(name), /the name of a file/);
+  checkDomainName("home");
+});
+
 test.run();

@@ -383,7 +383,7 @@ test("a callback, or a log, that throws: an uncaught exception, and all others a
     const log = () => {
       throw bug;
     };
-    await new Consumer(open([a], { log: { debug: log, info: log, warning: log, error: log } })).sees(3);
+    await new Consumer(open([a], { log: { debug: log, info: log, warn: log, error: log } })).sees(3);
   });
   assert.ok(errors.length >= 4 && errors.every((error) => error === bug), String(errors));
 });

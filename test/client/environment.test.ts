@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseCFloat } from "../../src/client/c-float.js";
-import { type EnvironmentSettings, LONGEST_SECONDS, readEnvironment } from "../../src/client/environment.js";
+import { type EnvironmentSettings, readEnvironment } from "../../src/client/environment.js";
+import { LONGEST_DELAY_SECONDS } from "../../src/client/longest-delay.js";
 
 const test = suite("environment");
 
@@ -27,7 +28,7 @@ for (const [name, text, changes] of [
   ["PAF_RESCAN", "0.25", { rescanSeconds: 0.25 }],
   ["PAF_RESCAN", "0", { rescanSeconds: 0 }],
   ["PAF_RESCAN", "-1", { rescanSeconds: 0 }],
-  ["PAF_RESCAN", "inf", { rescanSeconds: LONGEST_SECONDS }],
+  ["PAF_RESCAN", "inf", { rescanSeconds: LONGEST_DELAY_SECONDS }],
   ["PAF_RESCAN", "nan", {}],
   ["PAF_RESCAN", "", {}],
   ["PAF_RESCAN", "1s", {}],
@@ -43,7 +44,7 @@ for (const [name, text, changes] of [
   ["PAF_IDLE_MIN", "-inf", { idleMinSeconds: 1 }],
   ["PAF_IDLE_MIN", "1.5", { idleMinSeconds: 1.5 }],
   ["PAF_IDLE_MIN", "40", { idleMinSeconds: 40, idleMaxSeconds: 40 }],
-  ["PAF_IDLE_MAX", "1e300", { idleMaxSeconds: LONGEST_SECONDS }],
+  ["PAF_IDLE_MAX", "1e300", { idleMaxSeconds: LONGEST_DELAY_SECONDS }],
   ["PAF_IDLE_MAX", "0", { idleMaxSeconds: 4 }],
   ["PAF_TTL", "7", { ttlSeconds: 7 }],
   ["PAF_TTL", "7.9", { ttlSeconds: 7 }],

@@ -1,8 +1,9 @@
 /** Links without a server: sessions whose answers are the test's, and time that stands still. */
 
 import { Link } from "../../src/client/link.js";
-import type { LinkOwner, LinkSettings } from "../../src/client/link-owner.js";
+import type { LinkOwner, LinkSettings, LinkState, Refusal } from "../../src/client/link-owner.js";
 import type { ConnectSessionOptions, LinkSession } from "../../src/client/link-session.js";
+import type { LinkPhase } from "../../src/client/link-states.js";
 import type { RelayedSubscription } from "../../src/client/relay.js";
 import type { ServerConfig } from "../../src/client/server-config.js";
 import { RequestError } from "../../src/client/session.js";
@@ -132,6 +133,9 @@ export class LinkBench implements LinkOwner {
   readonly matches: [number, bigint, Match][] = [];
   wantedServices: Service[] = [];
   wantedSubscriptions: RelayedSubscription[] = [];
+  readonly states: LinkPhase[] = [];
+  readonly published: bigint[] = [];
+  readonly refusals: string[] = [];
   detached = 0;
   readonly link: Link;
 
@@ -211,5 +215,10 @@ export class LinkBench implements LinkOwner {
   onMatch = (source: number, id: bigint, match: Match) => void this.matches.push([source, id, match]);
   onDown = (source: number, removed: boolean) => void this.downs.push(`${source} ${removed}`);
   onDistrusted = (source: number) => void this.downs.push(`${source} distrusted`);
+  onLinkState = ({ state }: LinkState) => void this.states.push(state);
+  onPublished = (id: bigint) => void this.published.push(id);
+  onOutcome(): void {}
+
+  onRefused = ({ command, id, error }: Refusal) => void this.refusals.push(`${command} ${id}: ${error.message}`);
   onDetached = () => void this.detached++;
 }

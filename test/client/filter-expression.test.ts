@@ -6,8 +6,10 @@ import { evaluateNaively } from "../../scripts/fuzz/filter-reference.js";
 import { SeededRandom } from "../../scripts/fuzz/random.js";
 import {
   and,
+  canonicalFilter,
   equal,
   type FilterExpression,
+  FilterTooLargeError,
   filter,
   greater,
   less,
@@ -46,9 +48,9 @@ for (const [built, text] of [
 for (const [what, build, said] of [
   ["an empty key", () => present(""), "a filter's key is empty"],
   ["an empty value", () => equal("a", ""), "the value of a is empty"],
-  ["a fraction", () => greater("a", 1.5), "greater(): a > 1.5 (a safe integer or a bigint is accepted)"],
-  ["an unsafe integer", () => equal("a", 2 ** 53), "9007199254740992 (a safe integer"],
-  ["NaN", () => less("a", NaN), "less(): a < NaN"],
+  ["a fraction", () => greater("a", 1.5), "greater(): the value of a is 1.5 (a safe integer or a bigint is accepted)"],
+  ["an unsafe integer", () => equal("a", 2 ** 53), "is 9007199254740992 (a safe integer"],
+  ["NaN", () => less("a", NaN), "less(): the value of a is NaN"],
   ["one operand", () => and(present("a")), "and() of 1 filters"],
   ["no operand", () => or(), "or() of 0 filters"],
   ["one part", () => substring("a", "x"), 'the parts of a are ["x"]'],
@@ -60,6 +62,42 @@ for (const [what, build, said] of [
   });
 }
 
+for (const [what, build, said] of [
+  ["a truth value", () => equal("a", true as never), "equal(): the value of a is true (a text or an integer is"],
+  ["a text to compare with", () => greater("a", "5" as never), 'greater(): the value of a is "5" (an integer is'],
+  ["a key that is no text", () => present(5 as never), "present(): the key is 5 (a property's name is"],
+  ["a part that is no text", () => substring("a", "x", 5 as never), "substring(): a part of a is 5 (a text is"],
+  [
+    "an operand that is none",
+    () => and("(a=b)", null as never),
+    "and(): an operand is null (a filter, built or as text,",
+  ],
+  ["an array of operands", () => or([present("a"), present("b")] as never, "(a=b)"), "or(): an operand is an array"],
+  ["a filter of another type", () => filter(7 as never), "the filter is 7 (a text"],
+] as const) {
+  test(`${what} is refused as a value of the wrong type`, () => {
+    assert.throws(build, (error: unknown) => error instanceof TypeError && error.message.includes(said));
+  });
+}
+
+test("operands as text: in whatever spelling, but valid", () => {
+  assert.is(String(and("(a=b)", not("(c!=*)"), present("d"))), "(&(a=b)(!(c!=*))(d=*))");
+  assert.throws(() => or("(a=b)", "(a="), /at character/);
+});
+
+test("a filter above 8192 bytes, however it is given: one error, that says so", () => {
+  const fits = `(a=${"å".repeat(4094)})`;
+  assert.is(Buffer.byteLength(fits), 8192);
+  assert.is(canonicalFilter(fits), fits);
+  const large = [`(a=${"x".repeat(8189)})`, `(a=${"x".repeat(9000)}`, `(a=${"å".repeat(4095)})`];
+  for (const text of large) {
+    assert.throws(
+      () => canonicalFilter(text),
+      (error: unknown) => error instanceof FilterTooLargeError && error instanceof RangeError && error.bytes > 8192,
+    );
+  }
+});
+
 test("what is nested too deeply, too long or too costly is refused when it is built", () => {
   const refused = (build: () => unknown, said: string) =>
     assert.throws(build, (error: unknown) => error instanceof FilterSyntaxError && error.message.includes(said));
@@ -68,7 +106,10 @@ test("what is nested too deeply, too long or too costly is refused when it is bu
     for (let i = 0; i < 1_000_000; i++) nested = not(nested);
   };
   refused(nest, "deeper than 100 levels");
-  refused(() => equal("a", "x".repeat(8192)), "longer than 8192 characters");
+  assert.throws(
+    () => equal("a", "å".repeat(4095)),
+    (error: unknown) => error instanceof FilterTooLargeError && error.bytes === 8194,
+  );
   refused(() => and(...Array.from({ length: 200 }, () => greater("a", 1))), "too many comparisons");
 });
 

@@ -11,6 +11,34 @@ const test = suite("link");
 
 // --- connecting -----------------------------------------------------------------------------------------------------
 
+test("its owner is told every state, what the server has taken, and what it refuses, once per reason", async () => {
+  const bench = new LinkBench();
+  const session = await bench.up();
+  await session.accept(); // track
+  bench.publish(1);
+  bench.publish(2);
+  await settle();
+  await session.accept(1);
+  await session.refuse("insufficient-resources");
+  bench.clock.advanceMs(200);
+  await settle();
+  await session.refuse("insufficient-resources");
+  bench.clock.advanceMs(400);
+  await settle();
+  await session.refuse("permission-denied");
+  assert.equal(bench.published, [1n]);
+  assert.equal(bench.link.publication(1n), { isPublished: true });
+  assert.match(bench.link.publication(2n).refusal!.message, "permission-denied");
+  assert.equal(
+    bench.refusals.map((text) => text.replace(/:.*: /, ": ")),
+    ["publish 2: insufficient-resources", "publish 2: permission-denied"],
+  );
+  await session.end();
+  bench.link.stop();
+  assert.equal(bench.states, ["connecting", "greeting", "operational", "waiting", "detached"]);
+  assert.equal(bench.link.publication(1n), { isPublished: false });
+});
+
 test("retries: 15 ms (at random 10 to 20), then twice as long each time, up to the limit less a random part", async () => {
   const bench = new LinkBench();
   bench.link.start();

@@ -2,8 +2,9 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { DomainMatch } from "../../src/client/domain-match.js";
 import { MatchIterator } from "../../src/client/match-iterator.js";
-import type { DomainMatch } from "../../src/client/match-merge.js";
+import type { MergedMatch } from "../../src/client/match-merge.js";
 import { properties } from "../../src/core/properties.js";
 
 const test = suite("match-iterator");
@@ -13,11 +14,13 @@ const make = () => {
   const iterator = new MatchIterator(() => ends++);
   return { iterator, ends: () => ends };
 };
-const match = (text: string): DomainMatch => {
+const match = (text: string): MergedMatch => {
   const [type, id, value = "0"] = text.split(" ");
   const serviceId = BigInt(id!);
   if (type === "disappeared") return { type, serviceId };
-  return { type: type as "appeared" | "modified", serviceId, properties: properties({ v: value }) };
+  const shown = properties({ v: value });
+  const service = { id: serviceId, generation: 0n, ttlSeconds: 0n, owner: 0n, properties: shown };
+  return { type: type as "appeared" | "modified", serviceId, properties: shown, service };
 };
 const show = (told: DomainMatch) =>
   `${told.type} ${told.serviceId}${told.type === "disappeared" ? "" : ` ${told.properties.get("v")![0]}`}`;

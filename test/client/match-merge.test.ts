@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type DomainMatch, MAX_STALE_RECORDS, MatchMerge, STALE_SECONDS } from "../../src/client/match-merge.js";
+import { MAX_STALE_RECORDS, MatchMerge, type MergedMatch, STALE_SECONDS } from "../../src/client/match-merge.js";
 import { SERVER_LIMITS, ServerLimitError, type ServerLimits } from "../../src/client/server-limits.js";
 import type { Match } from "../../src/core/directory-access.js";
 import { properties } from "../../src/core/properties.js";
@@ -24,7 +24,7 @@ interface State {
 
 class Bench {
   readonly clock = new FakeClock(UNIX * 1000);
-  told: DomainMatch[] = [];
+  told: MergedMatch[] = [];
   readonly merge: MatchMerge;
 
   constructor(limits: Partial<ServerLimits> = {}) {

@@ -13,6 +13,7 @@ const service = (id: number, generation = 0): Service => ({
   ttlSeconds: 30n,
   properties: new Map(),
 });
+const REFUSAL = new Error("refused");
 const subscription = (id: number) => ({ id: BigInt(id), filter: undefined });
 
 function shown({ operation }: Pending): string {
@@ -54,7 +55,7 @@ test("services before subscriptions, in the order they were wanted, at most 32 a
   assert.is(MAX_OUTSTANDING, 32);
   sent[7]!.done();
   one(relay, "publish 32/0");
-  sent[8]!.refused();
+  sent[8]!.refused(REFUSAL);
   one(relay, "publish 33/0");
   for (const pending of sent.slice(9)) pending.done();
   const rest = all(relay).map(shown);
@@ -115,7 +116,7 @@ test("unpublished while syncing, and the publish is refused: there is nothing to
   relay.publish(service(1));
   const publish = one(relay, "publish 1/0");
   relay.unpublish(1n);
-  publish.refused();
+  publish.refused(REFUSAL);
   nothing(relay);
   assert.ok(relay.withdrawn);
 });
@@ -123,12 +124,12 @@ test("unpublished while syncing, and the publish is refused: there is nothing to
 test("refused: not sent again until the retry, or until something else is wanted", () => {
   const relay = new Relay();
   relay.publish(service(1));
-  one(relay, "publish 1/0").refused();
+  one(relay, "publish 1/0").refused(REFUSAL);
   nothing(relay);
   assert.ok(relay.hasRefused);
   relay.retry();
   assert.not(relay.hasRefused);
-  one(relay, "publish 1/0").refused();
+  one(relay, "publish 1/0").refused(REFUSAL);
   relay.publish(service(1, 1));
   assert.not(relay.hasRefused);
   one(relay, "publish 1/1").done();
@@ -141,9 +142,9 @@ test("a change that is refused: what the server has is still taken back", () => 
   relay.publish(service(1));
   one(relay, "publish 1/0").done();
   relay.publish(service(1, 1));
-  one(relay, "publish 1/1").refused();
+  one(relay, "publish 1/1").refused(REFUSAL);
   relay.unpublish(1n);
-  one(relay, "unpublish 1").refused(); // e.g. non-existent-service-id
+  one(relay, "unpublish 1").refused(REFUSAL); // e.g. non-existent-service-id
   nothing(relay);
   assert.ok(relay.withdrawn);
   assert.not(relay.hasRefused);
@@ -199,7 +200,7 @@ test("what is forgotten is neither taken back nor tried again; wanted again, it 
   relay.publish(service(1, 2));
   const refused = one(relay, "publish 1/2");
   relay.forget(1n);
-  refused.refused();
+  refused.refused(new Error("no"));
   relay.retry();
   nothing(relay);
   relay.withdraw();

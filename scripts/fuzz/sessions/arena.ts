@@ -189,20 +189,26 @@ export class Arena {
     }
   }
 
-  /** Withdraws the orphans that would live long, as each user; then nothing of the bad clients is left. */
+  /**
+   * Withdraws the orphans that would live long, as each user; then nothing of the bad clients is left. Again and again:
+   * a busy server may still be reading what a client sent before it left.
+   */
   private async cleanUp(): Promise<void> {
     const { witness } = this;
-    for (const [i, address] of this.addresses.entries()) {
-      const services = (await witness.list("services")).map((service) => service["service-id"] as bigint);
-      const foreign = services.filter((id) => !witness.owns(id));
-      await withdraw(address, (1n << 40n) + BigInt(i), foreign);
-    }
+    const foreign = async () =>
+      (await witness.list("services"))
+        .map((service) => service["service-id"] as bigint)
+        .filter((id) => !witness.owns(id));
+    let clientId = 1n << 40n;
     for (const began = performance.now(); ; await new Promise((resolve) => setTimeout(resolve, 10))) {
+      for (const address of this.addresses) {
+        const services = await foreign();
+        if (services.length > 0) await withdraw(address, clientId++, services);
+      }
       const left = {
         clients: (await witness.list("clients")).length - 2,
         subscriptions: (await witness.list("subscriptions")).length - witness.subscriptionCount,
-        services: (await witness.list("services")).filter((service) => !witness.owns(service["service-id"] as bigint))
-          .length,
+        services: (await foreign()).length,
       };
       if (left.clients + left.subscriptions + left.services === 0) return;
       if (performance.now() - began > 20_000) throw new Error(`left behind: ${JSON.stringify(left)}`);

@@ -24,6 +24,8 @@ export interface InteractOptions extends Pick<PromptOptions, "session" | "client
 
 /** The reference ends itself by SIGTERM; this is how a shell sees that. */
 const SERVER_GONE_CODE = interruptedCode("SIGTERM");
+/** Where lines end that no terminal ends. */
+const DEFAULT_WIDTH = 80;
 
 /** Resolves to the exit code. Rejects with what `failureLines` knows, or with our bug. The session is the caller's to close. */
 export async function interact(options: InteractOptions): Promise<number> {
@@ -60,11 +62,12 @@ function openLines(io: PafcIo, output: Output, onInterrupt: () => void): LineSou
 }
 
 async function runLines(lines: LineSource, options: InteractOptions): Promise<number> {
-  const { session, output, address, timeoutSeconds } = options;
+  const { session, output, io, address, timeoutSeconds } = options;
   const print = (shown: readonly string[]) => lines.around(() => output.line(...shown));
   const commands = new PromptCommands({
     ...options,
     print,
+    width: () => io.stdout.columns || DEFAULT_WIDTH,
     emphasize: (text) => output.paint("bold", text),
     bounded: async (answer) => {
       const deadline = new Deadline(timeoutSeconds, address);
@@ -72,6 +75,7 @@ async function runLines(lines: LineSource, options: InteractOptions): Promise<nu
     },
   });
   for (let line = await lines.next(); line !== undefined; line = await lines.next()) {
+    await output.flushed(); // else the time in which nobody reads would count as the server's
     const typed = parseTyped(line);
     if (typed.line === "") continue;
     try {

@@ -5,7 +5,7 @@ import { UsageError } from "../usage-error.js";
 import type { LineSource } from "./line-source.js";
 
 /** Bytes; many times what the longest message holds. */
-export const LONGEST_LINE = 1_048_576;
+const LONGEST_LINE = 1_048_576;
 
 const LINE_FEED = 0x0a;
 

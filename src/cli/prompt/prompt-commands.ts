@@ -3,6 +3,7 @@
 import { MAX_VERSION, MIN_VERSION, RequestError, type Session } from "../../client/session.js";
 import type { Clock } from "../../core/clock.js";
 import { printable } from "../../core/printable.js";
+import { GATEWAYS_FILTER, gatewayLines, gatewaysOf } from "../gateways.js";
 import { hex, randomId } from "../ids.js";
 import {
   clientRow,
@@ -28,6 +29,8 @@ export interface PromptOptions {
   readonly print: (lines: readonly string[]) => void;
   /** For the headings of tables. */
   readonly emphasize: (text: string) => string;
+  /** How wide a line may be now, in columns. */
+  readonly width: () => number;
   /** The answer, or a rejection if it takes too long. */
   readonly bounded: <T>(answer: Promise<T>) => Promise<T>;
 }
@@ -51,7 +54,7 @@ export class PromptCommands {
   }
 
   private readonly commands: Readonly<Record<Exclude<CommandWord, "quit" | "EOF">, (rest: string) => unknown>> = {
-    help: (topic) => this.print(...helpLines(topic)),
+    help: (topic) => this.print(...helpLines(topic, this.options.width())),
     id: () => this.print(`Client Id: 0x${hex(this.options.clientId)}`),
     hello: async () => {
       const version = await this.options.bounded(this.session.hello());
@@ -83,6 +86,12 @@ export class PromptCommands {
       const found = await this.options.bounded(this.session.services(onlyWord(rest)));
       const [header, ...rows] = servicesTable(found, this.options.clock.unixSeconds());
       this.table(header, rows);
+    },
+    gateways: async () => {
+      const found = gatewaysOf(await this.options.bounded(this.session.services(GATEWAYS_FILTER)));
+      const [header, ...lines] = gatewayLines(found, this.options.clock.unixSeconds());
+      if (found.length === 0) this.print(header, ...lines, OK);
+      else this.table(header, lines);
     },
     subscriptions: async () => {
       const found = await this.options.bounded(this.session.subscriptions());

@@ -1,18 +1,22 @@
 /** The interactive commands by name, with the text that `help TOPIC` prints for each (pafd-and-pafc.md, 3.1). */
 
 import { columns } from "./columns.js";
+import { wrap } from "./wrap.js";
 
 /** In the order in which `help` and TAB list them: capitals first. */
 export const TOPICS = {
   EOF: "EOF\nLeaves, as the end of the input does. Published services become orphans.",
   clients: "clients\nLists all clients of the server, this one included.",
+  gateways: `gateways
+Lists the gateways of the domain: host, name and state, what each has counted and dropped and why, and its last error. \
+Orphan: the program that ran it has gone.`,
   hello: "hello\nSays hello again and prints the protocol version.",
   help: "help [topic]\nLists the commands, or explains one. ? is short for help.",
   id: "id\nPrints this client's id.",
   ping: "ping\nPrints how long the server took to answer.",
   publish: `publish [service-id] <generation> <ttl> [<name> <value>]...
-Publishes a service, or changes it (then the generation must rise). With an odd number of words the first is the
-service id; with an even number an id is made up and printed. A value that reads as a decimal integer is one;
+Publishes a service, or changes it (then the generation must rise). With an odd number of words the first is the \
+service id; with an even number an id is made up and printed. A value that reads as a decimal integer is one; \
 |42| is the text 42; a name that is repeated has several values. Quotes and backslashes work as in a shell.`,
   quit: "quit\nLeaves. Published services become orphans.",
   services: `services [filter]
@@ -38,12 +42,12 @@ export const isCommandWord = (word: string): word is CommandWord => Object.hasOw
 
 const NAMES = Object.keys(TOPICS);
 const HEADING = "Documented commands (type help <topic>):";
-const WIDTH = 79;
 
-/** The lines that `help` and `help TOPIC` print. */
-export function helpLines(topic: string): string[] {
-  if (topic === "") return ["", HEADING, "=".repeat(HEADING.length), ...columns(NAMES, WIDTH), ""];
-  return isCommandWord(topic) ? TOPICS[topic].split("\n") : [`*** No help on ${topic}`];
+/** The lines that `help` and `help TOPIC` print on a terminal of so many columns. */
+export function helpLines(topic: string, width: number): string[] {
+  // The last column stays free: some terminals break a line that ends in it.
+  if (topic === "") return ["", HEADING, "=".repeat(HEADING.length), ...columns(NAMES, width - 1), ""];
+  return isCommandWord(topic) ? wrap(TOPICS[topic], width - 1) : [`*** No help on ${topic}`];
 }
 
 /** For TAB: the names that `line` may go on with, and the part of it that they replace. */

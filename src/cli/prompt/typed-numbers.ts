@@ -2,8 +2,8 @@
 
 import { canonicalDecimal } from "../../core/decimal.js";
 import type { Properties } from "../../core/properties.js";
-import { UINT63_MAX } from "../../core/uint63.js";
 import { collectProperties } from "../arguments.js";
+import { readId } from "../ids.js";
 import { UsageError } from "../usage-error.js";
 
 /** As many as Python reads. What is too large or negative for the protocol is the server's to refuse. */
@@ -11,9 +11,8 @@ const MAX_DIGITS = 4300;
 
 /** Hexadecimal with or without `0x`. Throws a `UsageError`. */
 export function typedId(text: string): bigint {
-  const digits = /^(?:0x)?([0-9a-f]{1,64})$/i.exec(text)?.[1];
-  const id = digits === undefined ? -1n : BigInt(`0x${digits}`);
-  if (id >= 0n && id <= UINT63_MAX) return id;
+  const id = readId(text);
+  if (id !== undefined) return id;
   throw new UsageError([`'${text}' is not a valid id.`]);
 }
 

@@ -63,8 +63,9 @@ export class Pane<Row> {
     this.descending = !this.descending;
   }
 
+  /** By so many rows, which may be infinite: no further than there are some. Several may come before the next picture. */
   scroll(rows: number): void {
-    this.top = Math.max(0, this.top + rows);
+    this.top = Math.max(0, Math.min(this.top + rows, this.count - this.page));
   }
 
   scrollPages(pages: number): void {

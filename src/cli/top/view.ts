@@ -1,6 +1,7 @@
 /** The picture of `top`: everything known to lines that fill the screen exactly. */
 
-import { displayable, slice } from "./columns.js";
+import { columnsOf, displayable, slice } from "./columns.js";
+import { compact } from "./compact.js";
 import type { Counts } from "./rates.js";
 import type { Line, LineStyle, Size } from "./screen.js";
 
@@ -24,7 +25,7 @@ export interface Picture {
   readonly isSyncing: boolean;
   readonly services: number;
   readonly orphans: number;
-  /** As last asked for; absent if never. */
+  /** Absent if not known, or not lately asked for. */
   readonly subscriptions: number | undefined;
   readonly clients: number | undefined;
   readonly perSecond: Counts;
@@ -47,7 +48,11 @@ const HELP = [
   "  q, Ctrl-C, Ctrl-Z  leave; stop until the shell's fg",
   "",
   "  Orphan: seconds until the service disappears, by the clock of this machine.",
-  "  Services are current; the other lists are as old as --interval at most.",
+  "  Changes/s: the mean of 5 seconds; in parentheses all since top was started.",
+  "  2.6k is 2600, 1.2M is 1200000.",
+  "  Services are current. The list that is shown is asked for every --interval,",
+  "  the numbers of the others every 10 seconds, if at most 1000; else they are",
+  "  not shown.",
 ];
 const KEYS = "1 2 3 panes   / filter   s sort   r reverse   ? help   q quit";
 /** Below this many rows the head is left out, so that the table has room. */
@@ -57,7 +62,9 @@ const LEAST_ROWS_WITH_HEAD = 9;
 export function render(picture: Picture, { columns, rows }: Size): Line[] {
   const line = (text: string, style: LineStyle = "plain"): Line => ({ text: slice(displayable(text), columns), style });
   const head =
-    rows < LEAST_ROWS_WITH_HEAD ? [] : headLines(picture).map((text, i) => line(text, i === 0 ? "bold" : "plain"));
+    rows < LEAST_ROWS_WITH_HEAD
+      ? []
+      : headLines(picture, columns).map((text, i) => line(text, i === 0 ? "bold" : "plain"));
   const height = Math.max(0, rows - head.length - 1);
   const pane = picture.panes[picture.active];
   const body =
@@ -69,19 +76,42 @@ export function render(picture: Picture, { columns, rows }: Size): Line[] {
   return [...head, ...body, footLine(picture, line)].slice(0, rows);
 }
 
-function headLines({ address, link, isSyncing, ...picture }: Picture): string[] {
+function headLines({ address, link, isSyncing, ...picture }: Picture, columns: number): string[] {
   const { services, orphans, subscriptions, clients, perSecond, totals } = picture;
-  const rate = (name: keyof Counts) => `${name} ${perSecond[name].toFixed(1)} (${totals[name]})`;
+  const rate = (name: keyof Counts) => `${name} ${compact(perSecond[name])} (${compact(totals[name], 0)})`;
   const server =
     link.state === "lost"
-      ? "no connection"
-      : `protocol ${link.protocolVersion}   latency ${link.latencyMs === undefined ? "-" : `${link.latencyMs.toFixed(1)} ms`}`;
+      ? ["no connection"]
+      : [
+          `protocol ${link.protocolVersion}`,
+          ...(link.latencyMs === undefined ? [] : [`latency ${link.latencyMs.toFixed(1)} ms`]),
+        ];
   return [
-    `${address}   ${server}${isSyncing ? "   reading services" : ""}`,
-    `Services ${services}   orphans ${orphans}   subscriptions ${subscriptions ?? "-"}   clients ${clients ?? "-"}`,
-    `Changes/s (all): ${rate("appeared")}  ${rate("modified")}  ${rate("disappeared")}`,
+    fitting([address, ...server, ...(isSyncing ? ["reading services"] : [])], columns),
+    fitting(
+      [
+        `Services ${services}`,
+        `orphans ${orphans}`,
+        ...(subscriptions === undefined ? [] : [`subscriptions ${subscriptions}`]),
+        ...(clients === undefined ? [] : [`clients ${clients}`]),
+      ],
+      columns,
+    ),
+    fitting([`Changes/s: ${rate("appeared")}`, rate("modified"), rate("disappeared")], columns, 2),
     tabLine(picture.panes, picture.active),
   ];
+}
+
+/** As many whole fields as there is room for: of a number that is cut nobody could tell. */
+function fitting([first, ...others]: readonly string[], columns: number, blanks = 3): string {
+  const shown = displayable(first);
+  let line = columnsOf(shown) <= columns ? shown : `${slice(shown, columns - 1).trimEnd()}…`;
+  for (const field of others) {
+    const longer = line + " ".repeat(blanks) + field;
+    if (columnsOf(longer) > columns) break;
+    line = longer;
+  }
+  return line;
 }
 
 function tabLine(panes: readonly DrawnPane[], active: number): string {

@@ -5,11 +5,13 @@
 
 import { canonicalDecimal } from "../decimal.js";
 
+/** A filter as a tree. */
 export type Filter =
   | { readonly kind: "and" | "or"; readonly operands: readonly Filter[] }
   | { readonly kind: "not"; readonly operand: Filter }
   | Comparison;
 
+/** What a filter asks of one property. */
 export type Comparison =
   | { readonly kind: "equal"; readonly key: string; readonly value: string }
   | { readonly kind: "present"; readonly key: string }
@@ -31,6 +33,7 @@ export const MAX_FILTER_COST = 1024;
 
 const COST = { equal: 1, present: 1, greater: 8, less: 8, substring: 8, search: 32 } as const;
 
+/** A text that is no filter. */
 export class FilterSyntaxError extends Error {
   override readonly name = "FilterSyntaxError";
   constructor(

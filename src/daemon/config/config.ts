@@ -30,7 +30,7 @@ export interface SocketConfig {
 export interface DomainConfig {
   /** Only for the log and for gateways. */
   readonly name?: string;
-  /** It is served elsewhere: the name of its domain file, or its servers. Then there are no sockets. */
+  /** It is served elsewhere: its name, the address of its server, or its servers. Then there are no sockets. */
   readonly attach?: string | readonly ServerConfig[];
   readonly sockets: readonly SocketConfig[];
   readonly protocolVersion: { readonly min: number; readonly max: number };
@@ -140,17 +140,10 @@ function effective(file: ConfigFile): Config {
   };
 }
 
-/** An address begins with the name of a transport and a colon; anything else is the name of a domain. */
-const SERVER_ADDRESS = /^(ux|uxf|tcp|tls|utls):/;
-
-/** What `attach` names, in the file or on the command line. */
-export function attachedTo(text: string): DomainConfig["attach"] {
-  return SERVER_ADDRESS.test(text) ? [{ address: text }] : text;
-}
-
 /** A domain of the command line that is served elsewhere: its name, or the addresses of its servers with `+` between. */
 export function commandLineAttach(text: string): DomainConfig {
-  const attach = SERVER_ADDRESS.test(text) ? text.split("+").map((address) => ({ address })) : text;
+  const isList = text.includes("+") && text.includes(":");
+  const attach = isList ? text.split("+").map((address) => ({ address })) : text;
   return { ...commandLineDomain([]), attach };
 }
 
@@ -158,7 +151,7 @@ function domainConfig(domain: ConfigFile["domains"][number]): DomainConfig {
   const { attach, sockets = domain.addrs ?? [] } = domain;
   return {
     ...present("name", domain.name),
-    ...present("attach", typeof attach === "string" ? attachedTo(attach) : attach?.map(serverConfig)),
+    ...present("attach", typeof attach === "string" ? attach : attach?.map(serverConfig)),
     sockets: sockets.map((socket) =>
       typeof socket === "string"
         ? { address: socket }

@@ -159,19 +159,25 @@ test("properties: names and values in turn", () => {
 });
 
 test("help lists every command, and has a text for each", () => {
-  assert.equal(helpLines(""), [
+  assert.equal(helpLines("", 80), [
     "",
     "Documented commands (type help <topic>):",
     "========================================",
-    "EOF      hello  id    publish  services   subscriptions  unpublish    version",
-    "clients  help   ping  quit     subscribe  track          unsubscribe",
+    "EOF       hello  ping     services       track        version",
+    "clients   help   publish  subscribe      unpublish  ",
+    "gateways  id     quit     subscriptions  unsubscribe",
     "",
   ]);
   for (const name of Object.keys(TOPICS)) {
-    const [first, second] = helpLines(name);
+    const [first, second] = helpLines(name, 80);
     assert.ok(first.startsWith(name) && second.length > 10, name);
+    for (const width of [80, 60, 132]) {
+      const lines = helpLines(name, width);
+      for (const line of lines) assert.ok(line.length < width, `${width}: ${line}`);
+      assert.is(lines.join(" "), TOPICS[name as keyof typeof TOPICS].replaceAll("\n", " "), "between words");
+    }
   }
-  assert.equal(helpLines("toString"), ["*** No help on toString"]);
+  assert.equal(helpLines("toString", 80), ["*** No help on toString"]);
 });
 
 test("completion of commands and topics, not of arguments", () => {

@@ -4,6 +4,7 @@ import { Writable } from "node:stream";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { columnsOf } from "../../../src/cli/top/columns.js";
+import { compact } from "../../../src/cli/top/compact.js";
 import { makePanes } from "../../../src/cli/top/panes.js";
 import { difference, type Line, Screen } from "../../../src/cli/top/screen.js";
 import { Services } from "../../../src/cli/top/services.js";
@@ -106,8 +107,8 @@ const texts = (more: Partial<Picture>, columns = 80, rows = 24) =>
 test("services", () => {
   assert.equal(texts({}, 100, 10), [
     "tcp:example.com:4711   protocol 3   latency 0.4 ms",
-    "Services 4   orphans 3   subscriptions 2   clients -",
-    "Changes/s (all): appeared 12.3 (100)  modified 0.0 (0)  disappeared 1.0 (7)",
+    "Services 4   orphans 3   subscriptions 2",
+    "Changes/s: appeared 12.3 (100)  modified 0.0 (0)  disappeared 1.0 (7)",
     "[1 Services]  2 Subscriptions   3 Clients    by Service Id",
     "     Service Id*                 Gen                 TTL              Orphan Owner            Proper",
     "               1                   0                  30                  20 2a               {'name",
@@ -116,6 +117,59 @@ test("services", () => {
     "7fffffffffffffff 9223372036854775807 9223372036854775807 9223372036854775808 7fffffffffffffff {'n':",
     "1 2 3 panes   / filter   s sort   r reverse   ? help   q quit",
   ]);
+});
+
+test("large numbers are short, and a field for which there is no room is left out whole", () => {
+  const busy = {
+    perSecond: { appeared: 2564, modified: 99_960, disappeared: 999.4 },
+    totals: { appeared: 17_306, modified: 999_700, disappeared: 999 },
+    clients: 12,
+  };
+  const whole = "Changes/s: appeared 2.6k (17k)  modified 100k (1.0M)  disappeared 999 (999)";
+  assert.is(texts(busy)[2], whole);
+  assert.is(texts(busy, whole.length)[2], whole);
+  assert.is(texts(busy, whole.length - 1)[2], "Changes/s: appeared 2.6k (17k)  modified 100k (1.0M)");
+  assert.is(texts(busy, 20)[2], "Changes/s: appeared…");
+  assert.is(texts(busy, 50)[1], "Services 4   orphans 3   subscriptions 2");
+  assert.is(texts(busy, 38)[0], "tcp:example.com:4711   protocol 3");
+  assert.is(texts({ address: "日".repeat(60) }, 80)[0], `${"日".repeat(39)}…`);
+  const most = { appeared: 999_499, modified: 999_499, disappeared: 999_499 };
+  assert.match(texts({ perSecond: most, totals: most })[2], /disappeared 999k \(999k\)$/);
+});
+
+test("numbers in four characters", () => {
+  for (const [value, shown] of [
+    [0, "0.0"],
+    [0.04, "0.0"],
+    [99.94, "99.9"],
+    [99.95, "100"],
+    [999.49, "999"],
+    [999.5, "1.0k"],
+    [9949, "9.9k"],
+    [9951, "10k"],
+    [999_499, "999k"],
+    [999_500, "1.0M"],
+    [2_147_483_648, "2.1G"],
+    [8e12, "8.0T"],
+    [1e18, "1000000T"],
+  ] as const) {
+    assert.is(compact(value), shown);
+  }
+  assert.equal([compact(0, 0), compact(99, 0), compact(1234, 0)], ["0", "99", "1.2k"]);
+});
+
+test("End and Home before the next picture, and arrows after them", () => {
+  const { panes } = domain(...Array.from({ length: 30 }, (_, i) => state(BigInt(i), { n: i })));
+  const [pane] = panes;
+  const first = () => Number.parseInt(pane.draw(80, 11, NOW)[1].text.trim(), 16);
+  assert.is(first(), 0);
+  pane.scroll(Infinity);
+  pane.scroll(-Infinity);
+  assert.is(first(), 0);
+  pane.scroll(-Infinity);
+  pane.scroll(Infinity);
+  pane.scroll(-1);
+  assert.is(first(), 19);
 });
 
 test("subscriptions and clients", () => {

@@ -27,7 +27,7 @@ export const RIGHT: readonly (readonly [string, (config: Config) => unknown, unk
   [socket(""), (c) => c.domains[0].sockets, []],
   ["domains: [{addrs: [ux:a]}]", (c) => c.domains[0].sockets, [{ address: "ux:a" }]],
   ["domains: [{attach: home}]", (c) => c.domains[0].attach, "home"],
-  ["domains: [{attach: tcp:a:1}]", (c) => c.domains[0].attach, [{ address: "tcp:a:1" }]],
+  ["domains: [{attach: tcp:a:1}]", (c) => c.domains[0].attach, "tcp:a:1"],
   [
     "domains: [{attach: [ux:a, {addr: tls:b:1, tls: {cert: c.pem}}]}]",
     (c) => c.domains[0].attach,
