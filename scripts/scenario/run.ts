@@ -86,9 +86,11 @@ class Scenario {
 
   async run(): Promise<ScenarioReport> {
     const { options, evidence, troubles, failures } = this;
+    const starts = options.transports.map((_, server) => troubles.begin(server, "start", now()));
     await this.setUp();
     const plan = planOf({ ...options, hosts: HOSTS });
     for (const step of plan) if ("order" in step && step.atMs === 0) this.give(step.order);
+    for (const start of starts) start.over(now());
     await this.converged("before the first fault", RECOVERY);
     const beganAt = now();
     await this.play(plan, beganAt);

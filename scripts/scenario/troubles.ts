@@ -5,14 +5,15 @@ import type { Fault } from "./plan.js";
 import { RECOVERY, SILENCE_KNOWN } from "./times.js";
 
 /** In these nobody is told that a connection is dead, or a word may be under way for long. */
-const SILENT: ReadonlySet<Fault["kind"]> = new Set(["freeze", "cut", "flap", "lossy", "deafen"] as const);
+const SILENT: ReadonlySet<Trouble["what"]> = new Set(["freeze", "cut", "flap", "lossy", "deafen"] as const);
 
 export interface Trouble {
   /** Negative if it is none of a server. */
   readonly server: number;
   /** The only host that is concerned; absent if all are. */
   readonly host?: string;
-  readonly what: Fault["kind"];
+  /** `start`: clients are being started, 40 at once, and none may be connected yet. */
+  readonly what: Fault["kind"] | "start";
   readonly from: number;
   to: number;
 }
@@ -24,7 +25,7 @@ export class Troubles {
   constructor(readonly servers: number) {}
 
   /** To be called before the trouble is made; the result's `over` after it has been undone. */
-  begin(server: number, what: Fault["kind"], at: number, host?: string) {
+  begin(server: number, what: Trouble["what"], at: number, host?: string) {
     const trouble: Trouble = {
       server,
       what,

@@ -11,7 +11,7 @@ import { type Properties, sameProperties } from "../core/properties.js";
 import { ProtocolError } from "../wire/protocol-error.js";
 import { KeyedQueue } from "./keyed-queue.js";
 import { type MatchClaim, MatchClaims } from "./match-claims.js";
-import { currentSources, type Merged, type Source, unconnectedOrphanSince } from "./merged-service.js";
+import { currentSources, howGone, type Merged, type Source, unconnectedOrphanSince } from "./merged-service.js";
 import type { ServerLimits } from "./server-limits.js";
 
 /** What the servers together say of a service. Generation, TTL, owner and orphan state stay behind (2). */
@@ -155,10 +155,7 @@ export class MatchMerge {
     this.release(number, known);
     if (service.state === "initial") this.forget(service);
     if (service.state !== "announced") return;
-    const current = currentSources(service);
-    if (current.some(({ connected }) => connected)) return;
-    const allOrphans = current.every(({ orphanSince }) => orphanSince !== undefined);
-    this.gone(service, allOrphans ? "orphaned-out" : "unpublished");
+    if (!currentSources(service).some(({ connected }) => connected)) this.gone(service, howGone(service));
   }
 
   private create({ id, properties }: ServiceState): Merged {
@@ -229,7 +226,7 @@ export class MatchMerge {
     this.options.announce({ type, serviceId: service.serviceId, properties, service: reported });
   }
 
-  private gone(service: Merged, state: "unpublished" | "orphaned-out"): void {
+  private gone(service: Merged, state: ReturnType<typeof howGone>): void {
     const { serviceId, sources } = service;
     service.state = state;
     service.properties = NO_PROPERTIES;
@@ -263,7 +260,7 @@ export class MatchMerge {
       return;
     }
     const leftSeconds = since + Number(service.ttlSeconds) - this.options.clock.unixSeconds();
-    this.setTimer(service, "unconnected orphan", leftSeconds, () => this.gone(service, "orphaned-out"));
+    this.setTimer(service, "unconnected orphan", leftSeconds, () => this.gone(service, howGone(service)));
   }
 
   private setTimer(service: Merged, name: string, seconds: number, fire: () => void): void {

@@ -47,3 +47,11 @@ export function unconnectedOrphanSince({ sources, generation }: Merged): number 
   }
   return latest;
 }
+
+/**
+ * A service that no connected source has any more: `unpublished` if one of them said so. Also when another one, whose
+ * connection was lost, held it until its TTL was over: what that server says when it is back is old news (7.4).
+ */
+export function howGone(service: Merged): "unpublished" | "orphaned-out" {
+  return currentSources(service).every(({ orphanSince }) => orphanSince !== undefined) ? "orphaned-out" : "unpublished";
+}

@@ -252,6 +252,17 @@ table(
 );
 
 table(
+  "7.4: withdrawn, as one server said, and held by another whose connection was lost: old news when that one is back",
+  [(b) => b.appeared(A, 1, { ttl: 4 }), "a:x"],
+  [(b) => b.appeared(B, 1, { ttl: 4 }), ""],
+  [(b) => b.disappeared(A), ""],
+  [(b) => b.lost(B), ""],
+  [(b) => b.after(4.1), "-"],
+  [(b) => b.appeared(B, 1, { ttl: 4, orphan: 0 }), ""],
+  [(b) => b.disappeared(B), ""],
+);
+
+table(
   "7.1, where libpaf hides a service: orphaned out, then modified to that generation by a server that was behind",
   [(b) => b.appeared(B, 0), "a:x"],
   [(b) => b.appeared(A, 1, { props: "y" }), "m:y"],
