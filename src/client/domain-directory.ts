@@ -24,10 +24,14 @@ function describe(error: unknown): string {
   return meaning === undefined ? String(error) : `${meaning} (${code})`;
 }
 
+/** Whether a file in a directory can have this name. */
+export const isDomainName = (domain: string): boolean =>
+  domain !== "" && domain !== "." && domain !== ".." && !/[/\0]/.test(domain);
+
 /** The servers of `domain`, in the order of its file. Not found: there is no such file, or it is not valid as a whole. */
 export async function readDomain(directory: string, domain: string): Promise<Reading<readonly ServerConfig[]>> {
   const shown = JSON.stringify(domain.length > 80 ? `${domain.slice(0, 80)}…` : domain);
-  if (domain === "" || domain === "." || domain === ".." || /[/\0]/.test(domain)) {
+  if (!isDomainName(domain)) {
     return failed(`domain ${shown}: not a name of a file in ${directory} (neither "/" nor NUL is accepted)`);
   }
   const file = `${directory}/${domain}`;

@@ -1,6 +1,8 @@
 /** The effective configuration of pafd, and the reading of it from a YAML text. */
 
+import { isDomainName } from "../../client/domain-directory.js";
 import type { ServerConfig } from "../../client/index.js";
+import { checkServers } from "../../client/server-list.js";
 import type { LogLevel } from "../../core/log.js";
 import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
 import type { PublishRule } from "../../gateway/mdns/responder/publish-rule.js";
@@ -14,7 +16,7 @@ import type { ConfigFile, FACILITIES } from "./schema.js";
 import { configSchema } from "./schema.js";
 import { type ConventionsInFile, conventionsOptions } from "./schema-mqtt-conventions.js";
 import { type ReadableSchema, type Reading, readBySchema } from "./schema-reader.js";
-import { checkWholeFile, type LooseFile } from "./whole-file-checks.js";
+import { checkWholeFile, type LooseFile, SERVER_ADDRESS } from "./whole-file-checks.js";
 import { parseYaml } from "./yaml-source.js";
 
 export type Facility = (typeof FACILITIES)[number];
@@ -140,17 +142,21 @@ function effective(file: ConfigFile): Config {
   };
 }
 
-/** An address begins with the name of a transport and a colon; anything else is the name of a domain. */
-const SERVER_ADDRESS = /^(ux|uxf|tcp|tls|utls):/;
-
 /** What `attach` names, in the file or on the command line. */
 export function attachedTo(text: string): DomainConfig["attach"] {
   return SERVER_ADDRESS.test(text) ? [{ address: text }] : text;
 }
 
-/** A domain of the command line that is served elsewhere: its name, or the addresses of its servers with `+` between. */
+/**
+ * A domain of the command line that is served elsewhere: its name, or the addresses of its servers with `+` between.
+ * Throws a `RangeError` or a `TransportError` if it is neither.
+ */
 export function commandLineAttach(text: string): DomainConfig {
+  if (!SERVER_ADDRESS.test(text) && !isDomainName(text)) {
+    throw new RangeError(`${JSON.stringify(text)} is neither the name of a domain file nor the address of a server`);
+  }
   const attach = SERVER_ADDRESS.test(text) ? text.split("+").map((address) => ({ address })) : text;
+  if (typeof attach !== "string") checkServers(attach);
   return { ...commandLineDomain([]), attach };
 }
 
