@@ -226,7 +226,7 @@ export class Federation {
       this.imports.unusable(board, id);
       throw error;
     }
-    this.imports.told(board, id, service);
+    this.imports.told(board, id, service, payload.length);
   }
 
   private tellPresence(): void {
