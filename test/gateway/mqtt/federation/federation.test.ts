@@ -317,6 +317,9 @@ test("a board that may not write, or not read, says so, once", async () => {
   await pass(100);
   assert.is(attic.log.length, 1);
   assert.match(attic.log[0], /pf1\/site\/b\/attic does not come back from the broker/);
+  broker.mayWrite = () => true;
+  await pass(32);
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;1$/);
 });
 
 test("the will of an older connection, before or after we have told all, is corrected, but not at any rate", async () => {
