@@ -25,11 +25,13 @@ function describe(error: unknown): string {
   return meaning === undefined ? String(error) : `${meaning} (${code})`;
 }
 
-const isFileName = (name: string) => name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
+/** Whether a file in a directory can have this name. */
+export const isDomainName = (name: string): boolean =>
+  name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
 
 /** Throws a `RangeError` for a text that no domain can have as its name, because no file can. */
 export function checkDomainName(name: string): void {
-  if (!isFileName(name)) outOfRange("the name of the domain", name, 'the name of a file, without "/" and NUL,');
+  if (!isDomainName(name)) outOfRange("the name of the domain", name, 'the name of a file, without "/" and NUL,');
 }
 
 /**
@@ -37,12 +39,12 @@ export function checkDomainName(name: string): void {
  * of that name. Never throws.
  */
 export function isAddress(directory: string, text: string): boolean {
-  return text.includes(":") && !(isFileName(text) && existsSync(`${directory}/${text}`));
+  return text.includes(":") && !(isDomainName(text) && existsSync(`${directory}/${text}`));
 }
 
 /** The servers of `domain`, in the order of its file. Not found: there is no such file, or it is not valid as a whole. */
 export async function readDomain(directory: string, domain: string): Promise<Reading<readonly ServerConfig[]>> {
-  if (!isFileName(domain)) {
+  if (!isDomainName(domain)) {
     return failed(`domain ${shown(domain)}: not a name of a file in ${directory} (neither "/" nor NUL is accepted)`);
   }
   const file = `${directory}/${domain}`;

@@ -4,6 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { TransportError } from "../transport/transport.js";
 import {
   type Config,
   commandLineAttach,
@@ -105,7 +106,7 @@ function interpret(
   const domains = [
     ...addresses.map((address) => commandLineDomain([address])),
     ...given.filter(({ name }) => name === "multi").map(({ value }) => commandLineDomain(value.split("+"))),
-    ...given.filter(({ name }) => name === "gateway-only").map(({ value }) => commandLineAttach(value)),
+    ...given.filter(({ name }) => name === "gateway-only").map(({ value }) => gatewayOnlyDomain(value)),
   ];
   checkGatewayOnly(domains);
   const fileName = given.filter(({ name }) => name === "file").at(-1)?.value;
@@ -130,6 +131,17 @@ function interpret(
   }
   const hook = given.filter(({ name }) => name === "hook").at(-1)?.value;
   return { kind: "run", config, demo, ...(hook === undefined ? {} : { hook }) };
+}
+
+function gatewayOnlyDomain(value: string): DomainConfig {
+  try {
+    return commandLineAttach(value);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TransportError) {
+      throw syntaxError(`option --gateway-only: ${error.message}`);
+    }
+    throw error;
+  }
 }
 
 function checkGatewayOnly(domains: readonly DomainConfig[]): void {

@@ -66,7 +66,8 @@ export function gatewayLine(
   services: number,
   { state, counts, dropped, lastError }: GatewayState,
 ): string {
-  const list = (of: Readonly<Record<string, number>>) => Object.entries(of).map(([what, count]) => `${count} ${what}`);
+  const list = ({ services: _, ...others }: Readonly<Record<string, number>>) =>
+    Object.entries(others).map(([what, count]) => `${count} ${what}`);
   const drops = Object.entries(dropped).map(([reason, count]) => `${count} (${reason})`);
   return `${[
     `State: gateway ${name} ${state}; ${services} services`,

@@ -131,6 +131,15 @@ const ERRORS: readonly (readonly [string, ...string[]])[] = [
   ...["--check good ux:a", "-s --check good", "--check good -h", "--check good --check other"].map(
     (line) => [line, `${PARSING} --check goes alone: pafd --check FILE.`] as const,
   ),
+  [
+    "-f good -g tcp:nowhere",
+    `${PARSING} --gateway-only: address "tcp:nowhere": the port is missing; accepted is "tcp:HOST:PORT".`,
+  ],
+  ["-f good -g ux:a+ux:a", `${PARSING} --gateway-only: servers[1] (ux:a): the same address twice.`],
+  [
+    "-f good -g a/b",
+    `${PARSING} --gateway-only: "a/b" is neither the name of a domain file nor the address of a server.`,
+  ],
   ["--print-config nonsense", /^address "nonsense": there is no ":"; accepted are "ux:NAME"/.source],
   ["--print-config ux:a ux:a", '"ux:a" is also the address of domains[0].sockets[0]'],
   ["--print-config -l loud ux:a", `invalid filter level: 'loud' ${LEVELS}`],

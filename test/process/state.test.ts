@@ -106,7 +106,7 @@ gateways: [{type: mdns, domain: empty, interfaces: [nosuch0]}]
         const [, home, empty, gateway] = await state(pafd, 4);
         assert.match(home, /^home: State: 0 connections/);
         assert.match(empty, /^empty: State: 0 connections .*; listening on nothing\.$/);
-        assert.is(gateway, "empty: State: gateway mdns; 0 services.");
+        assert.is(gateway, "empty: State: gateway mdns waiting; 0 services; 0 interfaces; 0 instances.");
       }
       assert.not.match(pafd.log, /debugger|inspector/i);
       assert.is(listeningSockets(pafd.pid), 0);

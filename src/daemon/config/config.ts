@@ -1,6 +1,8 @@
 /** The effective configuration of pafd, and the reading of it from a YAML text. */
 
+import { isDomainName } from "../../client/domain-directory.js";
 import type { ServerConfig } from "../../client/index.js";
+import { toServers } from "../../client/server-list.js";
 import type { LogLevel } from "../../core/log.js";
 import type { MdnsGatewayOptions } from "../../gateway/mdns/gateway.js";
 import type { PublishRule } from "../../gateway/mdns/responder/publish-rule.js";
@@ -140,10 +142,15 @@ function effective(file: ConfigFile): Config {
   };
 }
 
-/** A domain of the command line that is served elsewhere: its name, or the addresses of its servers with `+` between. */
+/**
+ * A domain of the command line that is served elsewhere: its name, or the addresses of its servers with `+` between.
+ * Throws a `RangeError` or a `TransportError` if it is neither.
+ */
 export function commandLineAttach(text: string): DomainConfig {
-  const isList = text.includes("+") && text.includes(":");
-  const attach = isList ? text.split("+").map((address) => ({ address })) : text;
+  if (!text.includes(":") && !isDomainName(text)) {
+    throw new RangeError(`${JSON.stringify(text)} is neither the name of a domain file nor the address of a server`);
+  }
+  const attach = text.includes(":") ? toServers(text.split("+")) : text;
   return { ...commandLineDomain([]), attach };
 }
 

@@ -93,10 +93,13 @@ const sockets = (options: SchemaOptions) =>
 const attachedServer = Type.Union(
   [
     address,
-    mapping({
-      addr: { ...address, examples: ["tls:gateway.lan:4711"] } as typeof address,
-      tls: Type.Optional({ ...tlsFiles, nullRefused: true } as typeof tlsFiles),
-    }),
+    mapping(
+      {
+        addr: { ...address, examples: ["tls:gateway.lan:4711"] } as typeof address,
+        tls: Type.Optional({ ...tlsFiles, nullRefused: true } as typeof tlsFiles),
+      },
+      { check: checkSocket },
+    ),
   ],
   { what: "a server: an address, or a mapping with addr and tls" },
 );

@@ -1,5 +1,6 @@
 /** What must hold between distant places of the configuration: names and addresses used once, gateways with a domain. */
 
+import { isDomainName } from "../../client/domain-directory.js";
 import { type Address, formatAddress, parseAddress } from "../../transport/address.js";
 import { TransportError } from "../../transport/transport.js";
 import type { ConfigProblem } from "./config-error.js";
@@ -46,9 +47,7 @@ export function checkWholeFile(file: LooseFile, replacing: number, findings: Fin
   const known = file.domains?.every(Boolean) && !findings.problems.some(({ path }) => KEY_OF_DOMAIN.test(path));
   checkDomainNames(file.domains ?? [], report);
   forEachSocket(file.domains ?? [], checkAddress(report));
-  forEachAttachedServer(file.domains ?? [], ({ addr }, _, path) => {
-    parsed(addr, (problem) => report(path, problem));
-  });
+  checkAttached(file.domains ?? [], report);
   checkFederationBoards(file.gateways ?? [], report);
   if (known) checkGatewayDomains(file, file.domains as LooseDomain[], replacing, report);
 }
@@ -90,6 +89,29 @@ function checkDomainNames(domains: readonly (LooseDomain | undefined)[], report:
     const other = first.get(domain.name);
     if (other === undefined) first.set(domain.name, i);
     else report(`domains[${i}].name`, `${JSON.stringify(domain.name)} is also the name of domains[${other}]`);
+  });
+}
+
+/** Domains that are served elsewhere: a name that a domain file can have, or servers, each once. */
+function checkAttached(domains: readonly (LooseDomain | undefined)[], report: ReportAt): void {
+  domains.forEach((domain, i) => {
+    const path = `domains[${i}].attach`;
+    if (typeof domain?.attach !== "string") return;
+    if (domain.attach.includes(":")) parsed(domain.attach, (problem) => report(path, problem));
+    else if (!isDomainName(domain.attach)) {
+      report(
+        path,
+        `${JSON.stringify(domain.attach)} is not the name of a domain file (neither "/" nor NUL is accepted)`,
+      );
+    }
+  });
+  const first = new Map<string, string>();
+  forEachAttachedServer(domains, ({ addr }, _, path) => {
+    parsed(addr, (problem) => report(path, problem));
+    const list = path.slice(0, path.lastIndexOf(".attach"));
+    const other = first.get(`${list} ${addr}`);
+    if (other === undefined) first.set(`${list} ${addr}`, path);
+    else report(path, `${JSON.stringify(addr)} is also the address of ${other}`);
   });
 }
 

@@ -214,6 +214,16 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   ["domains: [{attach: home, sockets: [ux:a]}]", /sockets: given together with "attach"/.source],
   ["domains: [{attach: home, idle: {min: 5}}]", /idle: given together with "attach".*the domain is served/.source],
   ["domains: [{attach: []}]", /attach/.source],
+  [
+    "domains: [{attach: [{addr: tcp:a:1, tls: {cert: c}}]}]",
+    'f:1: domains[0].attach[0].tls: "tcp" is not a transport with TLS (valid values: tls utls)',
+  ],
+  ["domains: [{attach: tcp:nowhere}]", /domains\[0\]\.attach: address "tcp:nowhere"/.source],
+  ["domains: [{attach: a/b}]", /domains\[0\]\.attach: "a\/b" is not the name of a domain file/.source],
+  [
+    "domains: [{attach: [ux:a, {addr: ux:a}]}]",
+    'f:1: domains[0].attach[1].addr: "ux:a" is also the address of domains[0].attach[0]',
+  ],
   ["domains: [{attach: [ux:a, tcp:nowhere]}]", /attach\[1\].*address "tcp:nowhere"/.source],
   [
     "domains: [{}]",

@@ -227,7 +227,7 @@ export class Federation {
       this.imports.unusable(board, id);
       throw error;
     }
-    this.imports.told(board, id, service);
+    this.imports.told(board, id, service, payload.length);
   }
 
   private tellPresence(): void {
@@ -263,20 +263,18 @@ export class Federation {
     }
   }
 
-  /** Brokers may accept a subscription and deliver nothing, or take a message and drop it, where an access list forbids it. */
-  private awaitEcho(): void {
+  /**
+   * Brokers may accept a subscription and deliver nothing, or take a message and drop it, where an access list forbids it;
+   * and what is replayed may be dropped where too much of it waits. So it is told again until it comes back.
+   */
+  private awaitEcho(isTold = false): void {
     this.silenceTimer = this.context.timers.after("federation silence", PRESENCE_TIMES.silenceMs, () => {
       if (this.isHeard) return;
-      if (this.messages > 0) {
-        this.messages = 0;
-        this.awaitEcho();
-        return;
-      }
-      this.context.log.warning(
-        () =>
-          `What this board writes to ${this.will.topic} does not come back from the broker, so nothing is told to ` +
-          "other boards: is it allowed to write there, and to read?",
-      );
+      const isSilent = this.messages === 0;
+      if (isSilent && !isTold) this.context.log.warning(() => noEcho(this.will.topic));
+      this.messages = 0;
+      this.tellPresence();
+      this.awaitEcho(isTold || isSilent);
     });
   }
 
@@ -312,6 +310,10 @@ export class Federation {
     this.clearTimer = this.context.timers.after("federation clearing", 1000, () => this.clearSome());
   }
 }
+
+const noEcho = (topic: string) =>
+  `What this board writes to ${topic} does not come back from the broker, so nothing is told to other boards: ` +
+  "is it allowed to write there, and to read?";
 
 /** What it says of the board, and the number of its services. */
 function presenceOf(text: string): ["says-arriving" | "says-complete" | "says-gone", number] {

@@ -21,8 +21,13 @@ export const IMPORT_TIMES = {
   forgetMs: 3_600_000,
 } as const;
 
+/** Bytes of records that one board may have us hold. */
+const BOARD_BYTES = 64 * 1_048_576;
+
 interface Told {
   readonly service: FederatedService;
+  /** Of its record. */
+  readonly bytes: number;
   /** Number of the connection to the broker in which it was told last. */
   connection: number;
 }
@@ -31,6 +36,7 @@ interface Board {
   readonly name: string;
   phase: BoardPhase;
   readonly services: Map<bigint, Told>;
+  bytes: number;
   /** What it told in this connection to the broker and was not taken. */
   readonly unusable: Set<bigint>;
   /** How many services it says it has. */
@@ -115,20 +121,21 @@ export class Imports {
   }
 
   /** `undefined`: the board does not have it any more. */
-  told(name: string, id: bigint, service: FederatedService | undefined): void {
+  told(name: string, id: bigint, service: FederatedService | undefined, bytes: number): void {
     if (!service) {
       const board = this.boards.get(name);
       board?.unusable.delete(id);
       if (board) this.untold(board, id);
       return;
     }
-    const board = this.acceptable(name, id, service);
+    const board = this.acceptable(name, id, service, bytes);
     if (!board) {
       this.unusable(name, id);
       return;
     }
     board.unusable.delete(id);
-    board.services.set(id, { service, connection: this.connection });
+    board.bytes += bytes - (board.services.get(id)?.bytes ?? 0);
+    board.services.set(id, { service, bytes, connection: this.connection });
     const tellers = this.tellers.get(id);
     if (tellers) tellers.add(board);
     else this.tellers.set(id, new Set([board]));
@@ -144,7 +151,7 @@ export class Imports {
   }
 
   /** The board that tells it; `undefined`: it is dropped. */
-  private acceptable(name: string, id: bigint, service: FederatedService): Board | undefined {
+  private acceptable(name: string, id: bigint, service: FederatedService, bytes: number): Board | undefined {
     const { dropped, maxServicesPerBoard } = this.options;
     if (service.via.includes(this.options.board)) {
       dropped.add("came from here");
@@ -159,13 +166,19 @@ export class Imports {
       return undefined;
     }
     const board = this.boards.get(name) ?? this.create(name);
-    if (!board || board.services.has(id) || board.services.size < maxServicesPerBoard) return board;
-    dropped.add("more services than a board may have");
+    if (!board) return undefined;
+    const before = board.services.get(id);
+    if (!before && board.services.size >= maxServicesPerBoard) dropped.add("more services than a board may have");
+    else if (board.bytes - (before?.bytes ?? 0) + bytes > BOARD_BYTES) dropped.add("more bytes than a board may have");
+    else return board;
     return undefined;
   }
 
   private untold(board: Board, id: bigint): void {
-    if (!board.services.delete(id)) return;
+    const before = board.services.get(id);
+    if (!before) return;
+    board.services.delete(id);
+    board.bytes -= before.bytes;
     const tellers = this.tellers.get(id);
     tellers?.delete(board);
     if (tellers?.size === 0) this.tellers.delete(id);
@@ -178,7 +191,7 @@ export class Imports {
       return undefined;
     }
     const board: Board = {
-      ...{ name, phase: "unknown", services: new Map(), unusable: new Set() },
+      ...{ name, phase: "unknown", services: new Map(), bytes: 0, unusable: new Set() },
       ...{ claims: 0, isDoubted: false, timer: undefined },
     };
     this.boards.set(name, board);

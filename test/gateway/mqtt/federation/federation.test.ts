@@ -369,6 +369,9 @@ test("a board that may not write, or not read, says so, once", async () => {
   await pass(100);
   assert.is(attic.log.length, 1);
   assert.match(attic.log[0], /pf1\/site\/b\/attic does not come back from the broker/);
+  broker.mayWrite = () => true;
+  await pass(32);
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;1$/);
 });
 
 test("the will of an older connection, before or after we have told all, is corrected, but not at any rate", async () => {
@@ -466,6 +469,31 @@ test("no board can forge how another one's gateways are doing", async () => {
   await pass(1);
   assert.equal(await cellar.services(), {});
   assert.equal(cellar.dropped, { "how a gateway is doing": 1 });
+});
+
+test("what a board can make us hold is bounded in bytes, too; a change and an end give them back", async () => {
+  const { boards, pass } = site("cellar");
+  const [cellar] = boards;
+  cellar.connect();
+  cellar.hear("pf1/site/b/attic", "1;1;1");
+  const big = JSON.stringify(Array.from({ length: 2 }, (_, i) => `${i}${"x".repeat(62_000)}`));
+  const record = (properties: string) =>
+    `{"generation":1,"ttl":9,"path":["site"],"via":["attic"],"properties":${properties}}`;
+  const topic = (i: number) => `pf1/site/s/attic/${i.toString(16).padStart(16, "0")}`;
+  const tell = (i: number) => cellar.hear(topic(i), record(`{"big":${big}}`));
+  const fitting = Math.floor((64 * 1024 * 1024) / record(`{"big":${big}}`).length);
+  for (let i = 0; i < fitting; i++) tell(i);
+  for (let again = 0; again < 3; again++) tell(5);
+  assert.equal(cellar.dropped, {});
+  tell(fitting);
+  assert.equal(cellar.dropped, { "more bytes than a board may have": 1 });
+  cellar.hear(topic(0), "");
+  tell(fitting);
+  cellar.hear(topic(1), record('{"name":["small"]}'));
+  tell(fitting + 1);
+  tell(fitting + 2);
+  assert.equal(cellar.dropped, { "more bytes than a board may have": 2 });
+  await pass(1);
 });
 
 const STEPS = 120;

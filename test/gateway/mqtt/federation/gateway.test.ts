@@ -81,6 +81,7 @@ function board(name: string, { host, port }: Mosquitto) {
       local.publish({ id, generation, ttlSeconds: 3600n, properties: properties({ name: service }) }),
     withdraw: (id: bigint) => local.unpublish(id),
     shows: (id: bigint, what: string | undefined) => until(() => shown.get(id) === what),
+    warns: (what: RegExp) => until(() => log.count(what) > 0),
     /** It has told the others everything so often (the first time, and after each reconnect). */
     complete: (times = 1) => until(() => log.count(/services told/) >= times),
   };
@@ -122,6 +123,16 @@ check("a board that dies leaves orphans; one that says goodbye and comes back do
   await again.publish(1n, 1n, "lamp");
   await cellar.shows(1n, "lamp@attic");
   assert.not.ok(cellar.history.includes("disappeared 1"));
+});
+
+check("a broker that tells a newcomer only a part of what it keeps: it is told, and nothing is withdrawn", async () => {
+  const mosquitto = await broker({ lines: ["max_queued_messages 50", "max_inflight_messages 10"] });
+  const attic = board("attic", mosquitto);
+  await attic.complete();
+  for (let id = 1n; id <= 200n; id++) await attic.publish(id, 1n, `s${id}`);
+  const cellar = board("cellar", mosquitto);
+  await cellar.warns(/The broker told \d+ of the 200 services of attic/);
+  assert.not.ok(cellar.history.some((line) => line.startsWith("disappeared")));
 });
 
 for (const [host, name] of [
