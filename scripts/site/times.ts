@@ -91,12 +91,12 @@ export const IDLE_SECONDS = 15;
 const MIRROR_RENEWED_SECONDS = 60;
 
 /**
- * Messages that brokers may take in IDLE_SECONDS when nothing happens: devices renew themselves (D.3), mirrors that expire
+ * Messages that brokers may take in so many seconds when nothing happens: devices renew themselves (D.3), mirrors that expire
  * are renewed, and each is carried over the bridge. Twice that, since it is no even flow.
  */
-export function idleMessages(devices: number, services: number): number {
+export function idleMessages(devices: number, services: number, forSeconds: number): number {
   const perSecond = devices / (RENEW.least / 1000) + (devices + services) / MIRROR_RENEWED_SECONDS;
-  return Math.ceil(2 * 2 * perSecond * IDLE_SECONDS) + 10;
+  return Math.ceil(2 * 2 * perSecond * forSeconds) + 10;
 }
 
 /** Absolute and the same in all processes of this machine. */
