@@ -42,6 +42,9 @@ export interface FederationContext {
 const PRESENCE = /^([12]);([0-9]{1,12});[0-9]{1,9}$/;
 const GONE = "0";
 
+/** Between two presences, when the broker has another one of this board. */
+const TELL_AGAIN_MS = 1000;
+
 /** Messages a second with which the leftovers of a board that is gone for good are removed. */
 const CLEARED_PER_SECOND = 50;
 
@@ -58,6 +61,7 @@ export class Federation {
   private isConnected = false;
   private isComplete = false;
   private isRivalTold = false;
+  private again: Timer | undefined;
   private clearing: string[] = [];
   private clearTimer: Timer | undefined;
 
@@ -127,6 +131,7 @@ export class Federation {
 
   disconnected(): void {
     this.isConnected = false;
+    this.cancelAgain();
     this.exports.disconnected();
     this.imports.disconnected();
   }
@@ -136,6 +141,7 @@ export class Federation {
     if (this.isConnected) this.context.publish(this.will.topic, GONE);
     for (const subscription of this.subscriptions) subscription.cancel();
     this.subscriptions = [];
+    this.cancelAgain();
     this.exports.stop();
     this.imports.stop();
     this.clearTimer?.cancel();
@@ -174,16 +180,39 @@ export class Federation {
     this.context.publish(this.will.topic, `${state};${this.start};${this.exports.size}`);
   }
 
-  /** The echo of what we said, which says that the broker has told us all it keeps; or something else speaks for us. */
+  /**
+   * The echo of what we said, which says that the broker has told us all it keeps; or something else. That may be what
+   * another broker of a bridge kept of us, an old connection's will, or a rival; which of two rivals is there longer is
+   * silent, so that they do not answer each other for ever.
+   */
   private ownPresence(text: string): void {
-    const [, , start] = PRESENCE.exec(text) ?? [];
-    if (Number(start) === this.start) this.exports.synced();
-    else if (start !== undefined && !this.isRivalTold) {
+    const [, state, digits] = PRESENCE.exec(text) ?? [];
+    const start = digits === undefined ? undefined : Number(digits);
+    if (start === this.start) {
+      this.exports.synced();
+      if (this.isComplete && state !== "1") this.tellAgain();
+      return;
+    }
+    if (start !== undefined && start > this.start && !this.isRivalTold) {
       this.isRivalTold = true;
       this.context.log.warning(
         () => `Another gateway calls itself ${this.options.board}, too: each needs a name of its own (board).`,
       );
-    } else if (start === undefined && this.isComplete) this.tellPresence(); // an old connection's will came late
+    }
+    // Without an echo we would wait for ever.
+    if (!this.isComplete || start === undefined || start < this.start) this.tellAgain();
+  }
+
+  private tellAgain(): void {
+    this.again ??= this.context.timers.after("federation presence", TELL_AGAIN_MS, () => {
+      this.again = undefined;
+      this.tellPresence();
+    });
+  }
+
+  private cancelAgain(): void {
+    this.again?.cancel();
+    this.again = undefined;
   }
 
   /** What a board that is gone for good left with the broker is removed by one of those that are there. */
