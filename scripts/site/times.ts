@@ -85,8 +85,8 @@ export const BROKER_LINGER = RECONNECT + SETTLE + 2 * TTL + GRACE + SLACK;
 /** From the last fault until all boards show what there is, and nothing else. */
 export const CONVERGENCE = Math.max(BROKER_RECOVERY, BROKER_LINGER, BOARD_LINGER);
 
-/** How long messages are counted in the end. */
-export const IDLE_SECONDS = 15;
+/** How long messages are counted in the end: each device renews itself meanwhile. */
+export const IDLE_SECONDS = 35;
 /** Mirrors that expire are renewed after half of their life, which is two minutes at least (MQTT 5 expiry, D.7). */
 const MIRROR_RENEWED_SECONDS = 60;
 
