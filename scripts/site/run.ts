@@ -129,7 +129,7 @@ class Site {
   }
 
   private startEcho(): void {
-    const publish = () => this.brokers.north.publish("sd1/m/echo/0000000000000001", String(now())).catch(() => {});
+    const publish = () => this.brokers.north.publish("sd1/r/echo", "1;0/0", { retain: false }).catch(() => {});
     this.echo = setInterval(() => void publish(), ECHO_EVERY_MS);
   }
 
