@@ -167,6 +167,22 @@ test("the same service on several boards: each shows its own, a third that of th
   assert.equal(await yard.services(), { 1: "printer, from the cellar@cellar" });
 });
 
+test("a service whose board is gone lasts as long as its TTL, although a board that had it before untells it", async () => {
+  const { boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await yard.publish(1n, 2n, "lamp");
+  await pass(1);
+  yard.die();
+  await pass(15);
+  await attic.local.unpublish(1n);
+  await pass(1);
+  assert.equal(await cellar.services(), { 1: "lamp@attic!" });
+  await pass(20);
+  assert.equal(await cellar.services(), {});
+});
+
 test("a service that another board publishes now is taken from there, without a gap, when its owner here has gone", async () => {
   const { boards, pass } = site("attic", "cellar", "yard");
   const [attic, cellar, yard] = boards;
