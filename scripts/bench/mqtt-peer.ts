@@ -6,6 +6,7 @@ import type { Timers } from "../../src/core/clock.js";
 import { LocalDirectory } from "../../src/core/local-directory.js";
 import { SILENT } from "../../src/core/log.js";
 import { ServiceDirectory } from "../../src/core/service-directory.js";
+import { GatewayStatus } from "../../src/daemon/gateway-status.js";
 import { mqttGateway } from "../../src/gateway/mqtt/gateway.js";
 import { Outbox } from "../../src/transport/outbox.js";
 
@@ -45,14 +46,13 @@ export function play({ role, url }: Role): void {
       }),
   };
   const clock = systemClock;
-  const directory = new ServiceDirectory({ clock, timers, random: Math.random });
+  const services = new ServiceDirectory({ clock, timers, random: Math.random });
+  const directory = new LocalDirectory(services, "gateway", Math.random);
   const gateway = mqttGateway(
     { url, clientId: "bench-peer", site: "bench", conventions: { conventions: ["native", "homeassistant"] } },
-    {
-      ...{ clock, timers, random: Math.random, log: SILENT },
-      directory: new LocalDirectory(directory, "gateway", Math.random),
-    },
+    { directory, clock, timers, random: Math.random, log: SILENT },
   );
+  const status = new GatewayStatus({ ...{ gateway, directory, clock, timers }, type: "mqtt", host: "bench", index: 0 });
   process.on("message", () => {
     const pending: Record<string, number> = {};
     for (const { name } of heap.list()) add(pending, name);
@@ -60,5 +60,6 @@ export function play({ role, url }: Role): void {
     for (const name of Object.keys(fired)) delete fired[name];
   });
   gateway.start();
+  status.start();
   process.send!("ready");
 }

@@ -9,7 +9,7 @@
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectAsync, type MqttClient } from "mqtt";
@@ -26,6 +26,8 @@ const BURST = 50;
 const PAUSE_MS = 50;
 const SETTLE_MS = 3000;
 const IDLE_SECONDS = 60;
+/** After which V8 has collected the garbage of before. */
+const CALM_SECONDS = 30;
 /** The argument with which this program is one of the processes beside. */
 const PEER = "peer";
 
@@ -67,11 +69,18 @@ const homeAssistant = (i: number): [string, string] => [
 const mac = (i: number): string =>
   `02:00:00:00:${(i >> 8).toString(16).padStart(2, "0")}:${(i & 255).toString(16).padStart(2, "0")}`;
 
+/** With which Node.js runs the program. */
+const flagsOf = (pid: number): string[] =>
+  readFileSync(`/proc/${pid}/cmdline`, "utf8")
+    .split("\0")
+    .filter((word) => word.startsWith("--"));
+
 class Peer {
   private constructor(private readonly child: ReturnType<typeof fork>) {}
 
-  static async start(role: Role): Promise<Peer> {
-    const child = fork(process.argv[1]!, [PEER, JSON.stringify(role)], { stdio: "inherit" });
+  /** `flags`: of Node.js. */
+  static async start(role: Role, flags: readonly string[] = []): Promise<Peer> {
+    const child = fork(process.argv[1]!, [PEER, JSON.stringify(role)], { stdio: "inherit", execArgv: [...flags] });
     await once(child, "message");
     return new Peer(child);
   }
@@ -163,8 +172,8 @@ gateways: [{type: mqtt, url: "${url}", client_id: bench, site: bench, convention
       unit: "MiB",
     });
 
-    peer = await Peer.start({ role: "gateway", url });
-    await sleep(4 * SETTLE_MS);
+    peer = await Peer.start({ role: "gateway", url }, flagsOf(pafd.pid));
+    await sleep(CALM_SECONDS * 1000);
     await peer.counts();
     const woken = (pid: number) => switches(pid, "voluntary");
     const wokenBefore = woken(pafd.pid);

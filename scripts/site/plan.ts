@@ -56,7 +56,7 @@ export const SLEEP_SECONDS = { min: 8, max: 20 };
 const SERVICE_EVERY_MS = { min: 2000, max: 6000 };
 const SERVICES_PER_BOARD = 3;
 
-/** The steps in the order of time. Every fault is over before `durationMs`. */
+/** The steps in the order of time. Everything is over before `durationMs`. */
 export function planOf(options: PlanOptions): Step[] {
   const { seed } = options;
   const steps = [
@@ -66,7 +66,7 @@ export function planOf(options: PlanOptions): Step[] {
       ...deeds(options, device, new SeededRandom(~seed + 1000 * device)),
     ]).flat(),
   ];
-  return steps.sort((a, b) => a.atMs - b.atMs);
+  return steps.filter(({ atMs }) => atMs < options.durationMs).sort((a, b) => a.atMs - b.atMs);
 }
 
 function* faults({ durationMs, brokersToo = true }: PlanOptions, random: SeededRandom): Generator<Step> {

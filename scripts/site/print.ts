@@ -2,7 +2,7 @@
 
 import type { Violation } from "./oracle.js";
 import type { SiteReport } from "./run.js";
-import { IDLE_SECONDS, seconds } from "./times.js";
+import { seconds } from "./times.js";
 
 /** More would not be read. */
 const MOST_STORIES = 3;
@@ -46,5 +46,5 @@ export function printFigures({ things, views, troubles, convergedMs, idle, idleL
   const told = views.map(({ board, told }) => `${board} ${told.length}`);
   return `${troubles.length} faults (${faults.join(", ")})
 ${things.length} devices and services did ${deeds} things; matches: ${told.join(", ")}
-converged ${seconds(convergedMs)} after the last fault; then in ${IDLE_SECONDS} s north carried ${idle.north} messages, south ${idle.south} (at most ${idleLimit})`;
+converged ${seconds(convergedMs)} after the last fault; then idle: north carried ${idle.north} messages, south ${idle.south} (at most ${idleLimit})`;
 }

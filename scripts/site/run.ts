@@ -18,6 +18,8 @@ export interface SiteOptions {
   readonly devices: number;
   /** Whether brokers are in trouble, too. Default: true. */
   readonly brokersToo?: boolean;
+  /** How long messages are counted in the end. Default: IDLE_SECONDS. */
+  readonly idleSeconds?: number;
   /** An empty folder for files. */
   readonly folder: string;
   readonly sabotage?: Sabotage;
@@ -34,7 +36,7 @@ export interface SiteReport {
   readonly beganAt: number;
   /** From the last fault. */
   readonly convergedMs: number;
-  /** In IDLE_SECONDS at the end, at each broker; and how many may be. */
+  /** Messages at the end, at each broker; and how many may be. */
   readonly idle: Readonly<Record<(typeof BROKERS)[number], number>>;
   readonly idleLimit: number;
 }
@@ -97,7 +99,7 @@ class Site {
     await this.converged("after the last fault", CONVERGENCE);
     await this.brokersConverged(CONVERGENCE - (now() - overAt));
     const convergedMs = now() - overAt;
-    options.progress(`converged after ${seconds(convergedMs)}; listening for ${IDLE_SECONDS} s`);
+    options.progress(`converged after ${seconds(convergedMs)}; listening`);
     const { idle, idleLimit } = await this.isQuiet();
     const endedAt = now();
     for (const board of this.boards) {
@@ -127,7 +129,7 @@ class Site {
   }
 
   private startEcho(): void {
-    const publish = () => this.brokers.north.publish("sd1/m/echo/0000000000000001", String(now())).catch(() => {});
+    const publish = () => this.brokers.north.publish("sd1/r/echo", "1;0/0", { retain: false }).catch(() => {});
     this.echo = setInterval(() => void publish(), ECHO_EVERY_MS);
   }
 
@@ -164,7 +166,10 @@ class Site {
     const before = this.turns.get(fault.part) ?? Promise.resolve();
     const done = before
       .then(() => this.commit(fault, lastsMs))
-      .catch((error: Error) => void this.failures.push(`${describe(fault)}: ${error.stack}`));
+      .catch((error: Error) => {
+        this.options.progress(`  ${describe(fault)}: ${error.message}`);
+        this.failures.push(`${describe(fault)}: ${error.stack}`);
+      });
     this.turns.set(fault.part, done);
     return done;
   }
@@ -243,9 +248,10 @@ class Site {
   /** The brokers keep the same and carry little, and the boards still agree afterwards. */
   private async isQuiet() {
     const { failures, options } = this;
-    const { north, south } = await this.listen(IDLE_SECONDS);
+    const { idleSeconds = IDLE_SECONDS } = options;
+    const { north, south } = await this.listen(idleSeconds);
     const ids = this.shownIds();
-    const idleLimit = idleMessages(options.devices, ids.length);
+    const idleLimit = idleMessages(options.devices, ids.length, idleSeconds);
     const idle = { north: 0, south: 0 };
     for (const [name, { live }] of [
       ["north", north],
@@ -255,7 +261,7 @@ class Site {
       if (idle[name] <= idleLimit) continue;
       const most = [...live].sort(([, a], [, b]) => b - a).slice(0, 5);
       failures.push(
-        `not idle: ${name} carried ${idle[name]} messages in ${IDLE_SECONDS} s, more than ${idleLimit}; most of them: ${most.map(([topic, count]) => `${count} ${topic}`).join(", ")}`,
+        `not idle: ${name} carried ${idle[name]} messages in ${idleSeconds} s, more than ${idleLimit}; most of them: ${most.map(([topic, count]) => `${count} ${topic}`).join(", ")}`,
       );
     }
     failures.push(...keptWrongly({ north: north.kept, south: south.kept }, ids));

@@ -85,18 +85,18 @@ export const BROKER_LINGER = RECONNECT + SETTLE + 2 * TTL + GRACE + SLACK;
 /** From the last fault until all boards show what there is, and nothing else. */
 export const CONVERGENCE = Math.max(BROKER_RECOVERY, BROKER_LINGER, BOARD_LINGER);
 
-/** How long messages are counted in the end. */
-export const IDLE_SECONDS = 15;
+/** How long messages are counted in the end: each device renews itself meanwhile. */
+export const IDLE_SECONDS = 35;
 /** Mirrors that expire are renewed after half of their life, which is two minutes at least (MQTT 5 expiry, D.7). */
 const MIRROR_RENEWED_SECONDS = 60;
 
 /**
- * Messages that brokers may take in IDLE_SECONDS when nothing happens: devices renew themselves (D.3), mirrors that expire
+ * Messages that brokers may take in so many seconds when nothing happens: devices renew themselves (D.3), mirrors that expire
  * are renewed, and each is carried over the bridge. Twice that, since it is no even flow.
  */
-export function idleMessages(devices: number, services: number): number {
+export function idleMessages(devices: number, services: number, forSeconds: number): number {
   const perSecond = devices / (RENEW.least / 1000) + (devices + services) / MIRROR_RENEWED_SECONDS;
-  return Math.ceil(2 * 2 * perSecond * IDLE_SECONDS) + 10;
+  return Math.ceil(2 * 2 * perSecond * forSeconds) + 10;
 }
 
 /** Absolute and the same in all processes of this machine. */

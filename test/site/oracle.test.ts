@@ -232,7 +232,7 @@ test("a differing board is found in the end", () => {
 });
 
 test("an echo of a few messages a second is more than an idle site carries", () => {
-  assert.ok(idleMessages(15, 25) < 15 * 20);
+  assert.ok(idleMessages(15, 25, 15) < 15 * 20);
   assert.ok(BROKER_RECOVERY < BROKER_UNREST);
 });
 

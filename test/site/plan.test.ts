@@ -31,6 +31,12 @@ test("every few seconds one of the five is in trouble, first only boards; one bo
   assert.is(kinds.size, FAULTS.length * (BOARDS.length + BROKERS.length));
 });
 
+test("everything is over in time", () => {
+  for (const seed of SEEDS) {
+    for (const { atMs } of planOf({ ...OPTIONS, seed })) assert.ok(atMs < OPTIONS.durationMs);
+  }
+});
+
 test("devices do every kind of thing, and rest in between: more than five changes a minute would be held", () => {
   const kinds = new Set<string>();
   for (const seed of SEEDS) {

@@ -80,6 +80,7 @@ export class Federation {
   private messages = 0;
   private toldSize = 0;
   private presenceTimer: Timer | undefined;
+  private isCorrecting = false;
   private silenceTimer: Timer | undefined;
   private replayTimer: Timer | undefined;
   private clearing: { readonly of: string; readonly topic: string }[] = [];
@@ -187,6 +188,7 @@ export class Federation {
   private cancelTimers(): void {
     for (const timer of [this.presenceTimer, this.silenceTimer, this.replayTimer, this.clearTimer]) timer?.cancel();
     this.presenceTimer = this.silenceTimer = this.replayTimer = this.clearTimer = undefined;
+    this.isCorrecting = false;
   }
 
   /** Takes in one message; whatever it is, it costs nothing but itself. */
@@ -242,25 +244,41 @@ export class Federation {
     this.presenceTimer?.cancel();
     this.presenceTimer = this.context.timers.after("federation presence", delayMs, () => {
       this.presenceTimer = undefined;
+      this.isCorrecting = false;
       this.tellPresence();
     });
   }
 
-  /** The echo of what we said, which says that the broker has told us all it keeps; or something else speaks for us. */
+  /**
+   * The echo of what we said, which says that the broker has told us all it keeps; or something else. That may be what
+   * another broker of a bridge kept of us, an old connection's will, or a rival; which of two rivals is there longer is
+   * silent, so that they do not answer each other for ever.
+   */
   private ownPresence(text: string): void {
-    const [, , start] = PRESENCE.exec(text) ?? [];
-    if (Number(start) === this.start) {
+    const [, state, digits] = PRESENCE.exec(text) ?? [];
+    const start = digits === undefined ? undefined : Number(digits);
+    if (start === this.start) {
+      const wasComplete = this.isComplete;
       this.isHeard = true;
       this.exports.synced();
-    } else if (start === undefined) {
-      // An old connection's will came late. Not at once: somebody may go on to overwrite it.
-      if (!this.presenceTimer) this.tellPresenceSoon(PRESENCE_TIMES.correctionMs);
-    } else if (!this.isRivalTold) {
+      if (wasComplete && state !== "1") this.correctPresence(); // another broker of a bridge had kept it
+      return;
+    }
+    if (start !== undefined && start > this.start && !this.isRivalTold) {
       this.isRivalTold = true;
       this.context.log.warning(
         () => `Another gateway calls itself ${this.options.board}, too: each needs a name of its own (board).`,
       );
     }
+    // Without an echo we would wait for ever.
+    if (!this.isComplete || start === undefined || start < this.start) this.correctPresence();
+  }
+
+  /** Not at once: somebody may go on to overwrite it. */
+  private correctPresence(): void {
+    if (this.isCorrecting) return;
+    this.isCorrecting = true;
+    this.tellPresenceSoon(PRESENCE_TIMES.correctionMs);
   }
 
   /**

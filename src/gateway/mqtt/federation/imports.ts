@@ -44,6 +44,8 @@ interface Board {
   /** In this connection we heard of fewer than that, and have asked the broker for them. */
   isDoubted: boolean;
   timer: Timer | undefined;
+  /** When its services became orphans, the last time. */
+  goneMs: number;
 }
 
 export interface ImportsOptions {
@@ -192,7 +194,7 @@ export class Imports {
     }
     const board: Board = {
       ...{ name, phase: "unknown", services: new Map(), bytes: 0, unusable: new Set() },
-      ...{ claims: 0, isDoubted: false, timer: undefined },
+      ...{ claims: 0, isDoubted: false, timer: undefined, goneMs: 0 },
     };
     this.boards.set(name, board);
     this.await(board, IMPORT_TIMES.forgetMs);
@@ -217,6 +219,7 @@ export class Imports {
     sweep: (board) => this.sweep(board),
     "await-return": (board) => this.await(board, IMPORT_TIMES.graceMs),
     orphan: (board) => {
+      board.goneMs = this.options.clock.monotonicMs();
       for (const id of board.services.keys()) this.choose(id);
     },
     "await-forget": (board) => {
@@ -258,6 +261,15 @@ export class Imports {
     });
   }
 
+  /** A board that is gone told it, and its TTL has not passed since: that another one untells it is not its end. */
+  private isOrphanElsewhere(id: bigint): boolean {
+    const nowMs = this.options.clock.monotonicMs();
+    return [...(this.tellers.get(id) ?? [])].some(
+      ({ phase, goneMs, services }) =>
+        phase === "gone" && nowMs - goneMs < Number(services.get(id)?.service.ttlSeconds ?? 0n) * 1000,
+    );
+  }
+
   /** Makes the directory show the service as the federation has it now. */
   private choose(id: bigint): void {
     const { publications, name } = this.options;
@@ -273,7 +285,7 @@ export class Imports {
       const { service } = board.services.get(id)!;
       if (publications.publish(id, service.ttlSeconds, withOrigin(name, service))) this.shown.set(id, board);
       else this.options.dropped.add("more services than the federation's limit");
-    } else if (before && this.tellers.get(id)?.has(before)) {
+    } else if (before && (this.tellers.get(id)?.has(before) || this.isOrphanElsewhere(id))) {
       publications.orphan(id);
     } else if (before) {
       this.shown.delete(id);

@@ -10,7 +10,7 @@ import { byteLength } from "../../../core/text.js";
 export const DEFAULT_ORDER: readonly string[] = ["url", "addr", "host", "port", "cap", "*", "name", "txt.*", "mdns.*"];
 
 /** Names that say nothing to a device: they are in the topic or the reply already, or concern gateways only. */
-const LEFT_OUT = /^(?:kind|src|gw|sdid|sdgw|mqtt\..*)$/;
+const LEFT_OUT = /^(?:kind|src|gw|sdid|sdgw|mqtt\..*|federation\..*)$/;
 
 /** Names that the text form can express. */
 const KEY = /^[A-Za-z0-9._-]{1,64}$/;

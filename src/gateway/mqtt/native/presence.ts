@@ -135,13 +135,14 @@ export class Presence {
 
   private heardOfMyself(text: string): void {
     if (text === this.payload || this.phase === "away") return;
-    if (text.startsWith("1")) {
+    // What another broker of a bridge kept of our former life is no rival. Of two rivals the older one is silent.
+    if (text.startsWith("1") && !(startOf(text) < startOf(this.payload))) {
       if (this.rivalTold || this.options.clock.monotonicMs() - this.announcedMs < TIMES.ownEchoMs) return;
       this.rivalTold = true;
       this.options.log.warning(() => `MQTT: another gateway is called "${this.options.name}", too; both do the same.`);
       return;
     }
-    // The will of an older connection of ours. Once a second at most: with a rival this might go on for ever.
+    // Or the will of an older connection of ours. Once a second at most: with a rival this might go on for ever.
     this.again ??= this.options.timers.after("mqtt gateways again", TIMES.reannounceMs, () => {
       this.again = undefined;
       if (this.phase !== "away") this.announce();
@@ -200,3 +201,6 @@ export class Presence {
     onChange();
   }
 }
+
+/** Seconds since 1970; NaN if it is not said. */
+const startOf = (presence: string): number => Number.parseInt(presence.split(";")[2] ?? "", 10);

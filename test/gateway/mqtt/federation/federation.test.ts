@@ -167,6 +167,22 @@ test("the same service on several boards: each shows its own, a third that of th
   assert.equal(await yard.services(), { 1: "printer, from the cellar@cellar" });
 });
 
+test("a service whose board is gone lasts as long as its TTL, although a board that had it before untells it", async () => {
+  const { boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await yard.publish(1n, 2n, "lamp");
+  await pass(1);
+  yard.die();
+  await pass(15);
+  await attic.local.unpublish(1n);
+  await pass(1);
+  assert.equal(await cellar.services(), { 1: "lamp@attic!" });
+  await pass(20);
+  assert.equal(await cellar.services(), {});
+});
+
 test("a service that another board publishes now is taken from there, without a gap, when its owner here has gone", async () => {
   const { boards, pass } = site("attic", "cellar", "yard");
   const [attic, cellar, yard] = boards;
@@ -226,6 +242,38 @@ test("two gateways with one name: a warning, once", async () => {
   assert.is(first.log.length, 1);
   assert.match(first.log[0], /Another gateway calls itself attic/);
 });
+
+for (const [title, stale] of [
+  ["of its former life", "1;1;5"],
+  ["of a former life in which its clock was ahead", "1;99999999999;5"],
+  ["that it is gone", "0"],
+] as const) {
+  test(`a bridge brings what another broker kept of a board, ${title}: it says how it is, and tells all`, async () => {
+    const { broker, boards, pass } = site("attic", "cellar");
+    const [attic, cellar] = boards;
+    cellar.connect();
+    await pass(1);
+    // Between the board's presence and its subscription.
+    const { replay } = broker;
+    broker.replay = (peer) => {
+      broker.replay = replay;
+      broker.retained.set("pf1/site/b/attic", stale);
+      broker.replay(peer);
+    };
+    attic.connect();
+    await attic.publish(1n, 1n, "lamp");
+    await pass(3);
+    assert.equal(await cellar.services(), { 1: "lamp@attic" });
+    assert.match(broker.retained.get("pf1/site/b/attic")!, /^1;[0-9]+;1$/);
+    assert.not.equal(broker.retained.get("pf1/site/b/attic"), stale);
+    broker.publish("pf1/site/b/attic", stale === "0" ? "0" : "1;1;5");
+    await pass(3);
+    assert.not.match(broker.retained.get("pf1/site/b/attic")!, /^(0|1;1;5)$/);
+    const { messages } = broker;
+    await pass(60);
+    assert.is(broker.messages, messages);
+  });
+}
 
 test("what the broker refuses for its size is told by count, and what it keeps of it is removed", async () => {
   const { broker, boards, pass } = site("attic", "cellar");

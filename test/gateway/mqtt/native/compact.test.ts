@@ -80,7 +80,7 @@ for (const [what, given, order, expected] of [
   ["negative and large integers", { a: -5, b: 9_007_199_254_740_991 }, undefined, "a#-5;b#9007199254740991"],
   [
     "what is in the topic or for gateways only",
-    { kind: "k", src: "s", gw: "g", sdid: "1", sdgw: "2", "mqtt.topic": "t" },
+    { kind: "k", src: "s", gw: "g", sdid: "1", sdgw: "2", "mqtt.topic": "t", "federation.board": "b" },
     undefined,
     "",
   ],

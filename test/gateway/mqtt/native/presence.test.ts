@@ -140,6 +140,16 @@ test("lost again before it settled", () => {
   assert.is(mine().length, DEVICES.length);
 });
 
+test("what a bridge brings back of its former life is replaced, and is no namesake", () => {
+  const { clock, presence, said, hear, log } = fixture();
+  presence.brokerBack();
+  clock.advanceMs(60_000);
+  hear("attic", "1;10;1600000000");
+  clock.advanceMs(60_000);
+  assert.equal(said, ["1;10;1700000000", "1;10;1700000000"]);
+  assert.is(log.count(/another gateway is called/), 0);
+});
+
 test("an old will of our own is contradicted, once a second at most; a namesake is told of", () => {
   const { clock, presence, said, hear, log } = fixture();
   presence.brokerBack();
@@ -149,8 +159,10 @@ test("an old will of our own is contradicted, once a second at most; a namesake 
   hear("attic", "1;10;1700000000");
   clock.advanceMs(60_000);
   assert.is(said.length, 2);
-  hear("attic", "1;10;99");
-  hear("attic", "1;10;98");
+  hear("attic", "1;10;1700000099");
+  hear("attic", "1;10;1700000098");
+  clock.advanceMs(60_000);
+  assert.is(said.length, 2);
   assert.is(log.count(/another gateway is called "attic"/), 1);
 });
 
