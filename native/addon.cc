@@ -1,7 +1,6 @@
 // Sockets and socket options that Node.js lacks: AF_UNIX SOCK_SEQPACKET in batches, TCP listeners that accept no more than
-// they are asked to, connected AF_UNIX datagram sockets, sockets of another network namespace, and any integer option of a
-// descriptor. It knows no message and
-// no timer. Its one caller is src/transport/addon.ts, which describes this interface to TypeScript. Errors cross as -errno.
+// they are asked to, connected AF_UNIX datagram sockets, sockets of another network namespace, the kernel's
+// word that the network interfaces changed, and any integer option of a descriptor. It knows no message and no timer. Its one caller is src/transport/addon.ts, which describes this interface to TypeScript. Errors cross as -errno.
 
 #include "addon.h"
 
@@ -12,6 +11,7 @@
 #include <cerrno>
 
 #include "network_namespace.h"
+#include "network_watch.h"
 #include "seqpacket_socket.h"
 #include "stream_listener.h"
 #include "unix_connect.h"
@@ -82,6 +82,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   };
   addon->seqpacket_socket = define("SeqpacketSocket", SeqpacketSocket::Define(env));
   addon->stream_listener = define("StreamListener", StreamListener::Define(env));
+  addon->network_watch = define("NetworkWatch", NetworkWatch::Define(env));
   exports["receiveArena"] = addon->batches.receive_arena.Value();
   exports["received"] = addon->batches.received.Value();
   exports["sendTable"] = addon->batches.send_table.Value();

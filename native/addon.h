@@ -31,6 +31,7 @@ struct Addon {
   napi_async_context async = nullptr;
   Napi::FunctionReference seqpacket_socket;  // the constructors
   Napi::FunctionReference stream_listener;
+  Napi::FunctionReference network_watch;
   std::unordered_set<OpenSocket*> open;
   std::shared_ptr<EnvironmentExit> exit = std::make_shared<EnvironmentExit>();
   SeqpacketBatches batches;

@@ -79,6 +79,11 @@ class Poll {
     }
   }
 
+  // The event loop does not stay alive for it.
+  void Unreference() {
+    if (handle_ != nullptr) uv_unref(AsHandle(handle_));
+  }
+
   void Close() {
     uv_poll_s* handle = std::exchange(handle_, nullptr);
     if (handle == nullptr) return;

@@ -1,4 +1,4 @@
-// The six functions of libuv that the addon calls, declared here because a machine with Node.js and g++ (Debian's
+// The seven functions of libuv that the addon calls, declared here because a machine with Node.js and g++ (Debian's
 // `nodejs` package) has no uv.h. They and the numbers below belong to libuv's stable 1.x ABI; Node.js exports them.
 #pragma once
 #include <cstddef>
@@ -17,6 +17,7 @@ std::size_t uv_handle_size(int type);
 void uv_handle_set_data(uv_handle_s* handle, void* data);
 void* uv_handle_get_data(const uv_handle_s* handle);
 void uv_close(uv_handle_s* handle, uv_close_cb close_cb);
+void uv_unref(uv_handle_s* handle);
 int uv_poll_init(uv_loop_s* loop, uv_poll_s* handle, int fd);
 int uv_poll_start(uv_poll_s* handle, int events, uv_poll_cb cb);
 int uv_poll_stop(uv_poll_s* handle);

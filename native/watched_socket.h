@@ -45,6 +45,12 @@ class WatchedSocket : public Napi::ObjectWrap<Derived>, public OpenSocket {
     return Napi::Number::New(info.Env(), error);
   }
 
+  Napi::Value StartUnreferenced(const Napi::CallbackInfo& info) {  // the same, but keeps no process alive
+    const Napi::Value result = Start(info);
+    poll_.Unreference();
+    return result;
+  }
+
   void Watch(const Napi::CallbackInfo& info) {  // (UV_READABLE | UV_WRITABLE, or 0)
     watched_ = info[0].As<Napi::Number>().Int32Value() & (UV_READABLE | UV_WRITABLE);
     poll_.Watch(watched_);

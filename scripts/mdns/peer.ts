@@ -3,9 +3,10 @@
  * descriptor 3, one JSON object a line. Ends with SIGTERM, or when its seconds are over.
  */
 
-import { createSocket } from "node:dgram";
 import { writeSync } from "node:fs";
-import makeMdns from "multicast-dns";
+import { openGroupSocket } from "../../src/gateway/mdns/group-socket.js";
+import { listInterfaces } from "../../src/gateway/mdns/interfaces.js";
+import { dnsPacket } from "../../src/gateway/mdns/name-codec.js";
 import {
   HandMadeHost,
   HandMadeResponder,
@@ -89,10 +90,16 @@ async function announceNew(host: HandMadeHost, type: string, everySeconds: numbe
 
 async function play(role: Role): Promise<void> {
   if (role.role === "floor") {
-    const socket = createSocket({ type: "udp4", reuseAddr: true });
-    const mdns = makeMdns({ interface: role.address, bind: "224.0.0.251", socket });
-    mdns.on("packet", () => {});
-    mdns.on("warning", () => {});
+    const here = listInterfaces().find(({ addresses }) => addresses.some(({ address }) => address === role.address))!;
+    const onBroken = (error: Error) => {
+      throw error;
+    };
+    const socket = openGroupSocket({ family: 4, interface: here, onReady() {}, onBroken });
+    socket.on("message", (packet) => {
+      try {
+        dnsPacket.decode(packet);
+      } catch {} // somebody's hostile packet
+    });
     tell({ event: "ready" });
     return;
   }

@@ -9,6 +9,7 @@ import type { Gateway, GatewayContext } from "../gateway/gateway.js";
 import { Domain } from "../server/domain.js";
 import { optionalAddon } from "../transport/addon.js";
 import { Outbox } from "../transport/index.js";
+import { watchNetwork } from "../transport/network-watch.js";
 import { MAX_VERSION, MIN_VERSION } from "../wire/commands.js";
 import { checkConfig } from "./config/check.js";
 import type { Config, GatewayConfig } from "./config/config.js";
@@ -223,7 +224,7 @@ class Daemon {
     let gateway: Gateway;
     if (config.type === "mdns") {
       const { mdnsGateway } = await import("../gateway/mdns/gateway.js");
-      gateway = mdnsGateway(config.options, context);
+      gateway = mdnsGateway(config.options, context, { watchInterfaces: watchNetwork });
     } else if (config.type === "mqtt") {
       const { mqttGateway } = await import("../gateway/mqtt/gateway.js");
       gateway = mqttGateway(config.options, context);

@@ -44,6 +44,12 @@ export interface NativeStreamListener extends WatchedSocket {
   localName(): [string, number] | number;
 }
 
+/** `event` is 0: an interface or an address came, changed or went. Keeps no process alive. */
+export interface NativeNetworkWatch extends WatchedSocket {
+  /** What changed until now calls nobody. */
+  forget(): void;
+}
+
 export interface Addon {
   readonly SeqpacketSocket: {
     /** `sunPath` is exactly what the kernel gets: `\0` and the name, or a path padded with NULs. */
@@ -54,6 +60,9 @@ export interface Addon {
   readonly StreamListener: {
     /** `ip` without brackets and zone; port 0 for one that the kernel chooses; the IP packets are marked `trafficClass`. */
     listen(ip: string, port: number, backlog: number, trafficClass: number): NativeStreamListener | number;
+  };
+  readonly NetworkWatch: {
+    open(): NativeNetworkWatch | number;
   };
   /** Where messages arrive, `slotStride` bytes apart. All sockets share it: it is valid only during the callback. */
   readonly receiveArena: Uint8Array;

@@ -6,6 +6,7 @@
 import { writeSync } from "node:fs";
 import type { Directory, ServiceState } from "../../src/core/directory-access.js";
 import { mdnsGateway } from "../../src/gateway/mdns/gateway.js";
+import { watchNetwork } from "../../src/transport/network-watch.js";
 
 const services = new Map<bigint, ServiceState>();
 const tell = (event: object) => writeSync(3, `${JSON.stringify(event)}\n`);
@@ -47,18 +48,22 @@ const log = (text: () => string) => {
   if (process.env.MDNS_LOG) process.stderr.write(`${text()}\n`);
 };
 
-const gateway = mdnsGateway(JSON.parse(process.argv[2]), {
-  directory,
-  clock: { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 },
-  timers: {
-    after(_name, delayMs, fire) {
-      const timer = setTimeout(fire, delayMs);
-      return { cancel: () => clearTimeout(timer) };
+const gateway = mdnsGateway(
+  JSON.parse(process.argv[2]),
+  {
+    directory,
+    clock: { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 },
+    timers: {
+      after(_name, delayMs, fire) {
+        const timer = setTimeout(fire, delayMs);
+        return { cancel: () => clearTimeout(timer) };
+      },
     },
+    random: Math.random,
+    log: { debug: log, info: log, warning: log, error: log },
   },
-  random: Math.random,
-  log: { debug: log, info: log, warning: log, error: log },
-});
+  { watchInterfaces: watchNetwork },
+);
 gateway.start();
 tell({ event: "started" });
 // No exit: the process must end by itself, since the gateway left nothing behind.

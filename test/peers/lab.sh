@@ -26,6 +26,14 @@ attach() {
   on "$1" ip link set "$2" up
 }
 
+# attach_bare NAME INTERFACE BRIDGE: one more leg that is up and has no address, not even one of its own making
+attach_bare() {
+  ip link add "v-$1-$2" type veth peer name "$2" netns "${NS[$1]}"
+  ip link set "v-$1-$2" master "$3" up
+  on "$1" ip link set "$2" addrgenmode none
+  on "$1" ip link set "$2" up
+}
+
 # on NAME COMMAND…: runs it in the network of that host
 on() {
   local h=$1

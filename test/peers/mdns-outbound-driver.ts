@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import type { Directory, Match } from "../../src/core/directory-access.js";
 import { properties } from "../../src/core/properties.js";
 import { mdnsGateway } from "../../src/gateway/mdns/gateway.js";
+import { watchNetwork } from "../../src/transport/network-watch.js";
 
 const [options, name] = process.argv.slice(2);
 const tell = (event: object) => writeSync(3, `${JSON.stringify({ from: name, ...event })}\n`);
@@ -28,18 +29,22 @@ const directory: Directory = {
 };
 
 const log = (text: () => string) => tell({ event: "log", text: text() });
-const gateway = mdnsGateway(JSON.parse(options), {
-  directory,
-  clock: { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 },
-  timers: {
-    after(_name, delayMs, fire) {
-      const timer = setTimeout(fire, delayMs);
-      return { cancel: () => clearTimeout(timer) };
+const gateway = mdnsGateway(
+  JSON.parse(options),
+  {
+    directory,
+    clock: { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 },
+    timers: {
+      after(_name, delayMs, fire) {
+        const timer = setTimeout(fire, delayMs);
+        return { cancel: () => clearTimeout(timer) };
+      },
     },
+    random: Math.random,
+    log: { debug() {}, info: log, warning: log, error: log },
   },
-  random: Math.random,
-  log: { debug() {}, info: log, warning: log, error: log },
-});
+  { watchInterfaces: watchNetwork },
+);
 gateway.start();
 tell({ event: "started" });
 

@@ -3,6 +3,7 @@
  * Says "done" when all went well. Run plainly and under the address sanitizer (addon.test.ts, addon-sanitizer.test.ts).
  */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,6 +17,7 @@ const [path, scenario] = isMainThread ? process.argv.slice(2) : workerData;
 const {
   SeqpacketSocket,
   StreamListener,
+  NetworkWatch,
   receiveArena,
   received,
   sendTable,
@@ -133,6 +135,7 @@ const scenarios = {
     for (const [strange, methods] of [
       [new SeqpacketSocket(), ["accept", "localName", "peerName", "credentials"]],
       [new StreamListener(), ["accept", "localName"]],
+      [new NetworkWatch(), []],
     ]) {
       for (const method of methods) assert.equal(strange[method](), -9);
       assert.equal(
@@ -415,6 +418,86 @@ const scenarios = {
     assert.equal(descriptors(), before);
   },
 
+  /** In a network of its own, in which an interface goes up. */
+  async "a network watch"() {
+    const unshare = ["unshare", process.geteuid() === 0 ? "-n" : "-Urn"];
+    const run = ([program, ...rest]) => spawnSync(program, rest, { encoding: "utf8" });
+    if (run([...unshare, "ip", "link"]).status !== 0) {
+      if (process.env.CI === "true") throw new Error("no network namespaces, or no ip, and CI skips nothing");
+      return console.log("skipped: no network namespaces here, or no ip");
+    }
+    const { status, stdout, stderr } = run([
+      ...[...unshare, process.execPath, "--expose-gc"],
+      ...[fileURLToPath(import.meta.url), path, "a network watch, within"],
+    ]);
+    assert.equal(status, 0, stdout + stderr);
+    assert.doesNotMatch(stderr, /AddressSanitizer: (?!\d+ byte)|runtime error/);
+  },
+
+  async "a network watch, within"() {
+    const ip = (...words) => assert.equal(spawnSync("ip", words).status, 0);
+    const watch = good(NetworkWatch.open());
+    let calls = 0;
+    let onCall = () => {};
+    good(
+      watch.start((event) => {
+        assert.equal(event, 0);
+        calls++;
+        onCall();
+      }),
+    );
+    const called = () => new Promise((resolve) => (onCall = resolve));
+    const alive = setInterval(() => {}, 1000); // the watch alone would not do
+    ip("link", "set", "lo", "up");
+    await turn();
+    assert.equal(calls, 0, "nothing is watched yet");
+    watch.watch(READABLE);
+    await called();
+    ip("addr", "add", "192.0.2.1/32", "dev", "lo");
+    await called();
+    ip("addr", "add", "2001:db8::1/128", "dev", "lo", "nodad");
+    await called();
+    watch.watch(0);
+    ip("link", "set", "lo", "down");
+    watch.forget();
+    watch.watch(READABLE);
+    const before = calls;
+    for (let i = 0; i < 20; i++) await turn();
+    assert.equal(calls, before, "what was forgotten calls nobody");
+    watch.watch(0);
+    const batch = Array.from({ length: 3000 }, (_, i) => `addr add 10.1.${i >> 8}.${i & 255}/32 dev lo`).join("\n");
+    assert.equal(spawnSync("ip", ["-batch", "-"], { input: batch }).status, 0);
+    watch.watch(READABLE); // more than the kernel keeps: ENOBUFS
+    await called();
+    watch.forget();
+    const closed = called();
+    const resolveClosed = onCall;
+    onCall = () => {
+      watch.close();
+      gc();
+      resolveClosed();
+    };
+    ip("link", "set", "lo", "up");
+    await closed;
+    watch.forget();
+    watch.close();
+    assert.equal(
+      watch.start(() => {}),
+      -9,
+    );
+    clearInterval(alive);
+  },
+
+  /** Watched or not, it keeps no process alive. */
+  async "a network watch that is left open"() {
+    for (let i = 0; i < 3; i++) {
+      const watch = good(NetworkWatch.open());
+      good(watch.start(() => {}));
+      watch.watch(READABLE);
+      good(NetworkWatch.open());
+    }
+  },
+
   async names() {
     const { client, server } = pair();
     assert.match(client.localName().toString("latin1"), /^\0[0-9a-f]{5}$/);
@@ -514,6 +597,9 @@ function openMany() {
     stream.start(() => {});
     stream.watch(READABLE);
   }
+  const watch = good(NetworkWatch.open());
+  watch.start(() => {});
+  watch.watch(READABLE);
   for (let i = 0; i < 5; i++) {
     const { client, server } = pair();
     server.start(() => {});

@@ -16,6 +16,8 @@ export const DRIVER_SCENARIOS: readonly { readonly name: string; readonly status
     "writability",
     "datagram and stream sockets",
     "sockets of network namespaces",
+    "a network watch",
+    "a network watch that is left open",
     "names",
     "workers",
     "exit with open sockets",

@@ -4,7 +4,6 @@
  */
 
 import { hostname } from "node:os";
-import type { Timer } from "../../core/clock.js";
 import { type Logger, prefixed } from "../../core/log.js";
 import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
@@ -16,6 +15,7 @@ import { Instances } from "./instances.js";
 import { linkScope, listInterfaces, type NetworkInterface } from "./interfaces.js";
 import { type Family, type Link, type LinkOptions, openLink } from "./link.js";
 import type { LinkLimits } from "./link-state.js";
+import { Looks, type WatchInterfaces } from "./looks.js";
 import { browserQuery } from "./messages.js";
 import { NameError } from "./names.js";
 import { heardRecords } from "./records.js";
@@ -32,7 +32,10 @@ export interface MdnsGatewayOptions {
   readonly scope?: string | undefined;
   /** Names of the interfaces to use. Default: all but loopback. They may come later. */
   readonly interfaces?: readonly string[] | undefined;
-  /** How often to look for interfaces that came or went. Default: 5. */
+  /**
+   * How often to look for interfaces that came or went, where the system does not tell (`MdnsEnvironment`). A link that
+   * broke is tried again after this time, then after twice as long, and so on up to 64 times. Default: 5.
+   */
   readonly interfacePollSeconds?: number | undefined;
   /** Default: 4500. */
   readonly maxTtlSeconds?: number | undefined;
@@ -54,11 +57,15 @@ export interface MdnsGatewayOptions {
   readonly namesFile?: string | undefined;
 }
 
-/** What the gateway uses of the machine; tests replace it. */
+/** What the gateway uses of the machine. Node.js has the first two; tests replace them. */
 export interface MdnsEnvironment {
   readonly listInterfaces: () => readonly NetworkInterface[];
   readonly openLink: (options: LinkOptions) => Link;
+  /** Default: nothing tells. */
+  readonly watchInterfaces: WatchInterfaces;
 }
+
+const MACHINE: MdnsEnvironment = { listInterfaces, openLink, watchInterfaces: () => undefined };
 
 export class MdnsOptionError extends Error {}
 
@@ -66,14 +73,14 @@ export class MdnsOptionError extends Error {}
 export function mdnsGateway(
   options: MdnsGatewayOptions,
   context: GatewayContext,
-  environment: MdnsEnvironment = { listInterfaces, openLink },
+  environment: Partial<MdnsEnvironment> = {},
 ): Gateway {
-  return new MdnsGateway(options, context, environment);
+  return new MdnsGateway(options, context, { ...MACHINE, ...environment });
 }
 
 const FAMILIES = [4, 6] as const;
 
-/** A link that keeps breaking is tried again after 2^6 looks at most. */
+/** A link that keeps breaking is tried again after 2^6 times `interfacePollSeconds` at most. */
 const RETRY_DOUBLINGS = 6;
 
 /** One interface that is in use. */
@@ -112,7 +119,7 @@ class MdnsGateway implements Gateway {
   /** Links that broke and have not brought anything since, by interface and family. */
   private readonly troubles = new Map<string, { failures: number; retryAtMs: number; isTold: boolean }>();
   private isListTroubleTold = false;
-  private pollTimer: Timer | undefined;
+  private readonly looks: Looks;
   /** The interfaces that are named but not there, as last told. */
   private waitingFor = "";
 
@@ -134,6 +141,8 @@ class MdnsGateway implements Gateway {
       recordsPerSource: positive("maxRecordsPerHost", options.maxRecordsPerHost, 2048),
       ttlSeconds: positive("maxTtlSeconds", options.maxTtlSeconds, 4500),
     };
+    const { watchInterfaces: watch } = environment;
+    this.looks = new Looks({ clock, timers, watch, pollMs: this.pollMs, look: () => this.look() });
     const scope = options.scope ?? "local";
     this.publications = new Publications({ directory, clock, log: this.log, limit: this.limits.instances });
     this.outbound = this.makeOutbound(scope);
@@ -152,13 +161,13 @@ class MdnsGateway implements Gateway {
 
   start(): void {
     this.phase = "running";
-    this.poll();
+    this.looks.start();
     this.outbound?.start();
   }
 
   async stop(): Promise<void> {
     this.phase = "stopped";
-    this.pollTimer?.cancel();
+    this.looks.stop();
     await this.outbound?.stop();
     const closed = [...this.ports.keys()].map((key) => this.close(key));
     this.instances.stop(); // before it hears that everything is gone
@@ -196,11 +205,11 @@ class MdnsGateway implements Gateway {
     return new Outbound(options, this.context, this.log, this.dropped);
   }
 
-  /** Compares the interfaces in use with those the machine has now. */
-  private poll(): void {
-    this.pollTimer = this.context.timers.after("mdns interfaces", this.pollMs, () => this.poll());
+  /** Compares the interfaces in use with those the machine has now. Returns when to look again in any case. */
+  private look(): number | undefined {
     const wanted = this.wantedInterfaces();
-    if (!wanted) return;
+    const nowMs = this.context.clock.monotonicMs();
+    if (!wanted) return nowMs + this.pollMs;
     const present = new Map(wanted.map((found) => [`${found.name} ${found.index}`, found]));
     // New ones first: an interface that was created anew then shows its services before the old one's are missed.
     for (const [key, found] of present) this.adjust(this.ports.get(key) ?? this.open(key, found), found);
@@ -209,8 +218,9 @@ class MdnsGateway implements Gateway {
       this.log.info(() => `${port.interface.name} is gone.`);
       void this.close(key);
     }
-    for (const port of this.ports.values()) this.tellOverflow(port);
     this.tellWaiting(wanted.map(({ name }) => name));
+    const retries = [...this.troubles.values()].flatMap(({ retryAtMs }) => (retryAtMs > nowMs ? retryAtMs : []));
+    return retries.length > 0 ? Math.min(...retries) : undefined;
   }
 
   /** Names each listed interface that is not there: it may be a mistake in writing. */
@@ -310,7 +320,9 @@ class MdnsGateway implements Gateway {
         }
         responder?.response(message);
         const records = heardRecords(message);
-        if (records.length > 0) port.browser.receive(records, from.address);
+        if (records.length === 0) return;
+        port.browser.receive(records, from.address);
+        this.tellOverflow(port);
       },
       onBroken: (error) => {
         if (state.isBroken) return;
@@ -339,6 +351,7 @@ class MdnsGateway implements Gateway {
     const isWarning = !isTold && !(failures === 1 && error.message.includes("EADDRNOTAVAIL"));
     const retryAtMs = this.context.clock.monotonicMs() + delayMs;
     this.troubles.set(place, { failures, retryAtMs, isTold: isTold || isWarning });
+    this.looks.lookAt(retryAtMs);
     const text = () => `${place}: ${error.message}; trying again in ${delayMs / 1000} s.`;
     this.noteError(text());
     if (isWarning) this.log.warning(text);
@@ -351,8 +364,9 @@ class MdnsGateway implements Gateway {
   }
 
   private tellOverflow(port: Port): void {
+    if (port.isOverflowTold) return;
     const { refused, records, instances } = port.browser.counts;
-    if (refused === 0 || port.isOverflowTold) return;
+    if (refused === 0) return;
     port.isOverflowTold = true;
     this.log.warning(
       () =>

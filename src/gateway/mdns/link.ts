@@ -1,17 +1,14 @@
 /** The socket for one interface and address family: messages out, acceptable messages in; for browser and responder. */
 
-import { createSocket } from "node:dgram";
-import makeMdns from "multicast-dns";
 import { type Logger, logStack } from "../../core/log.js";
 import type { Echoes } from "./echoes.js";
+import { type Family, GROUP, openGroupSocket } from "./group-socket.js";
 import type { NetworkInterface } from "./interfaces.js";
 import type { OutgoingMessage } from "./messages.js";
 import { dnsPacket } from "./name-codec.js";
 import { type DecodedMessage, MDNS_PORT } from "./records.js";
 
-export { MDNS_PORT };
-
-export type Family = 4 | 6;
+export { type Family, MDNS_PORT };
 
 export interface Peer {
   readonly address: string;
@@ -42,52 +39,44 @@ export interface Link {
   close(): Promise<void>;
 }
 
-const GROUP = { 4: "224.0.0.251", 6: "ff02::fb" } as const;
 /** Messages that wait for the socket to be bound, which takes a moment; further ones are dropped. */
 const WAITING_LIMIT = 64;
-
-/**
- * Bound to the group's address, not to a wildcard: beside another responder on this host (avahi) we would take its
- * unicast packets. For IPv6 that binds to the interface as well.
- */
-function socketOptions({ family, interface: { name, addresses } }: LinkOptions): makeMdns.Options {
-  if (family === 6) return { type: "udp6", ip: GROUP[6], interface: `::%${name}`, bind: `${GROUP[6]}%${name}` };
-  const address = addresses.find((candidate) => candidate.family === 4)?.address;
-  return { interface: address, bind: GROUP[4] };
-}
 
 export function openLink(options: LinkOptions): Link {
   const { family, log, isInScope, echoes, onMessage, onBroken } = options;
   const place = `mDNS on ${options.interface.name} (IPv${family})`;
-  const socket = createSocket({ type: `udp${family}`, reuseAddr: true });
-  let isEcho = false;
-  socket.on("message", (packet) => (isEcho = echoes.has(packet))); // before multicast-dns listens, and decodes
-  const mdns = makeMdns({ ...socketOptions(options), socket });
   let isClosed = false;
   /** Absent once the socket is bound. */
   let waiting: (() => void)[] | undefined = [];
   const broken = (error: Error) => {
     if (!isClosed) onBroken(error);
   };
-  mdns.on("ready", () => {
-    const sends = waiting ?? [];
-    waiting = undefined;
-    for (const send of sends) if (!isClosed) send();
+  const socket = openGroupSocket({
+    family,
+    interface: options.interface,
+    onReady() {
+      const sends = waiting ?? [];
+      waiting = undefined;
+      for (const send of sends) if (!isClosed) send();
+    },
+    onBroken: broken,
   });
-  mdns.on("packet", (packet, { address, port }) => {
-    const message = packet as DecodedMessage;
-    if (isClosed || isEcho || message.opcode !== "QUERY" || message.rcode !== "NOERROR") return;
-    if ((message.type === "response" && port !== MDNS_PORT) || !isInScope(address)) return;
+  socket.on("message", (packet, { address, port }) => {
+    if (isClosed || !isInScope(address) || echoes.has(packet)) return;
+    let message: DecodedMessage;
+    try {
+      message = dnsPacket.decode(packet) as DecodedMessage;
+    } catch (error) {
+      log.debug(() => `${place}: a packet was not understood: ${(error as Error).message}`);
+      return;
+    }
+    if (message.opcode !== "QUERY" || message.rcode !== "NOERROR") return;
+    if (message.type === "response" && port !== MDNS_PORT) return;
     try {
       onMessage(message, { address, port });
     } catch (error) {
       logStack(log, `${place}: a ${message.type} from ${address} was not processed`, error);
     }
-  });
-  mdns.on("error", broken);
-  mdns.on("warning", (error: NodeJS.ErrnoException) => {
-    if (error.syscall !== undefined) broken(error);
-    else log.debug(() => `${place}: a packet was not understood: ${error.message}`);
   });
   let sending = 0;
   let onSent: () => void = () => {};
@@ -118,7 +107,7 @@ export function openLink(options: LinkOptions): Link {
       isClosed = true;
       return new Promise((resolve) => {
         // Node sends in a later tick: what is closed at once would never say goodbye.
-        onSent = () => mdns.destroy(resolve);
+        onSent = () => void socket.close(resolve);
         if (sending === 0) onSent();
       });
     },

@@ -4,8 +4,8 @@
  *
  * Its own codec joins labels by dots without escapes: an instance called "v1.0 lamp" can be seen, but not asked for,
  * and a label that is too long becomes a packet nobody can read. It looks the functions of its exported objects `name` and
- * `question` up at each call, so replacing them is enough. This changes dns-packet for the whole process, which is ours:
- * multicast-dns is its only other user. A test sends every kind of name through it, so an update that breaks this shows.
+ * `question` up at each call, so replacing them is enough. This changes dns-packet for the whole process, which is ours,
+ * and has no other user of it. A test sends every kind of name through it, so an update that breaks this shows.
  */
 
 import dnsPacketModule, * as dnsPacket from "dns-packet";

@@ -47,7 +47,7 @@ test(`${ROUNDS} mutated packets`, () => {
     const packet = mutate(CORPUS[random(CORPUS.length)], random);
     let message: DecodedMessage;
     try {
-      message = dnsPacket.decode(packet) as DecodedMessage; // multicast-dns catches what this throws
+      message = dnsPacket.decode(packet) as DecodedMessage; // the link catches what this throws
     } catch {
       continue;
     }

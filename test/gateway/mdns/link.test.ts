@@ -147,6 +147,18 @@ test("what the link sends does not come back to it, and goes out although it is 
   await bench.close();
 });
 
+test("an open link has no timer: it wakes nobody while the network is silent", async () => {
+  const active = process as unknown as { getActiveResourcesInfo(): string[] }; // not among the types of Node.js 18
+  const timers = () => active.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const before = timers();
+  const bench = new Bench();
+  const [mdns] = await bench.open(() => true);
+  await bench.last(mdns);
+  const open = timers();
+  await bench.close();
+  assert.is(open, before);
+});
+
 test("packets from outside of the link's scope do not come through", async () => {
   const bench = new Bench();
   const sources: string[] = [];
