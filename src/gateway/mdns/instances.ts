@@ -3,15 +3,15 @@
  *
  * Changes are gathered for a moment first, since the same news comes over IPv4 and IPv6 and on each interface. A
  * withdrawal waits longer: many hosts say goodbye only to announce the same instance anew. Who changes too often waits
- * (see damping.ts).
+ * (see ../damping.ts).
  */
 
 import type { Clock, Random, Timer, Timers } from "../../core/clock.js";
 import type { Logger } from "../../core/log.js";
 import { type Properties, sameProperties } from "../../core/properties.js";
+import { Damping } from "../damping.js";
 import type { Publications } from "../publications.js";
 import { agreeing } from "./agreement.js";
-import { Damping } from "./damping.js";
 import type { InstanceView } from "./instance-view.js";
 import { serviceId, serviceProperties, TTL_SECONDS } from "./translation.js";
 

@@ -11,18 +11,23 @@ import { connect as connectTls } from "node:tls";
 import type MqttClient from "mqtt/lib/client";
 import type { Clock, Random, Timer, Timers } from "../../core/clock.js";
 import type { Logger } from "../../core/log.js";
+import { show } from "./announced.js";
 import { type BrokerAddress, parseBrokerUrl } from "./broker-url.js";
-import { PacketSizeLimit } from "./packet-size.js";
+import type { OversizedMessage } from "./oversized-messages.js";
 import { type PublishOptions, publishPacketBytes } from "./publish-size.js";
+import { SiftedSocket } from "./sifted-socket.js";
 import { Subscriptions, type TopicSubscription } from "./subscriptions.js";
 import { TIMES } from "./times.js";
 
-/** Larger packets end the connection, and none is sent: nothing we subscribe to is larger than a few hundred kilobytes. */
+/** Larger messages are left out, and none is sent: nothing we subscribe to is larger than a few hundred kilobytes. */
 const MAX_PACKET_BYTES = 1_048_576;
 
 /** Of what was published so much may wait for a broker that does not read, and so many for its acknowledgement. */
 const MAX_BACKLOG_BYTES = 1_048_576;
 const MAX_UNACKNOWLEDGED = 1000;
+
+/** Messages that are too large are logged for so many topics. */
+const MAX_TOPICS_TOLD = 100;
 
 /** CONNACK codes for a protocol version that the broker does not speak: MQTT 3.1.1, MQTT 5. */
 const VERSION_REFUSED: ReadonlySet<unknown> = new Set([1, 132]);
@@ -89,6 +94,8 @@ export interface ConnectionEvents {
   down(): void;
   /** `payload` and `correlationData` are valid during the call. */
   message(topic: string, payload: Uint8Array, received: Received): void;
+  /** A message of more than 1 MiB was left out; it has been logged, each topic once (the first 100). */
+  leftOut(): void;
 }
 
 export interface ConnectionContext {
@@ -115,6 +122,9 @@ export class BrokerConnection {
   /** What the broker of this connection takes at most. */
   private maxPacketBytes = MAX_PACKET_BYTES;
   private unacknowledged = 0;
+  /** Topics of which messages were left out. */
+  private readonly leftOutTopics = new Set<string>();
+  private aliveUntilMs = 0;
 
   /** `filters`: what to subscribe to from the begin, in this order. */
   constructor(
@@ -217,13 +227,12 @@ export class BrokerConnection {
       const open = this.opener();
       const client = new Client(
         () => {
-          const socket = open();
-          const limit = new PacketSizeLimit(MAX_PACKET_BYTES);
+          const socket = new SiftedSocket(open(), MAX_PACKET_BYTES, {
+            leftOut: (message) => this.leftOut(message),
+            leavingOut: () => this.keepAlive(),
+          });
           socket.on("error", (error) => {
             socketError ??= error;
-          });
-          socket.on("data", (bytes) => {
-            if (!limit.accept(bytes)) socket.destroy(new Error(`a packet larger than ${MAX_PACKET_BYTES} bytes`));
           });
           return socket;
         },
@@ -292,6 +301,29 @@ export class BrokerConnection {
       },
       () => this.context.log.info(() => `MQTT broker ${this.address.text}: connected (MQTT ${five ? "5" : "3.1.1"}).`),
     );
+  }
+
+  private leftOut({ topic, bytes }: OversizedMessage): void {
+    const { leftOutTopics: told } = this;
+    if (!told.has(topic) && told.size < MAX_TOPICS_TOLD) {
+      told.add(topic);
+      const last = told.size === MAX_TOPICS_TOLD ? " No further topic is told of." : "";
+      this.context.log.warning(
+        () =>
+          `MQTT broker ${this.address.text}: ignored a message of ${bytes} bytes on topic ${show(topic)} ` +
+          `(${MAX_PACKET_BYTES} at most are accepted).${last}`,
+      );
+    }
+    this.events.leftOut();
+  }
+
+  /** While mqtt.js sees nothing of what comes, the broker must hear of us, and must not be taken for dead. */
+  private keepAlive(): void {
+    const nowMs = this.context.clock.monotonicMs();
+    if (nowMs < this.aliveUntilMs || !this.client?.connected) return;
+    this.aliveUntilMs = nowMs + this.options.keepaliveSeconds * 250;
+    this.client.sendPing();
+    this.client.reschedulePing(true);
   }
 
   private lost(reason: string, refusal: unknown): void {

@@ -161,6 +161,7 @@ class MqttGateway implements Gateway {
           this.router.brokerLost();
         },
         message: (topic, payload, received) => this.router.heard(topic, payload, received),
+        leftOut: () => this.dropped.add("message larger than 1 MiB"),
       },
       { clock, timers, random, log },
     );

@@ -1,6 +1,7 @@
 /** Hands each message to those who asked for its topic, and keeps the connection subscribed to what anybody asked for. */
 
 import type { Received } from "./connection.js";
+import { FilterTree } from "./filter-tree.js";
 import type { TopicSubscription } from "./subscriptions.js";
 
 /** Somebody who reads a part of the broker's topics: the native convention, or another one. */
@@ -23,14 +24,9 @@ export interface RouterConnection {
   unsubscribe(filter: string): void;
 }
 
-interface Listening {
-  readonly levels: readonly string[];
-  readonly handlers: Set<TopicHandler>;
-}
-
 export class Router {
   private readonly handlers: TopicHandler[] = [];
-  private readonly filters = new Map<string, Listening>();
+  private readonly listening = new FilterTree<Set<TopicHandler>>();
 
   constructor(
     private readonly connection: RouterConnection,
@@ -47,32 +43,29 @@ export class Router {
   listen(handler: TopicHandler, wanted: string | TopicSubscription): void {
     const subscription = typeof wanted === "string" ? { filter: wanted } : wanted;
     const { filter } = subscription;
-    const present = this.filters.get(filter);
+    const present = this.listening.get(filter);
     if (present) {
       // the newcomer wants what the broker keeps, which is replayed for a new subscription only
-      if (!present.handlers.has(handler)) this.connection.renew(filter);
-      present.handlers.add(handler);
+      if (!present.has(handler)) this.connection.renew(filter);
+      present.add(handler);
       return;
     }
-    this.filters.set(filter, { levels: filter.split("/"), handlers: new Set([handler]) });
+    this.listening.set(filter, new Set([handler]));
     this.connection.subscribe(subscription);
   }
 
   leave(handler: TopicHandler, filter: string): void {
-    const present = this.filters.get(filter);
-    if (!present?.handlers.delete(handler) || present.handlers.size > 0) return;
-    this.filters.delete(filter);
+    const present = this.listening.get(filter);
+    if (!present?.delete(handler) || present.size > 0) return;
+    this.listening.delete(filter);
     this.connection.unsubscribe(filter);
   }
 
-  /** Every handler gets a message once, however many of its filters match. */
+  /** Every handler gets a message once, however many of its filters match; in the order in which they were added. */
   heard(topic: string, payload: Uint8Array, received: Received): void {
-    const levels = topic.split("/");
-    const takers = new Set<TopicHandler>();
-    for (const { levels: filter, handlers } of this.filters.values()) {
-      if (topicMatches(filter, levels)) for (const handler of handlers) takers.add(handler);
-    }
-    for (const handler of takers) {
+    const takers = new Set(this.listening.matching(topic).flatMap((handlers) => [...handlers]));
+    const inOrder = takers.size < 2 ? takers : this.handlers.filter((handler) => takers.has(handler));
+    for (const handler of inOrder) {
       try {
         handler.heard(topic, payload, received.retained, received);
       } catch (error) {
@@ -92,14 +85,4 @@ export class Router {
   stop(): void {
     for (const handler of this.handlers) handler.stop();
   }
-}
-
-/** MQTT 4.7: `+` is one level, `#` is all that follow and the level above; topics that begin with `$` match neither. */
-export function topicMatches(filter: readonly string[], topic: readonly string[]): boolean {
-  if (topic[0].startsWith("$") && filter[0] !== topic[0]) return false;
-  for (const [at, level] of filter.entries()) {
-    if (level === "#") return true;
-    if (at >= topic.length || (level !== "+" && level !== topic[at])) return false;
-  }
-  return filter.length === topic.length;
 }

@@ -59,6 +59,7 @@ async function fixture(behaviour: Behaviour, options: Partial<BrokerOptions> = {
       up: () => happened("up"),
       down: () => happened("down"),
       message: (topic) => happened(`message ${topic}`),
+      leftOut: () => happened("left out"),
     },
     { clock, timers, random: () => 1, log },
   );
@@ -194,12 +195,46 @@ test("the broker's reason to disconnect is told", async () => {
   await on.end();
 });
 
-test("a packet of more than a megabyte ends the connection when it begins, not when it is complete", async () => {
-  const on = await fixture((socket) =>
-    socket.write(Buffer.concat([CONNACK_5, Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f])])),
-  );
+test("a packet of more than a megabyte that is no message ends the connection when it begins", async () => {
+  for (const first of [0x90, 0x34]) {
+    const on = await fixture((socket) => {
+      socket.write(CONNACK_5);
+      socket.once("data", () => socket.write(Buffer.from([first, 0xff, 0xff, 0xff, 0x7f])));
+    });
+    on.connection.start();
+    await on.until("the reason", () => on.log.count(/connection lost: a packet of 268435460 bytes \(1048576 at/) === 1);
+    await on.end();
+  }
+});
+
+/** A PUBLISH whose packet is larger than a megabyte. */
+function giant(topic: string, packetId?: number): Buffer {
+  const body = Buffer.concat([
+    Buffer.from([topic.length >> 8, topic.length & 0xff]),
+    Buffer.from(topic),
+    Buffer.from(packetId === undefined ? [] : [packetId >> 8, packetId & 0xff]),
+    Buffer.alloc(1_100_000, "x"),
+  ]);
+  const length = [(body.length & 0x7f) | 0x80, ((body.length >> 7) & 0x7f) | 0x80, body.length >> 14];
+  return Buffer.concat([Buffer.from([packetId === undefined ? 0x31 : 0x33, ...length]), body]);
+}
+
+test("messages of more than a megabyte are left out, acknowledged, and told once for each topic", async () => {
+  const received: Buffer[] = [];
+  const acknowledged = (id: number) => Buffer.concat(received).includes(Buffer.from([0x40, 2, id >> 8, id & 0xff]));
+  const on = await fixture((socket) => {
+    socket.on("data", (more) => {
+      received.push(more);
+      if (acknowledged(7)) socket.end(Buffer.from("\x30\x07\0\x04sd1/\0", "latin1"));
+    });
+    socket.write(Buffer.concat([CONNACK_5, giant("sd1/a/x"), giant("sd1/a/x", 0x1234), giant("sd1/s/y\n", 7)]));
+  });
   on.connection.start();
-  await on.until("the reason", () => on.log.count(/connection lost: a packet larger than 1048576 bytes/) === 1);
+  await on.until("the end", () => on.events.includes("down"));
+  assert.equal(on.events, ["up", "left out", "left out", "left out", "message sd1/", "down"]);
+  assert.ok(acknowledged(0x1234));
+  assert.is(on.log.count(/ignored a message of 1100016 bytes on topic "sd1\/s\/y\\n"/), 1);
+  assert.is(on.log.count(/ignored/), 2);
   await on.end();
 });
 

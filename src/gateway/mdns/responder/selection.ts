@@ -4,8 +4,8 @@ import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Directory, Match, Subscription } from "../../../core/directory-access.js";
 import type { Logger } from "../../../core/log.js";
 import type { Properties } from "../../../core/properties.js";
+import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
-import { Damping } from "../damping.js";
 import { type Marks, type PublishRule, type Refusal, sdidOf, wantedService } from "./publish-rule.js";
 import type { WantedService } from "./publisher.js";
 

@@ -11,11 +11,10 @@
 import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
 import { type Properties, sameProperties } from "../../../core/properties.js";
+import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
 import { show } from "../announced.js";
-import { DAMPING } from "../native/damping.js";
 import { connected } from "./connected.js";
-import { Damping } from "./damping.js";
 import { betterKey, type DeviceKey, deviceId } from "./device-keys.js";
 import { LIMITS, TIMES, TTL_SECONDS } from "./limits.js";
 import { type Described, mergedProperties } from "./merging.js";
@@ -61,11 +60,14 @@ interface Device {
   held: boolean;
 }
 
+/** Ids whose changes are counted. */
+const MAX_DAMPED = 100_000;
+
 export class MergedDevices {
   private readonly members = new Map<string, Member>();
   private readonly byKey = new Map<DeviceKey, Device>();
   private readonly byId = new Map<bigint, Device>();
-  private readonly damping = new Damping();
+  private readonly damping = new Damping<bigint>(MAX_DAMPED, 0);
 
   constructor(private readonly options: MergedDevicesOptions) {}
 
@@ -132,7 +134,6 @@ export class MergedDevices {
     for (const member of other.members) this.enter(device, member);
     for (const key of other.keys) this.lead(key, device);
     for (const id of other.ids) this.give(id, device);
-    device.held ||= other.held;
   }
 
   private enter(device: Device, member: Member): void {
@@ -224,16 +225,14 @@ export class MergedDevices {
   /** True if it changes too often; it will be looked at again. */
   private isHeld(device: Device, id: bigint): boolean {
     const { clock, log } = this.options;
-    const heldMs = this.damping.heldMs(id, clock.monotonicMs());
-    if (heldMs === 0) return false;
-    if (heldMs === DAMPING.holdMs) {
-      const name = String(device.shown?.properties.get("name")?.[0] ?? id.toString(16));
-      log.warning(
-        () => `MQTT device ${show(name)} changes all the time; it stays as it is for ${DAMPING.holdMs / 1000} s.`,
-      );
-    }
+    const waitMs = this.damping.waitMs(id, clock.monotonicMs());
+    if (waitMs <= 0) return false;
+    const name = String(device.shown?.properties.get("name")?.[0] ?? id.toString(16));
+    log.warning(
+      () => `MQTT device ${show(name)} changes all the time; it stays as it is for ${Math.ceil(waitMs / 1000)} s.`,
+    );
     device.held = true;
-    this.settleIn(device, heldMs);
+    this.settleIn(device, waitMs);
     return true;
   }
 

@@ -86,6 +86,7 @@ class FederationGateway implements Gateway {
           this.federation.disconnected();
         },
         message: (topic, payload) => this.federation.message(topic, payload),
+        leftOut: () => this.federation.dropped.add("message larger than 1 MiB"),
       },
       { clock, timers, random, log: this.noting(log) },
     );

@@ -13,7 +13,7 @@ import { type PublishOptions, payloadRoom } from "../publish-size.js";
 import { TIMES } from "../times.js";
 import type { OutboundTopics } from "../topics.js";
 import { compactFields, cutFields } from "./compact.js";
-import { Damping } from "./damping.js";
+import { DampedChanges } from "./damped-changes.js";
 import type { KnownService } from "./known-services.js";
 
 /** Of mirrors that are kept at the broker, ours and others'; further ones are not looked after. */
@@ -63,7 +63,7 @@ export interface MirrorsOptions {
 
 export class Mirrors {
   private readonly mirrors = new Map<string, Mirror>();
-  private readonly damping: Damping;
+  private readonly changes: DampedChanges;
   /** Which kinds are ours, as far as was asked since that changed. */
   private readonly mine = new Map<string, boolean>();
   /** The queue refused something. */
@@ -77,9 +77,10 @@ export class Mirrors {
 
   constructor(private readonly options: MirrorsOptions) {
     const { clock, timers, log } = options;
-    this.damping = new Damping({
+    this.changes = new DampedChanges({
       name: "mqtt mirror held",
-      ...{ clock, timers },
+      ...{ clock, timers, limit: MAX_MIRRORS },
+      carryOut: (topic) => this.send(topic),
       onHold: (topic) => log.warning(() => `MQTT mirror ${topic} changes all the time; held for a minute.`),
     });
   }
@@ -167,7 +168,7 @@ export class Mirrors {
   stop(): void {
     this.active = false;
     this.cancelTimers();
-    this.damping.clear();
+    this.changes.clear();
     this.mirrors.clear();
   }
 
@@ -230,17 +231,17 @@ export class Mirrors {
       payload === mirror.queued ||
       (mirror.queued === undefined && isKept(mirror, payload))
     ) {
+      this.changes.cancel(mirror.topic);
       this.forgetUnless(mirror);
       return;
     }
     if (isKept(mirror, payload)) {
+      this.changes.cancel(mirror.topic);
       queue.remove(mirror.topic);
       delete mirror.queued;
       return;
     }
-    if (payload !== "" || this.mayClear(mirror)) {
-      this.damping.change(mirror.topic, () => this.send(mirror.topic));
-    }
+    if (payload !== "" || this.mayClear(mirror)) this.changes.change(mirror.topic);
     this.sweepLater();
   }
 

@@ -9,7 +9,7 @@ import type { Logger } from "../../../core/log.js";
 import type { Announcement } from "../announced.js";
 import { type DeviceSink, sameAnnouncement } from "../devices.js";
 import { TIMES } from "../times.js";
-import { Damping } from "./damping.js";
+import { DampedChanges } from "./damped-changes.js";
 
 /** Where devices are published. All calls may be repeated without harm. */
 export interface DeviceTarget extends DeviceSink {
@@ -21,6 +21,9 @@ export interface DeviceTarget extends DeviceSink {
 
 /** Devices that left while another gateway was to withdraw them; it may die before it does. */
 const REMEMBERED = { devices: 1000, ms: 120_000 } as const;
+
+/** Devices whose changes are counted. */
+const MAX_DAMPED = 100_000;
 
 interface Wanted {
   readonly announcement: Announcement;
@@ -43,14 +46,15 @@ export class OwnedDevices implements DeviceSink {
   private readonly told = new Set<string>();
   /** When devices that are not ours were withdrawn; the latest last. */
   private readonly left = new Map<string, number>();
-  private readonly damping: Damping;
+  private readonly changes: DampedChanges;
   private releasing: Timer | undefined;
 
   constructor(private readonly options: OwnedDevicesOptions) {
     const { clock, timers, log } = options;
-    this.damping = new Damping({
+    this.changes = new DampedChanges({
       name: "mqtt device held",
-      ...{ clock, timers },
+      ...{ clock, timers, limit: MAX_DAMPED },
+      carryOut: (device) => this.tell(device),
       onHold: (device) => log.warning(() => `MQTT device ${device} changes all the time; held for a minute.`),
     });
   }
@@ -65,21 +69,21 @@ export class OwnedDevices implements DeviceSink {
     this.left.delete(device);
     this.wanted.set(device, { announcement, orphaned: false });
     const same = before && !before.orphaned && sameAnnouncement(before.announcement, announcement);
-    if (!same) this.change(device);
-    else if (!this.damping.isHeld(device)) this.tell(device); // perhaps it was refused before
+    if (!same) this.changes.change(device);
+    else if (!this.changes.isWaiting(device)) this.tell(device); // perhaps it was refused before
   }
 
   withdraw(device: string): void {
     if (!this.wanted.delete(device)) return;
     if (!this.told.has(device) && !this.options.publishes(device)) this.remember(device);
-    this.change(device);
+    this.changes.change(device);
   }
 
   orphan(device: string): void {
     const before = this.wanted.get(device);
     if (!before || before.orphaned) return;
     this.wanted.set(device, { ...before, orphaned: true });
-    this.change(device);
+    this.changes.change(device);
   }
 
   clearRetained(device: string): void {
@@ -89,7 +93,7 @@ export class OwnedDevices implements DeviceSink {
   /** Who is to act has changed: publishes what is ours now, and gives up what is not, a little later. */
   ownersChanged(): void {
     for (const device of this.wanted.keys()) {
-      if (!this.told.has(device) && !this.damping.isHeld(device)) this.tell(device);
+      if (!this.told.has(device) && !this.changes.isWaiting(device)) this.tell(device);
     }
     this.withdrawLeft();
     if (this.told.size === 0) return;
@@ -106,7 +110,7 @@ export class OwnedDevices implements DeviceSink {
   /** Forgets everything, without telling the target. */
   stop(): void {
     this.releasing?.cancel();
-    this.damping.clear();
+    this.changes.clear();
     this.wanted.clear();
     this.left.clear();
     this.told.clear();
@@ -130,10 +134,6 @@ export class OwnedDevices implements DeviceSink {
         target.withdrawForeign(device);
       }
     }
-  }
-
-  private change(device: string): void {
-    this.damping.change(device, () => this.tell(device));
   }
 
   /** Tells what is wanted of a device now, if it is ours, or still is because nobody has taken it over yet. */

@@ -130,11 +130,27 @@ test("what changes all the time is held, and then shown as it is", () => {
     say(`name ${at}`);
     desk.wait(3);
   }
-  assert.is(desk.history.length, 5);
+  assert.is(desk.history.length, 6);
   assert.is(desk.log.count(/changes all the time/), 1);
   desk.wait(60);
   assert.equal(desk.names(), ["name 19"]);
-  assert.is(desk.history.length, 6);
+  assert.is(desk.history.length, 7);
+});
+
+test("a held device that turns out to be another one is shown as that", () => {
+  const desk = new Desk({ conventions: ["homeassistant"] });
+  const say = (entity: string, ids: readonly string[], name: string) =>
+    desk.say(`homeassistant/sensor/${entity}/config`, { dev: { ids, name } }, true);
+  say("b1", ["b"], "other");
+  say("b2", ["b"], "other");
+  for (let at = 0; at < 20; at++) {
+    say("a", ["a"], `name ${at}`);
+    desk.wait(3);
+  }
+  assert.is(desk.services.size, 2);
+  say("ab", ["a", "b"], "both");
+  desk.wait(70);
+  assert.is(desk.services.size, 1);
 });
 
 test("a device that never becomes quiet is shown after 10 s", () => {

@@ -30,7 +30,7 @@ async function broker(options?: MosquittoOptions): Promise<Mosquitto> {
 }
 
 /** A board, what its directory shows by name, and what it showed over time. */
-function board(name: string, { host, port }: Mosquitto) {
+function board(name: string, { host, port }: Mosquitto, version: 4 | 5 = 5) {
   const clock = new FastClock(SPEED);
   const domain = new ServiceDirectory({ clock, timers: clock, random: Math.random });
   const directory = new LocalDirectory(domain, "gateway", Math.random);
@@ -57,6 +57,8 @@ function board(name: string, { host, port }: Mosquitto) {
     { url: `mqtt://${host}:${port}`, board: name, keepaliveSeconds: 5 },
     { directory, clock, timers: clock, random: Math.random, log },
   );
+  if (version === 4)
+    Object.assign((gateway as unknown as { connection: object }).connection, { version, fiveRefused: true });
   gateway.start();
   open.push({ end: () => gateway.stop() });
   const until = (condition: () => boolean) =>
@@ -76,7 +78,7 @@ function board(name: string, { host, port }: Mosquitto) {
       look();
     });
   return {
-    history,
+    ...{ history, log, gateway },
     publish: (id: bigint, generation: bigint, service: string) =>
       local.publish({ id, generation, ttlSeconds: 3600n, properties: properties({ name: service }) }),
     withdraw: (id: bigint) => local.unpublish(id),
@@ -108,6 +110,22 @@ check(
     assert.not.ok(yard.history.includes("disappeared 2"));
   },
 );
+
+check("giants of a forged board are acknowledged and ignored; what comes after them is read", async () => {
+  const mosquitto = await broker();
+  // more than the 20 messages without an acknowledgement after which mosquitto waits
+  const giants = 24;
+  const payload = Buffer.alloc(1_100_000, "x");
+  for (let n = 0; n < giants; n++) await mosquitto.publish(`pf1/site/s/forged/${n}`, payload);
+  const attic = board("attic", mosquitto, 4);
+  const cellar = board("cellar", mosquitto, 4);
+  await Promise.all([attic.complete(), cellar.complete()]);
+  await attic.publish(1n, 1n, "lamp");
+  await cellar.shows(1n, "lamp@attic");
+  assert.is(cellar.gateway.state().dropped["message larger than 1 MiB"], giants);
+  assert.is(cellar.log.count(/ignored a message of 11000\d\d bytes on topic "pf1\/site\/s\/forged\//), giants);
+  assert.is(cellar.log.count(/connection lost/), 0);
+});
 
 check("a board that dies leaves orphans; one that says goodbye and comes back does not show", async () => {
   const mosquitto = await broker();

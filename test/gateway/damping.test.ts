@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Damping } from "../../../src/gateway/mdns/damping.js";
+import { Damping } from "../../src/gateway/damping.js";
 
 /** Seconds at which a service changes that wants to every `everyMs`, for `seconds`. */
 function changesOf(damping: Damping, everyMs: number, seconds: number): number[] {
