@@ -132,8 +132,8 @@ export class Board {
     const { filters } = this.federation.topics;
     const peer: Peer = { filters, will: this.federation.will, deliver: (t, p) => this.federation.message(t, p) };
     this.peer = peer;
+    this.federation.connected(); // it publishes before it subscribes
     this.broker.attach(peer);
-    this.federation.connected();
     this.broker.replay(peer);
   }
 
