@@ -14,6 +14,7 @@ import { AnnouncementError, show } from "../announced.js";
 import { Complaints } from "../complaints.js";
 import { Exports, type SendResult } from "./exports.js";
 import { Imports } from "./imports.js";
+import { GONE, OwnPresence, presenceOf } from "./own-presence.js";
 import { type FederatedService, ORIGIN, readRecord } from "./record.js";
 import { type FederationTopics, federationTopics } from "./topics.js";
 
@@ -40,20 +41,6 @@ export interface FederationContext {
   readonly replay: () => void;
 }
 
-/** A presence: `1;<start>;<services>` is complete, `2;…` has only just come, `0` (its will) is gone. */
-const PRESENCE = /^([12]);([0-9]{1,12});([0-9]{1,9})$/;
-const GONE = "0";
-
-/** In milliseconds. */
-export const PRESENCE_TIMES = {
-  /** Until a presence that somebody else has overwritten, or that could not be sent, is told again. */
-  correctionMs: 1000,
-  /** Until a changed number of services is told: the others compare it with what they have heard. */
-  countMs: 10_000,
-  /** Without a word from the broker after connecting: then we are not allowed to write, or to read. */
-  silenceMs: 30_000,
-} as const;
-
 /** Boards that were not heard completely share a replay. */
 const REPLAY_MS = 1000;
 
@@ -68,20 +55,10 @@ export class Federation {
   private readonly exports: Exports;
   private readonly imports: Imports;
   private readonly complaints: Complaints;
-  private readonly start: number;
+  private readonly presence: OwnPresence;
   private subscriptions: Subscription[] = [];
   private isConnected = false;
-  private isComplete = false;
-  /** Our own presence has come back. */
-  private isHeard = false;
-  private isRivalTold = false;
   private isStopped = false;
-  /** Messages since the last look at whether there are any. */
-  private messages = 0;
-  private toldSize = 0;
-  private presenceTimer: Timer | undefined;
-  private isCorrecting = false;
-  private silenceTimer: Timer | undefined;
   private replayTimer: Timer | undefined;
   private clearing: { readonly of: string; readonly topic: string }[] = [];
   private clearTimer: Timer | undefined;
@@ -96,18 +73,22 @@ export class Federation {
     const { dropped } = this;
     this.topics = federationTopics(root, name);
     this.will = { topic: this.topics.presence(board), payload: GONE };
-    this.start = Math.floor(clock.unixSeconds());
     this.complaints = new Complaints(clock, log);
     this.exports = new Exports({
       ...{ name, board, timers, dropped, limit: maxServicesPerBoard },
       publish: (id, payload) => publish(this.topics.service(board, id), payload),
       onComplete: () => {
-        this.isComplete = true;
-        this.tellPresence();
+        this.presence.complete();
         log.info(
           () => `${this.exports.size} services told; with ${this.imports.present.join(", ") || "no other board"}.`,
         );
       },
+    });
+    this.presence = new OwnPresence({
+      ...{ topic: this.will.topic, board, publish, timers, log },
+      start: Math.floor(clock.unixSeconds()),
+      size: () => this.exports.size,
+      onHeard: () => this.exports.synced(),
     });
     const limit = maxBoards * maxServicesPerBoard;
     this.imports = new Imports({
@@ -150,26 +131,23 @@ export class Federation {
 
   private export(match: Match): void {
     this.exports.match(match);
-    if (this.isComplete && this.exports.size !== this.toldSize) this.tellPresenceSoon(PRESENCE_TIMES.countMs);
+    this.presence.look();
   }
 
   /** The broker is there, and nothing has been subscribed to yet: our own presence comes back behind all that it keeps. */
   connected(): void {
     if (this.isStopped) return;
     this.isConnected = true;
-    this.isComplete = false;
-    this.isHeard = false;
     this.imports.connected();
     this.exports.connected();
-    this.tellPresence();
-    this.messages = 0;
-    this.awaitEcho();
+    this.presence.connected();
   }
 
   disconnected(): void {
     this.isConnected = false;
     this.clearing = [];
     this.cancelTimers();
+    this.presence.disconnected();
     this.exports.disconnected();
     this.imports.disconnected();
   }
@@ -177,7 +155,7 @@ export class Federation {
   /** Before the connection is closed: tells that this board leaves. What it published stays in the directory. */
   stop(): void {
     this.isStopped = true;
-    if (this.isConnected) this.context.publish(this.will.topic, GONE);
+    this.presence.leave();
     for (const subscription of this.subscriptions) subscription.cancel();
     this.subscriptions = [];
     this.exports.stop();
@@ -186,22 +164,22 @@ export class Federation {
   }
 
   private cancelTimers(): void {
-    for (const timer of [this.presenceTimer, this.silenceTimer, this.replayTimer, this.clearTimer]) timer?.cancel();
-    this.presenceTimer = this.silenceTimer = this.replayTimer = this.clearTimer = undefined;
-    this.isCorrecting = false;
+    this.replayTimer?.cancel();
+    this.clearTimer?.cancel();
+    this.replayTimer = this.clearTimer = undefined;
   }
 
   /** Takes in one message; whatever it is, it costs nothing but itself. */
   message(topic: string, payload: Uint8Array): void {
     if (this.isStopped) return;
-    this.messages++;
+    this.presence.noteMessage();
     try {
       const parsed = this.topics.parse(topic);
       if (parsed.kind === "foreign") throw new AnnouncementError(parsed.reason);
       const isOwn = parsed.board === this.options.board;
       if (parsed.kind === "presence") {
         const text = Buffer.from(payload.subarray(0, 40)).toString("latin1");
-        if (isOwn) this.ownPresence(text);
+        if (isOwn) this.presence.heard(text);
         else this.imports.presence(parsed.board, ...presenceOf(text));
       } else if (isOwn) {
         this.exports.heard(parsed.id, Buffer.from(payload).toString("utf8"));
@@ -230,70 +208,6 @@ export class Federation {
       throw error;
     }
     this.imports.told(board, id, service, payload.length);
-  }
-
-  private tellPresence(): void {
-    const { size } = this.exports;
-    const result = this.context.publish(this.will.topic, `${this.isComplete ? 1 : 2};${this.start};${size}`);
-    if (result === "sent") this.toldSize = size;
-    else if (this.isConnected) this.tellPresenceSoon(PRESENCE_TIMES.correctionMs);
-  }
-
-  private tellPresenceSoon(delayMs: number): void {
-    if (this.presenceTimer && delayMs === PRESENCE_TIMES.countMs) return;
-    this.presenceTimer?.cancel();
-    this.presenceTimer = this.context.timers.after("federation presence", delayMs, () => {
-      this.presenceTimer = undefined;
-      this.isCorrecting = false;
-      this.tellPresence();
-    });
-  }
-
-  /**
-   * The echo of what we said, which says that the broker has told us all it keeps; or something else. That may be what
-   * another broker of a bridge kept of us, an old connection's will, or a rival; which of two rivals is there longer is
-   * silent, so that they do not answer each other for ever.
-   */
-  private ownPresence(text: string): void {
-    const [, state, digits] = PRESENCE.exec(text) ?? [];
-    const start = digits === undefined ? undefined : Number(digits);
-    if (start === this.start) {
-      const wasComplete = this.isComplete;
-      this.isHeard = true;
-      this.exports.synced();
-      if (wasComplete && state !== "1") this.correctPresence(); // another broker of a bridge had kept it
-      return;
-    }
-    if (start !== undefined && start > this.start && !this.isRivalTold) {
-      this.isRivalTold = true;
-      this.context.log.warning(
-        () => `Another gateway calls itself ${this.options.board}, too: each needs a name of its own (board).`,
-      );
-    }
-    // Without an echo we would wait for ever.
-    if (!this.isComplete || start === undefined || start < this.start) this.correctPresence();
-  }
-
-  /** Not at once: somebody may go on to overwrite it. */
-  private correctPresence(): void {
-    if (this.isCorrecting) return;
-    this.isCorrecting = true;
-    this.tellPresenceSoon(PRESENCE_TIMES.correctionMs);
-  }
-
-  /**
-   * Brokers may accept a subscription and deliver nothing, or take a message and drop it, where an access list forbids it;
-   * and what is replayed may be dropped where too much of it waits. So it is told again until it comes back.
-   */
-  private awaitEcho(isTold = false): void {
-    this.silenceTimer = this.context.timers.after("federation silence", PRESENCE_TIMES.silenceMs, () => {
-      if (this.isHeard) return;
-      const isSilent = this.messages === 0;
-      if (isSilent && !isTold) this.context.log.warning(() => noEcho(this.will.topic));
-      this.messages = 0;
-      this.tellPresence();
-      this.awaitEcho(isTold || isSilent);
-    });
   }
 
   private replaySoon(): void {
@@ -327,17 +241,4 @@ export class Federation {
     if (this.clearing.length === 0) return;
     this.clearTimer = this.context.timers.after("federation clearing", 1000, () => this.clearSome());
   }
-}
-
-const noEcho = (topic: string) =>
-  `What this board writes to ${topic} does not come back from the broker, so nothing is told to other boards: ` +
-  "is it allowed to write there, and to read?";
-
-/** What it says of the board, and the number of its services. */
-function presenceOf(text: string): ["says-arriving" | "says-complete" | "says-gone", number] {
-  if (text === "" || text === GONE) return ["says-gone", 0];
-  const [, state, , services] = PRESENCE.exec(text) ?? [];
-  if (state === undefined)
-    throw new AnnouncementError(`presence ${show(text)}: expected 0, 1;<start>;<services> or 2;…`);
-  return [state === "1" ? "says-complete" : "says-arriving", Number(services)];
 }
