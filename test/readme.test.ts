@@ -8,6 +8,7 @@ import { dirname, join, relative } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { HELP } from "../src/cli/help.js";
+import { loadConfig } from "../src/daemon/config/config.js";
 import { pafdHelp, parsePafdOptions } from "../src/daemon/options.js";
 import { root } from "./support/root.js";
 
@@ -73,6 +74,15 @@ for (const page of PAGES) {
       if (chapter !== undefined) assert.ok(chaptersOf(path).includes(chapter), `${path}#${chapter}, in ${page}`);
     }
   });
+}
+
+for (const page of PAGES) {
+  for (const [, indent, block] of textOf(page).matchAll(/^( *)```yaml\n([\s\S]*?)^ *```/gm)) {
+    const text = block.replaceAll(new RegExp(`^${indent}`, "gm"), "");
+    test(`${page} shows a configuration that is good: ${text.slice(0, 60).replaceAll("\n", " ")}…`, () => {
+      loadConfig(text.includes("domains:") ? text : `domains: [{sockets: [ux:home]}]\n${text}`, page);
+    });
+  }
 }
 
 /** What npm can do by itself. */
