@@ -11,7 +11,7 @@ export function demoIntroduction(): string {
 Pathfinder is running: ux:pathfinder and tcp:127.0.0.1:4711, mDNS browsing, MQTT broker on 127.0.0.1:${DEMO_BROKER_PORT}.
 In a second terminal, see services appear and disappear:
 
-    ${paths} ux:pathfinder subscribe
+    ${paths} ux:pathfinder subscribe '(!(gateway=*))'
 
 and in a third one, announce something (packages avahi-utils, mosquitto-clients):
 

@@ -28,7 +28,7 @@ when("an avahi-announced service and an MQTT device appear in pafc, change and d
     await lab.run(`on_exec g ${pafd} --demo > $D/pafd.log 2>&1 & pafd=$!`);
     await line("pafd.log", "Ctrl-C ends it");
     await line("pafd.log", "mqtt://127.0.0.1:1883: connected");
-    await lab.run(`on_exec g ${pafc} ux:pathfinder subscribe > $D/matches 2>&1 & sub=$!`);
+    await lab.run(`on_exec g ${pafc} ux:pathfinder subscribe '(!(gateway=*))' > $D/matches 2>&1 & sub=$!`);
 
     await lab.run('svc a printer "My printer v1.0" _ipp._tcp 631 rp=queue');
     const printer = await line("matches", "appeared.*_ipp._tcp");
@@ -61,6 +61,11 @@ when("an avahi-announced service and an MQTT device appear in pafc, change and d
     await lab.run("unsvc a printer");
     await line("matches", `disappeared; Service id: ${/Service id: ([0-9a-f]+)/.exec(printer)![1]}`);
 
+    assert.not.match(await lab.run("cat $D/matches"), /gateway/); // what the filter leaves out
+    assert.match(
+      await lab.run(`on g ${pafc} ux:pathfinder gateways`),
+      /mdns +running.*mqtt 127\.0\.0\.1:1883 +running/s,
+    );
     assert.is(await lab.run("kill -INT $sub; wait $sub; echo $?"), "0");
     assert.is(await lab.run("kill $pafd; wait $pafd; echo $?"), "0");
     assert.not.match(await lab.run("cat $D/pafd.log"), /^(WARNING|ERROR)/m);

@@ -24,7 +24,7 @@ import { type PublishRule, ruleProblems } from "./responder/publish-rule.js";
 import type { Responder } from "./responder/responder.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
 
-/** All have defaults but `types`; what each limit does when it is reached is in README.md. */
+/** All have defaults but `types`; what each limit does when it is reached is in docs/mdns.md. */
 export interface MdnsGatewayOptions {
   /** Service types such as `_http._tcp` (or subtypes: `_printer._sub._http._tcp`), or whatever the link offers. */
   readonly types: readonly string[] | "all";

@@ -1,4 +1,4 @@
-/** From a DNS-SD instance to a Pathfinder service: its id and its properties. The table is in README.md. */
+/** From a DNS-SD instance to a Pathfinder service: its id and its properties. The table is in docs/mdns.md. */
 
 import { createHash } from "node:crypto";
 import type { Properties, PropertyValue } from "../../core/properties.js";

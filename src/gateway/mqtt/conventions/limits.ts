@@ -1,4 +1,4 @@
-/** What strangers may cost, and the times of the conventions. Each is documented in README.md. */
+/** What strangers may cost, and the times of the conventions. Each is documented in docs/conventions/README.md. */
 
 export const LIMITS = {
   /** Devices shown as services, over all conventions; the configuration may say otherwise. */
