@@ -12,8 +12,9 @@ let lab: MdnsLab;
 events.before(async () => {
   await buildOutboundDriver();
   lab = await MdnsLab.start("host g 1");
-  await lab.gateway("g", { publish: [], interfacePollSeconds: 3600 });
 });
+events.before.each(() => lab.gateway("g", { publish: [], interfacePollSeconds: 3600 }));
+events.after.each(() => lab.end("g"));
 events.after(async () => {
   await lab.stop();
   rmSync(OUTBOUND_DRIVER, { force: true });

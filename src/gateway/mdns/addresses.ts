@@ -37,6 +37,28 @@ export function isHostAddress(address: string, onLoopback: boolean): boolean {
   return !isNoHost(address) && !isMapped(address) && (onLoopback || !isLoopback(address));
 }
 
+/** The numbers between the dots of an IPv4 address, or the groups of an IPv6 address. */
+function numbers(address: string): number[] {
+  if (!address.includes(":")) return address.split(".").map(Number);
+  const groups = (text: string) => (text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16)));
+  const [before, after] = address.split("::").map(groups);
+  return after ? [...before, ...Array(Math.max(0, 8 - before.length - after.length)).fill(0), ...after] : before;
+}
+
+/** Whether an address is in the subnet that this one is in. */
+export function subnet(of: string, prefixLength: number): (address: string) => boolean {
+  const own = numbers(of);
+  const width = own.length === 4 ? 8 : 16;
+  const masks = own.map((_, i) => {
+    const bits = Math.min(width, Math.max(0, prefixLength - i * width));
+    return (2 ** width - 1) & -(2 ** (width - bits));
+  });
+  return (address) => {
+    const other = numbers(address);
+    return other.length === own.length && own.every((number, i) => ((number ^ other[i]) & masks[i]) === 0);
+  };
+}
+
 export interface HeardAddress {
   readonly address: string;
   readonly interfaceName: string;

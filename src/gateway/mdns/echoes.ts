@@ -1,7 +1,7 @@
 /**
  * Which packets are our own, come back: a host hears the multicast that it sends, and may hear it again on another
- * interface of the same network. Other responders on this machine (avahi) send from the same address and port, so only
- * the bytes tell. Without this, a record that we have just changed would come back as somebody's conflicting one.
+ * interface of the same network. Other responders on this machine (avahi) send from the same addresses and port, so the
+ * bytes must be the same as well; and not only they, since other gateways ask the same questions. Without this, a record that we have just changed would come back as somebody's conflicting one.
  */
 
 import type { Clock } from "../../core/clock.js";
@@ -14,7 +14,11 @@ export class Echoes {
   /** By the bytes, the oldest first: when it was sent last. */
   private readonly sentMs = new Map<string, number>();
 
-  constructor(private readonly clock: Clock) {}
+  /** `isOwnAddress` is asked for an address without its zone. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly isOwnAddress: (address: string) => boolean,
+  ) {}
 
   sent(packet: Buffer): void {
     const key = packet.toString("latin1");
@@ -23,7 +27,9 @@ export class Echoes {
     this.sentMs.set(key, this.clock.monotonicMs());
   }
 
-  has(packet: Buffer): boolean {
+  /** `source` as Node.js shows it: a link-local IPv6 address with its zone. */
+  has(packet: Buffer, source: string): boolean {
+    if (!this.isOwnAddress(source.split("%", 1)[0])) return false;
     const nowMs = this.clock.monotonicMs();
     for (const [key, sentMs] of this.sentMs) {
       if (nowMs - sentMs <= LIFE_MS) break;

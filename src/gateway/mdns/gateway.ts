@@ -23,6 +23,7 @@ import { Outbound } from "./responder/outbound.js";
 import { type PublishRule, ruleProblems } from "./responder/publish-rule.js";
 import type { Responder } from "./responder/responder.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
+import { SourceRates } from "./source-rates.js";
 
 /** All have defaults but `types`; what each limit does when it is reached is in docs/mdns.md. */
 export interface MdnsGatewayOptions {
@@ -115,6 +116,7 @@ class MdnsGateway implements Gateway {
   /** Of all interfaces. */
   private ownAddresses: ReadonlySet<string> = new Set();
   private readonly echoes: Echoes;
+  private readonly rates: SourceRates;
   private readonly ports = new Map<string, Port>();
   /** Links that broke and have not brought anything since, by interface and family. */
   private readonly troubles = new Map<string, { failures: number; retryAtMs: number; isTold: boolean }>();
@@ -129,8 +131,11 @@ class MdnsGateway implements Gateway {
     private readonly environment: MdnsEnvironment,
   ) {
     const { directory, clock, timers, random } = context;
-    this.echoes = new Echoes(clock);
     this.log = prefixed(context.log, () => "mdns: ");
+    this.echoes = new Echoes(clock, (address) => this.ownAddresses.has(address));
+    this.rates = new SourceRates(clock, (source) =>
+      this.log.warning(() => `${source} sends more packets than are read of one host; the others are counted only.`),
+    );
     this.browse = options.types === "all" ? "all" : options.types.map(browseOption);
     this.pollMs = 1000 * positive("interfacePollSeconds", options.interfacePollSeconds, 5);
     const maxInstances = positive("maxInstances", options.maxInstances, 4096);
@@ -187,7 +192,11 @@ class MdnsGateway implements Gateway {
         services: publications.size,
         ...this.outbound?.counts,
       },
-      dropped: { ...dropped.counts, ...(refused > 0 && { "beyond a limit": refused }) },
+      dropped: {
+        ...dropped.counts,
+        ...(refused > 0 && { "beyond a limit": refused }),
+        ...(this.rates.refused > 0 && { "too many packets of one host": this.rates.refused }),
+      },
       ...(lastError && { lastError }),
     };
   }
@@ -311,6 +320,7 @@ class MdnsGateway implements Gateway {
       interface: port.interface,
       isInScope: (source) => port.isInScope(source),
       echoes: this.echoes,
+      rates: this.rates,
       onMessage: (message, from) => {
         this.troubles.delete(place);
         if (message.type === "query") {

@@ -1,9 +1,9 @@
 /** The network interfaces of this machine that are up, and which source addresses belong to each one's link. */
 
 import { readFileSync } from "node:fs";
-import { BlockList, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
-import { isLinkLocal } from "./addresses.js";
+import { isLinkLocal, subnet } from "./addresses.js";
 
 export interface InterfaceAddress {
   readonly family: 4 | 6;
@@ -74,13 +74,10 @@ function multicastIndexes(): Map<string, number> {
  * nor the interface, and each IPv4 socket gets the multicast of all. Link-local IPv4 is accepted on every interface.
  */
 export function linkScope(of: NetworkInterface): (source: string) => boolean {
-  const subnets = new BlockList();
-  for (const { address, prefixLength, family } of of.addresses) {
-    subnets.addSubnet(address, prefixLength, family === 6 ? "ipv6" : "ipv4");
-  }
+  const subnets = of.addresses.map(({ address, prefixLength }) => subnet(address, prefixLength));
   return (source) => {
     const [address, zone] = source.split("%");
     if (isLinkLocal(address)) return zone === undefined || zone === of.name || zone === String(of.index);
-    return subnets.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+    return subnets.some((has) => has(address));
   };
 }

@@ -7,6 +7,7 @@ import type { NetworkInterface } from "./interfaces.js";
 import type { OutgoingMessage } from "./messages.js";
 import { dnsPacket } from "./name-codec.js";
 import { type DecodedMessage, MDNS_PORT } from "./records.js";
+import type { SourceRates } from "./source-rates.js";
 
 export { type Family, MDNS_PORT };
 
@@ -20,8 +21,9 @@ export interface LinkOptions {
   readonly interface: NetworkInterface;
   /** Asked for each packet: does its source belong to this link? */
   readonly isInScope: (source: string) => boolean;
-  /** Shared by all links of a gateway. */
+  /** Shared by all links of a gateway, as the next one is. */
   readonly echoes: Echoes;
+  readonly rates: SourceRates;
   /**
    * A query from any port (one that is not 5353: a legacy query), or a response from port 5353; nothing of our own, and
    * nothing that RFC 6762 (18.3, 18.11) says to ignore. Of buffers in it, what shall last must be copied.
@@ -43,7 +45,7 @@ export interface Link {
 const WAITING_LIMIT = 64;
 
 export function openLink(options: LinkOptions): Link {
-  const { family, log, isInScope, echoes, onMessage, onBroken } = options;
+  const { family, log, isInScope, echoes, rates, onMessage, onBroken } = options;
   const place = `mDNS on ${options.interface.name} (IPv${family})`;
   let isClosed = false;
   /** Absent once the socket is bound. */
@@ -62,7 +64,7 @@ export function openLink(options: LinkOptions): Link {
     onBroken: broken,
   });
   socket.on("message", (packet, { address, port }) => {
-    if (isClosed || !isInScope(address) || echoes.has(packet)) return;
+    if (isClosed || !isInScope(address) || echoes.has(packet, address) || !rates.take(address)) return;
     let message: DecodedMessage;
     try {
       message = dnsPacket.decode(packet) as DecodedMessage;

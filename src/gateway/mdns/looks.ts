@@ -29,20 +29,28 @@ export interface LooksOptions {
 
 /** One change comes with several words of the system, and an interface that comes gets its addresses a little later. */
 const SETTLE_MS = 100;
-/** Between looks, however often something changes. */
+/** Between looks. */
 const GAP_MS = 500;
+/**
+ * Where changes do not end (a bad cable, hostile router advertisements) one look every five seconds follows on ten of them:
+ * each may begin all questions and probes of an interface anew, and those shall come to an end.
+ */
+const RAPID_LIMIT = 10;
+const SLOW_GAP_MS = 5000;
 
 export class Looks {
   private watching: InterfaceWatch | undefined;
   private timer: Timer | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
   private lookedMs = Number.NEGATIVE_INFINITY;
+  /** Looks after changes, with less than the slow gap between them. */
+  private rapid = 0;
 
   constructor(private readonly options: LooksOptions) {}
 
   /** Looks at once, for the first time. */
   start(): void {
-    this.watching = this.options.watch(() => this.lookAt(Math.max(this.now + SETTLE_MS, this.lookedMs + GAP_MS)));
+    this.watching = this.options.watch(() => this.lookAfterChange());
     this.look();
   }
 
@@ -55,6 +63,13 @@ export class Looks {
   lookAt(atMs: number): void {
     if (!this.watching || atMs >= this.timerAtMs) return;
     this.arm(atMs);
+  }
+
+  private lookAfterChange(): void {
+    if (this.now - this.lookedMs >= SLOW_GAP_MS) this.rapid = 0;
+    const gapMs = this.rapid < RAPID_LIMIT ? GAP_MS : SLOW_GAP_MS;
+    this.rapid++;
+    this.lookAt(Math.max(this.now + SETTLE_MS, this.lookedMs + gapMs));
   }
 
   private get now(): number {

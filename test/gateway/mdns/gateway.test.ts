@@ -379,6 +379,22 @@ test("one host may announce some hundred services; more than the limit for a hos
   assert.ok(bench.gateway.state().dropped["beyond a limit"] > 0);
 });
 
+test("packets of a host that sends too many are counted over all links, and told once", async () => {
+  const bench = new Bench();
+  for (const link of ["eth0#2/4", "eth0#2/6"]) {
+    for (let i = 0; i < 1500; i++) bench.links.get(link)!.rates.take("10.0.0.2");
+  }
+  assert.is(bench.gateway.state().dropped["too many packets of one host"], 1000);
+  assert.is(bench.logged.filter((line) => line.includes("10.0.0.2 sends more packets")).length, 1);
+});
+
+test("another host's packet with the bytes of our own is no echo", async () => {
+  const bench = new Bench();
+  const { echoes } = bench.links.get("eth0#2/4")!;
+  echoes.sent(Buffer.from("a"));
+  assert.equal([echoes.has(Buffer.from("a"), "10.0.0.1"), echoes.has(Buffer.from("a"), "10.0.0.2")], [true, false]);
+});
+
 test("no more services than the limit", async () => {
   const bench = new Bench({ maxInstances: 2 });
   bench.hear("eth0#2/4", ...instance("a"), ...instance("b"), ...instance("c"));

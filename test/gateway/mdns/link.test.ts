@@ -10,6 +10,8 @@ import { listInterfaces } from "../../../src/gateway/mdns/interfaces.js";
 import { encodeMessage, type Link, openLink, type Peer } from "../../../src/gateway/mdns/link.js";
 import { dnsPacket } from "../../../src/gateway/mdns/name-codec.js";
 import { type DecodedMessage, heardRecords } from "../../../src/gateway/mdns/records.js";
+import { SourceRates } from "../../../src/gateway/mdns/source-rates.js";
+import { FakeClock } from "../../support/fake-clock.js";
 
 const lo = listInterfaces().find(({ isLoopback }) => isLoopback)!;
 const SYSTEM_CLOCK = { monotonicMs: () => performance.now(), unixSeconds: () => Date.now() / 1000 };
@@ -38,7 +40,11 @@ async function sender(port: number): Promise<Socket> {
   return socket;
 }
 
+const isOwnAddress = (address: string) => lo.addresses.some((own) => own.address === address);
+
 class Bench {
+  readonly clock = new FakeClock();
+  readonly rates = new SourceRates(this.clock, () => {});
   readonly heard: string[] = [];
   readonly queries: { readonly message: DecodedMessage; readonly from: Peer }[] = [];
   readonly sockets: Socket[] = [];
@@ -50,7 +56,8 @@ class Bench {
       family: 4,
       interface: lo,
       isInScope,
-      echoes: new Echoes(SYSTEM_CLOCK),
+      echoes: new Echoes(SYSTEM_CLOCK, isOwnAddress),
+      rates: this.rates,
       onMessage: (message, from) => this.hear(message, from),
       onBroken: (error) => this.heard.push(String(error)),
       log: SILENT,
@@ -177,6 +184,20 @@ test("packets from outside of the link's scope do not come through", async () =>
   assert.equal([bench.heard, sources[0]], [[], "127.0.0.1"]);
 });
 
+test("packets of a host that sends too many do not come through, until it was silent", async () => {
+  const bench = new Bench();
+  const [mdns] = await bench.open(() => true);
+  await bench.last(mdns);
+  while (bench.rates.take("127.0.0.1"));
+  const before = bench.rates.refused;
+  mdns.send(response("too-much"), 5353, GROUP);
+  for (let i = 0; i < 250 && bench.rates.refused === before; i++) await new Promise((go) => setTimeout(go, 20));
+  assert.is(bench.rates.refused, before + 1, "it arrived");
+  bench.clock.advanceMs(4000);
+  assert.equal(await bench.last(mdns), []);
+  await bench.close();
+});
+
 test("a link that cannot be opened says so, instead of throwing", async () => {
   const errors: Error[] = [];
   const nowhere = { ...lo, addresses: [{ family: 4 as const, address: "203.0.113.77", prefixLength: 24 }] };
@@ -190,7 +211,8 @@ test("a link that cannot be opened says so, instead of throwing", async () => {
     family: 4,
     interface: nowhere,
     isInScope: () => true,
-    echoes: new Echoes(SYSTEM_CLOCK),
+    echoes: new Echoes(SYSTEM_CLOCK, isOwnAddress),
+    rates: new SourceRates(SYSTEM_CLOCK, () => {}),
     onMessage() {},
     onBroken,
     log: SILENT,

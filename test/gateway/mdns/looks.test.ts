@@ -57,13 +57,21 @@ test("a change is looked at 100 ms later, but not sooner than 500 ms after the l
   assert.is(bench.watch, "armed");
 });
 
-test("changes all the time: two looks a second, and the system is asked to be silent meanwhile", () => {
+test("changes all the time: ten looks at twice a second, then one every five seconds; and the same after a pause", () => {
   const bench = new Bench();
-  for (let ms = 0; ms < 10_000; ms += 10) {
-    bench.change();
-    bench.clock.advanceMs(10);
-  }
-  assert.is(bench.looks.length, 21, "from the first to the last");
+  const looksWhileChanging = () => {
+    const before = bench.looks.length;
+    const beganMs = bench.clock.monotonicMs();
+    for (let ms = 0; ms < 12_000; ms += 10) {
+      bench.change();
+      bench.clock.advanceMs(10);
+    }
+    return bench.looks.slice(before).map((atMs) => atMs - beganMs);
+  };
+  const rapid = Array.from({ length: 9 }, (_, i) => 500 * (i + 1));
+  assert.equal(looksWhileChanging(), [...rapid, 5000, 10_000]);
+  bench.clock.advanceMs(10_000);
+  assert.equal(looksWhileChanging(), [100, ...rapid.map((ms) => ms + 100), 9600]);
 });
 
 test("a look that is wanted takes place, once, and no later because of a change", () => {

@@ -12,8 +12,9 @@ import { nameKey } from "../names.js";
 import type { DecodedMessage, DecodedRecord } from "../records.js";
 import { Answering } from "./answering.js";
 import { Claim } from "./claim.js";
+import { Farewells } from "./farewells.js";
 import { heardKey, type OwnRecord } from "./own-records.js";
-import { announcements, goodbyes, probes } from "./packing.js";
+import { announcements, probes } from "./packing.js";
 import { hostRecordsOf, type OutboundHost, type OutboundService, serviceRecords } from "./service-records.js";
 import { Spread } from "./spread.js";
 import { compareProposals } from "./tie-break.js";
@@ -34,7 +35,6 @@ export interface ResponderOptions {
   readonly onConflict: (name: string) => void;
 }
 
-const SECOND_GOODBYE_MS = 250;
 /** How long another gateway's announcement of the same service is left alone: the life of its SRV, and a bit. */
 const STANDBY_MS = { least: 120_000, most: 180_000 } as const;
 /** After that gateway's goodbye. */
@@ -47,12 +47,7 @@ export class Responder {
   private readonly services = new Map<string, { readonly service: OutboundService; readonly claim: Claim }>();
   private readonly answering: Answering;
   private spread: Spread;
-  /** Farewells to be repeated. */
-  private readonly farewells: {
-    readonly atMs: number;
-    readonly records: readonly OwnRecord[];
-    readonly isContested: boolean;
-  }[] = [];
+  private readonly farewells: Farewells;
   private zone: Zone | undefined;
   private timer: Timer | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
@@ -63,6 +58,7 @@ export class Responder {
   constructor(private readonly options: ResponderOptions) {
     const { random, send } = options;
     this.answering = new Answering({ random, send, zone: () => this.ourZone() });
+    this.farewells = new Farewells({ send, zone: () => this.ourZone() });
     this.spread = new Spread(options.random);
   }
 
@@ -151,12 +147,12 @@ export class Responder {
     this.services.clear();
     this.zone = undefined;
     const once = [...new Map(records.map((record) => [record.key, record])).values()];
-    if (once.length > 0) this.farewell(once, false);
-    return this.farewells.length > 0;
+    if (once.length > 0) this.farewells.say(once, false, this.now);
+    return this.farewells.nextMs < Number.POSITIVE_INFINITY;
   }
 
   repeatGoodbyes(): void {
-    for (const { records, isContested } of this.farewells.splice(0)) this.sendGoodbyes(records, isContested);
+    this.farewells.repeat();
   }
 
   private get now(): number {
@@ -169,7 +165,7 @@ export class Responder {
     this.zone = undefined;
     const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
     const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
-    if (claim.isAnnounced) this.farewell([...shared, ...claim.unique], isContested);
+    if (claim.isAnnounced) this.farewells.say([...shared, ...claim.unique], isContested, this.now);
     this.answering.forget([...shared, ...claim.unique]);
   }
 
@@ -215,7 +211,7 @@ export class Responder {
     claim.unique = unique;
     claim.shared = shared;
     this.zone = undefined;
-    if (claim.isAnnounced && gone.length > 0) this.farewell(gone, false);
+    if (claim.isAnnounced && gone.length > 0) this.farewells.say(gone, false, this.now);
     if (isChanged) claim.changed(this.now);
     if (hostBefore !== claim.host) this.dropUnusedHost(hostBefore);
   }
@@ -224,7 +220,7 @@ export class Responder {
     if (!host || [...this.services.values()].some(({ claim }) => claim.host === host)) return;
     this.claims.delete(nameKey(host.name));
     this.zone = undefined;
-    if (host.isAnnounced) this.farewell(host.unique, host.phase !== "held");
+    if (host.isAnnounced) this.farewells.say(host.unique, host.phase !== "held", this.now);
     this.answering.forget(host.unique);
   }
 
@@ -284,11 +280,7 @@ export class Responder {
     const nowMs = this.now;
     if (this.claimsAtMs === undefined || this.claimsAtMs <= nowMs) this.stepClaims(nowMs);
     this.answering.flush(nowMs);
-    const farewells = this.farewells.splice(0);
-    for (const farewell of farewells) {
-      if (farewell.atMs > nowMs) this.farewells.push(farewell);
-      else this.sendGoodbyes(farewell.records, farewell.isContested);
-    }
+    this.farewells.repeatDue(nowMs);
     this.arm();
   }
 
@@ -312,18 +304,6 @@ export class Responder {
     this.answering.announced(once, nowMs);
   }
 
-  private farewell(records: readonly OwnRecord[], isContested: boolean): void {
-    this.sendGoodbyes(records, isContested);
-    this.farewells.push({ atMs: this.now + SECOND_GOODBYE_MS, records, isContested });
-  }
-
-  /** Not for what is claimed again meanwhile. */
-  private sendGoodbyes(records: readonly OwnRecord[], isContested: boolean): void {
-    const zone = this.ourZone();
-    const gone = records.filter((record) => !zone.answers(record).some(({ key }) => key === record.key));
-    for (const message of goodbyes(gone, isContested)) this.options.send(message);
-  }
-
   /** Something about our names changed. */
   private touch(): void {
     this.zone = undefined;
@@ -342,8 +322,7 @@ export class Responder {
   private arm(): void {
     if (this.isStopped) return;
     this.claimsAtMs ??= this.nextClaimMs();
-    let atMs = Math.min(this.answering.nextMs, this.claimsAtMs);
-    for (const farewell of this.farewells) atMs = Math.min(atMs, farewell.atMs);
+    const atMs = Math.min(this.answering.nextMs, this.claimsAtMs, this.farewells.nextMs);
     if (atMs === this.timerAtMs && this.timer) return;
     this.timer?.cancel();
     this.timer = undefined;

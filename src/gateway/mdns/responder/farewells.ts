@@ -1,0 +1,56 @@
+/** The goodbyes of one link: each is said at once, and again a little later, since packets get lost (RFC 6762, 10.1). */
+
+import type { OutgoingMessage } from "../messages.js";
+import type { OwnRecord } from "./own-records.js";
+import { goodbyes } from "./packing.js";
+import type { Zone } from "./zone.js";
+
+export interface FarewellsOptions {
+  readonly send: (message: OutgoingMessage) => void;
+  /** What is ours now. */
+  readonly zone: () => Zone;
+}
+
+interface Farewell {
+  /** When to say it again. */
+  readonly atMs: number;
+  readonly records: readonly OwnRecord[];
+  readonly isContested: boolean;
+}
+
+const SECOND_GOODBYE_MS = 250;
+
+export class Farewells {
+  /** To be repeated, the first one first. */
+  private readonly waiting: Farewell[] = [];
+
+  constructor(private readonly options: FarewellsOptions) {}
+
+  /** When `repeatDue` has something to do. */
+  get nextMs(): number {
+    return this.waiting[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** `isContested`: see `goodbyes`. */
+  say(records: readonly OwnRecord[], isContested: boolean, nowMs: number): void {
+    const farewell = { atMs: nowMs + SECOND_GOODBYE_MS, records, isContested };
+    this.send(farewell);
+    this.waiting.push(farewell);
+  }
+
+  repeatDue(nowMs: number): void {
+    while (this.nextMs <= nowMs) this.send(this.waiting.shift() as Farewell);
+  }
+
+  /** Repeats all of them now. */
+  repeat(): void {
+    for (const farewell of this.waiting.splice(0)) this.send(farewell);
+  }
+
+  /** Not for what is claimed again meanwhile. */
+  private send({ records, isContested }: Farewell): void {
+    const zone = this.options.zone();
+    const gone = records.filter((record) => !zone.answers(record).some(({ key }) => key === record.key));
+    for (const message of goodbyes(gone, isContested)) this.options.send(message);
+  }
+}
