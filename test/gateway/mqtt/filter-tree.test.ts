@@ -37,8 +37,7 @@ for (const [filter, topic, expected] of [
 
 test("any filters, put in and taken out: exactly those that match are found, and nothing is left in the end", () => {
   const random = new SeededRandom(5);
-  const some = (levels: readonly string[]) =>
-    Array.from({ length: 1 + random.below(4) }, () => random.pick(levels));
+  const some = (levels: readonly string[]) => Array.from({ length: 1 + random.below(4) }, () => random.pick(levels));
   const tree = new FilterTree<string>();
   const present = new Set<string>();
   for (let round = 0; round < 3000; round++) {
