@@ -281,4 +281,41 @@ gateways:
   );
 });
 
+test("the start line shows what a gateway reads, writes and publishes, and no secret of it", () => {
+  const text = `domains: [{sockets: [ux:x]}]
+gateways:
+  - type: mqtt
+    url: "mqtts://h"
+    user: bob
+    password: hunter2
+    client_id: me
+    tls: {ca: /ca}
+    kinds: {valve: {on_will: orphan}}
+    clear_stale: true
+    presence: {name: attic}
+    mirror: [{filter: '(kind=lamp)'}]
+    max_packet: 128
+    conventions: [native, homeassistant]
+    ask: true
+    mappings: [{name: house, announce: "house/{room}", id: "{room}", properties: {name: "{/name}"},
+      ask: {topic: t, payload: hunter3}}]
+  - {type: federation, url: "mqtt://h", name: site, board: b1, user: eve, password: hunter4, max_boards: 3}
+  - {type: mdns, publish: [{filter: "(a=1)"}], gateway_name: g, max_published: 5, names_file: /n}
+`;
+  const command = parsePafdOptions(["-f", "x"], () => text);
+  if (command.kind !== "run") throw new Error(JSON.stringify(command));
+  const line = describeConfig(command.config);
+  for (const shown of [
+    "'password': '(not shown)', 'client_id': 'me', 'tls': {'ca': '/ca'}",
+    "'kinds': {'valve': {'on_will': 'orphan'}}",
+    "'clear_stale': true, 'presence': {'name': 'attic', 'priority': 10, 'directory': 'shared'}",
+    "'max_packet': 128, 'conventions': ['native', 'homeassistant'], 'mappings': ['house'], 'ask': true}",
+    "'name': 'site', 'board': 'b1', 'max_boards': 3, 'max_services': 10000}",
+    "'publish': ['(a=1)'], 'gateway_name': 'g', 'max_published': 5, 'names_file': '/n'}",
+  ]) {
+    assert.ok(line.includes(shown), `${shown}\n${line}`);
+  }
+  assert.not.match(line, /hunter/);
+});
+
 test.run();

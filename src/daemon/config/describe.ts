@@ -43,24 +43,46 @@ function domainLiteral({ name, attach, sockets, protocolVersion, idleSeconds }: 
   };
 }
 
+/** What decides which services come in and go out, and under which names; the rest has `pafd --print-config`. */
 function gatewayLiteral(gateway: GatewayConfig) {
   const { type, domain } = gateway;
   if (gateway.type === "mdns") {
-    const { types, interfaces, scope, maxInstances, publish } = gateway.options;
-    const rules = publish && { publish: publish.map(({ filter }) => filter) };
-    return { type, domain, types, interfaces, scope, max_instances: maxInstances, ...rules };
+    const { types, interfaces, scope, maxInstances, publish, gatewayName, maxPublished, namesFile } = gateway.options;
+    return {
+      ...{ type, domain, types, interfaces, scope, max_instances: maxInstances },
+      ...(publish && {
+        publish: publish.map(({ filter }) => filter),
+        ...{ gateway_name: gatewayName, max_published: maxPublished, names_file: namesFile },
+      }),
+    };
   }
-  const { url, user, password, passwordFile, root } = gateway.options;
-  const secret = password !== undefined || passwordFile !== undefined ? "(not shown)" : undefined;
   if (gateway.type === "federation") {
-    const { name, board, filter } = gateway.options;
-    return { type, domain, url, user, password: secret, root, name, board, filter };
+    const { root, name, board, filter, maxBoards, maxServices } = gateway.options;
+    const limits = { max_boards: maxBoards, max_services: maxServices };
+    return { type, domain, ...brokerLiteral(gateway.options), root, name, board, filter, ...limits };
   }
-  const { site, onLoss, maxDevices } = gateway.options;
-  const { presence, mirror, queries } = gateway.options;
+  const { root, site, onLoss, onLossOfKind = {}, maxDevices, clearStale, ask } = gateway.options;
+  const { presence, mirror, queries, conventions, maxPacketBytes, brokerMaxPacketBytes } = gateway.options;
+  const kinds = Object.entries(onLossOfKind).map(([kind, onWill]) => [kind, { on_will: onWill }]);
+  const answers = mirror !== undefined || queries !== undefined;
   return {
-    ...{ type, domain, url, user, password: secret, root, site, on_will: onLoss, max_devices: maxDevices },
-    ...{ presence, mirror, queries },
+    ...{ type, domain, ...brokerLiteral(gateway.options), root, site, on_will: onLoss },
+    ...(kinds.length > 0 ? { kinds: Object.fromEntries(kinds) } : {}),
+    ...{ max_devices: maxDevices, ...(clearStale ? { clear_stale: true } : {}) },
+    ...{ presence, mirror, queries, ...(answers ? { max_packet: maxPacketBytes } : {}) },
+    ...{ broker_max_packet: brokerMaxPacketBytes, conventions: conventions?.conventions },
+    ...(conventions?.mappings?.length ? { mappings: conventions.mappings.map(({ name }) => name) } : {}),
+    ...(ask ? { ask: true } : {}),
+  };
+}
+
+/** Neither a password nor a key appears, only that there is one, and the names of files. */
+function brokerLiteral(options: (GatewayConfig & { type: "mqtt" | "federation" })["options"]) {
+  const { url, user, password, passwordFile, tls, clientId } = options;
+  const secret = password !== undefined || passwordFile !== undefined ? "(not shown)" : undefined;
+  return {
+    ...{ url, user, password: secret, client_id: clientId },
+    ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
   };
 }
 

@@ -5,14 +5,13 @@
  * a refused CONNECT, cannot change the protocol version, and keeps state that we do not want.
  */
 
-import { readFileSync } from "node:fs";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
 import type MqttClient from "mqtt/lib/client";
 import type { Clock, Random, Timer, Timers } from "../../core/clock.js";
 import type { Logger } from "../../core/log.js";
 import { show } from "./announced.js";
+import { type BrokerOptions, loginOf, socketOpener } from "./broker-options.js";
 import { type BrokerAddress, parseBrokerUrl } from "./broker-url.js";
+import { loadMqttClient, publishProperties, type Received, receivedWith } from "./mqtt-client.js";
 import type { OversizedMessage } from "./oversized-messages.js";
 import { type PublishOptions, publishPacketBytes } from "./publish-size.js";
 import { SiftedSocket } from "./sifted-socket.js";
@@ -35,58 +34,11 @@ const VERSION_REFUSED: ReadonlySet<unknown> = new Set([1, 132]);
 /** How some brokers react to a version they do not know instead: the connection just ends. */
 const SILENTLY_ENDED: ReadonlySet<unknown> = new Set([undefined, "ECONNRESET"]);
 
-export interface BrokerTls {
-  /** Files in PEM form: the authorities to trust instead of the system's; our certificate and its key. */
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  /** Trusts any certificate. Never the default; a warning is logged. */
-  readonly insecure?: boolean;
-}
-
-export interface BrokerOptions {
-  /** `mqtt://host[:1883]` or `mqtts://host[:8883]`. */
-  readonly url: string;
-  readonly user?: string;
-  readonly password?: string;
-  /** A file whose first line is the password; read at each attempt to connect. */
-  readonly passwordFile?: string;
-  readonly tls?: BrokerTls;
-  readonly clientId: string;
-  readonly keepaliveSeconds: number;
-  /** What the broker publishes for us when the connection ends without `stop`; at each attempt to connect it is asked anew. */
-  readonly will?: () => Will;
-  /**
-   * The largest packet that the broker takes, if it is known: an MQTT 5 broker tells, one of 3.1.1 ends the connection
-   * instead. Default: 1,048,576 bytes, which is the most in any case.
-   */
-  readonly maxPacketBytes?: number;
-}
-
-export interface Will {
-  readonly topic: string;
-  readonly payload: string;
-  readonly retain: boolean;
-  readonly qos: 0 | 1;
-}
-
-/** What came with a message besides topic and payload. Without MQTT 5 there are no properties. */
-export interface Received {
-  /** The broker had kept it: its age is unknown. */
-  readonly retained: boolean;
-  /** A name that was given several times has a list. */
-  readonly userProperties: Readonly<Record<string, string | readonly string[]>>;
-  readonly responseTopic?: string;
-  readonly correlationData?: Uint8Array;
-}
-
 /**
  * `not-connected`: there is no connection, or the broker takes nothing at the moment (1 MiB or 1,000 acknowledgements
  * are outstanding). `too-large`: the broker would end the connection. In both cases nothing was sent, and nothing waits.
  */
 export type PublishOutcome = "sent" | "not-connected" | "too-large";
-
-const NO_PROPERTIES: Received["userProperties"] = Object.freeze({});
 
 export interface ConnectionEvents {
   /** Connected and about to subscribe: kept messages will be replayed. */
@@ -223,8 +175,8 @@ export class BrokerConnection {
     try {
       const Client = await loadMqttClient();
       if (this.stopped) return;
-      const login = this.login();
-      const open = this.opener();
+      const login = loginOf(this.options);
+      const open = socketOpener(this.address, this.options.tls);
       const client = new Client(
         () => {
           const socket = new SiftedSocket(open(), MAX_PACKET_BYTES, {
@@ -265,15 +217,7 @@ export class BrokerConnection {
       });
       client.on("close", over);
       client.on("connect", (connack) => this.connected(client, connack.properties?.maximumPacketSize));
-      client.on("message", (topic, payload, { retain, properties }) => {
-        const { userProperties, responseTopic, correlationData } = properties ?? {};
-        this.events.message(topic, payload, {
-          retained: retain,
-          userProperties: userProperties ?? NO_PROPERTIES,
-          ...(responseTopic === undefined ? {} : { responseTopic }),
-          ...(correlationData === undefined ? {} : { correlationData }),
-        });
-      });
+      client.on("message", (topic, payload, packet) => this.events.message(topic, payload, receivedWith(packet)));
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
       over();
@@ -365,52 +309,4 @@ export class BrokerConnection {
     const will = this.options.will?.();
     return will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {};
   }
-
-  private login(): { username?: string; password?: string } {
-    const { user, passwordFile } = this.options;
-    const password = passwordFile === undefined ? this.options.password : firstLine(passwordFile);
-    return { ...(user === undefined ? {} : { username: user }), ...(password === undefined ? {} : { password }) };
-  }
-
-  /** Reads the certificate files, and gives what opens a socket. */
-  private opener(): () => Socket {
-    const { host, port, tls } = this.address;
-    if (!tls) return () => connectTcp({ host, port });
-    const { ca, cert, key, insecure } = this.options.tls ?? {};
-    const settings = {
-      host,
-      port,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...(ca === undefined ? {} : { ca: read(ca) }),
-      ...(cert === undefined ? {} : { cert: read(cert) }),
-      ...(key === undefined ? {} : { key: read(key) }),
-      rejectUnauthorized: insecure !== true,
-    };
-    return () => connectTls(settings);
-  }
-}
-
-function publishProperties({ responseTopic, correlationData, messageExpirySeconds, userProperties }: PublishOptions) {
-  return {
-    ...(responseTopic === undefined ? {} : { responseTopic }),
-    ...(correlationData === undefined ? {} : { correlationData: Buffer.from(correlationData) }),
-    ...(messageExpirySeconds === undefined ? {} : { messageExpiryInterval: messageExpirySeconds }),
-    ...(userProperties === undefined ? {} : { userProperties: { ...userProperties } }),
-  };
-}
-
-function read(path: string): Buffer {
-  return readFileSync(path);
-}
-
-function firstLine(path: string): string {
-  return read(path).toString("utf8").split(/\r?\n/, 1)[0];
-}
-
-/** The smallest part of mqtt.js that does it, loaded when the first broker is used. */
-async function loadMqttClient(): Promise<typeof MqttClient> {
-  const loaded: unknown = (await import("mqtt/lib/client")).default;
-  // Node gives the CommonJS module as the default, esbuild the default it declares
-  const Client = typeof loaded === "function" ? loaded : (loaded as { default: unknown }).default;
-  return Client as typeof MqttClient;
 }

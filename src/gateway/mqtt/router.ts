@@ -1,7 +1,7 @@
 /** Hands each message to those who asked for its topic, and keeps the connection subscribed to what anybody asked for. */
 
-import type { Received } from "./connection.js";
 import { FilterTree } from "./filter-tree.js";
+import type { Received } from "./mqtt-client.js";
 import type { TopicSubscription } from "./subscriptions.js";
 
 /** Somebody who reads a part of the broker's topics: the native convention, or another one. */

@@ -4,7 +4,8 @@ import { createServer, type Socket } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Timers } from "../../../src/core/clock.js";
-import { BrokerConnection, type BrokerOptions } from "../../../src/gateway/mqtt/connection.js";
+import type { BrokerOptions } from "../../../src/gateway/mqtt/broker-options.js";
+import { BrokerConnection } from "../../../src/gateway/mqtt/connection.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { keptLog } from "./recording-directory.js";
 

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Received } from "../../../src/gateway/mqtt/connection.js";
+import type { Received } from "../../../src/gateway/mqtt/mqtt-client.js";
 import { Router, type TopicHandler } from "../../../src/gateway/mqtt/router.js";
 
 const LIVE: Received = { retained: false, userProperties: {} };

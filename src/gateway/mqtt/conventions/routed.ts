@@ -1,6 +1,6 @@
 /** Puts the conventions on the router of a gateway. */
 
-import type { Received } from "../connection.js";
+import type { Received } from "../mqtt-client.js";
 import type { Router, TopicHandler } from "../router.js";
 import type { Convention } from "./convention.js";
 import { type Conventions, type ConventionsContext, type ConventionsOptions, conventions } from "./conventions.js";

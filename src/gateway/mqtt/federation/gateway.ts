@@ -4,7 +4,8 @@ import { hostname } from "node:os";
 import type { Clock } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
 import type { Gateway, GatewayContext, GatewayState } from "../../gateway.js";
-import { BrokerConnection, type BrokerOptions } from "../connection.js";
+import type { BrokerOptions } from "../broker-options.js";
+import { BrokerConnection } from "../connection.js";
 import { Federation } from "./federation.js";
 import { FEDERATION_NAME } from "./topics.js";
 

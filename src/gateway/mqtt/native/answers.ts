@@ -6,7 +6,8 @@
 import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Filter } from "../../../core/filter/syntax.js";
 import type { Dropped } from "../../dropped.js";
-import type { PublishOutcome, Received } from "../connection.js";
+import type { PublishOutcome } from "../connection.js";
+import type { Received } from "../mqtt-client.js";
 import { type PublishOptions, payloadRoom } from "../publish-size.js";
 import { TIMES } from "../times.js";
 import type { OutboundTopics } from "../topics.js";

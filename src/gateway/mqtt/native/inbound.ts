@@ -6,8 +6,8 @@ import type { Dropped } from "../../dropped.js";
 import { type Announcement, AnnouncementError, show } from "../announced.js";
 import { parseAnnouncement } from "../announcement.js";
 import type { Complaints } from "../complaints.js";
-import type { Received } from "../connection.js";
 import type { DeviceState, Devices } from "../devices.js";
+import type { Received } from "../mqtt-client.js";
 import type { TopicHandler } from "../router.js";
 import type { Topics, Tree } from "../topics.js";
 

@@ -9,42 +9,19 @@ import type { Logger } from "../../../core/log.js";
 import type { Dropped } from "../../dropped.js";
 import type { PublishOutcome } from "../connection.js";
 import type { OutboundQueue } from "../outbound-queue.js";
-import { type PublishOptions, payloadRoom } from "../publish-size.js";
+import { payloadRoom } from "../publish-size.js";
 import { TIMES } from "../times.js";
 import type { OutboundTopics } from "../topics.js";
 import { compactFields, cutFields } from "./compact.js";
 import { DampedChanges } from "./damped-changes.js";
 import type { KnownService } from "./known-services.js";
+import { expectEcho, expirySeconds, isEcho, isKept, keeps, type Mirror, mirrorOptions } from "./mirror.js";
 
 /** Of mirrors that are kept at the broker, ours and others'; further ones are not looked after. */
 const MAX_MIRRORS = 100_000;
 
 /** How often mirrors are looked at that expire at the broker, or that could not be sent. */
 const SWEEP_MS = 30_000;
-
-/** MQTT 5: a mirror that nobody renews goes after twice the TTL, but not before this. */
-const LEAST_EXPIRY_SECONDS = 120;
-const MOST_EXPIRY_SECONDS = 2 ** 31;
-
-/** What is sent of one topic before the first of it comes back. */
-const MAX_ECHOES = 8;
-
-interface Mirror {
-  readonly topic: string;
-  readonly kind: string;
-  readonly id: string;
-  service?: KnownService;
-  /** There was a service, which has gone while we were looking. */
-  gone: boolean;
-  /** What the broker keeps, as far as was heard or sent; absent: nothing. */
-  kept?: string;
-  /** What waits in the queue. */
-  queued?: string;
-  /** When `kept` was last sent, for renewing it. */
-  sentMs: number;
-  /** MQTT 3.1.1: what we sent and have not heard back yet. */
-  echoes?: string[];
-}
 
 export interface MirrorsOptions {
   readonly topics: OutboundTopics;
@@ -115,9 +92,9 @@ export class Mirrors {
     const text = Buffer.from(payload).toString("utf8");
     const mirror = text === "" ? this.mirrors.get(topic) : this.mirror(topic, parsed.kind, parsed.id);
     if (!mirror || (!retained && isEcho(mirror, text)) || text === (mirror.kept ?? "")) return;
-    this.keeps(mirror, text);
+    keeps(mirror, text);
     // somewhere between now and half of its life: nobody knows when it was written
-    mirror.sentMs = this.options.clock.monotonicMs() - (this.options.random() * this.expirySeconds(mirror) * 1000) / 2;
+    mirror.sentMs = this.options.clock.monotonicMs() - (this.options.random() * expirySeconds(mirror) * 1000) / 2;
     this.settle(mirror);
   }
 
@@ -130,9 +107,9 @@ export class Mirrors {
       this.options.dropped.add("mirror-too-large-for-broker");
       return;
     }
-    this.keeps(mirror, payload);
+    keeps(mirror, payload);
     mirror.sentMs = this.options.clock.monotonicMs();
-    if (this.options.version() === 4) mirror.echoes = [...(mirror.echoes ?? []), payload].slice(-MAX_ECHOES);
+    if (this.options.version() === 4) expectEcho(mirror, payload);
     this.forgetUnless(mirror);
   }
 
@@ -201,11 +178,6 @@ export class Mirrors {
     return made;
   }
 
-  private keeps(mirror: Mirror, payload: string): void {
-    if (payload === "") delete mirror.kept;
-    else mirror.kept = payload;
-  }
-
   private forgetUnless(mirror: Mirror): void {
     if (!mirror.service && mirror.kept === undefined && mirror.queued === undefined) this.mirrors.delete(mirror.topic);
   }
@@ -259,21 +231,12 @@ export class Mirrors {
   }
 
   private put(mirror: Mirror, payload: string): void {
-    if (this.options.queue.put(mirror.topic, payload, this.publishOptions(mirror, payload))) mirror.queued = payload;
+    if (this.options.queue.put(mirror.topic, payload, mirrorOptions(mirror, payload, this.options.version())))
+      mirror.queued = payload;
     else {
       this.options.dropped.add("queue-full");
       this.overflowed = true; // the next sweep tries again
     }
-  }
-
-  private publishOptions(mirror: Mirror, payload: string): PublishOptions {
-    if (this.options.version() === 4 || payload === "") return { retain: true };
-    return { retain: true, messageExpirySeconds: this.expirySeconds(mirror) };
-  }
-
-  private expirySeconds({ service }: Mirror): number {
-    const twice = 2n * (service?.state.ttlSeconds ?? 0n);
-    return Number(clamp(twice, BigInt(LEAST_EXPIRY_SECONDS), BigInt(MOST_EXPIRY_SECONDS)));
   }
 
   /** What should be kept: `generation;ttl;properties`, or nothing. `undefined`: the topic alone fills a packet. */
@@ -282,7 +245,7 @@ export class Mirrors {
     if (!service) return "";
     const { generation, ttlSeconds, properties } = service.state;
     const { maxPacketBytes, version, dropped } = this.options;
-    const room = payloadRoom(version(), topic, this.publishOptions(mirror, "-"), maxPacketBytes);
+    const room = payloadRoom(version(), topic, mirrorOptions(mirror, "-", version()), maxPacketBytes);
     const payload = cutFields(`${generation};${ttlSeconds}`, compactFields(properties, service.order), room);
     if (payload === undefined) dropped.add("mirror-too-large-for-devices");
     return payload;
@@ -306,7 +269,7 @@ export class Mirrors {
     this.overflowed = false;
     for (const mirror of this.mirrors.values()) {
       const { service, kept, queued, sentMs, kind } = mirror;
-      const due = renewing && nowMs - sentMs >= this.expirySeconds(mirror) * 500;
+      const due = renewing && nowMs - sentMs >= expirySeconds(mirror) * 500;
       if (due && service && kept !== undefined && queued === undefined && this.isMine(kind)) {
         this.put(mirror, kept);
       } else {
@@ -315,26 +278,4 @@ export class Mirrors {
     }
     this.sweepLater();
   }
-}
-
-/**
- * Whether the broker keeps this, or the same in a later generation: gateways with directories of their own count
- * differently, and must not correct each other while one takes over from the other.
- */
-function isKept({ kept = "" }: Mirror, payload: string): boolean {
-  if (kept === payload) return true;
-  const [there, here] = [kept, payload].map((text) => /^([0-9]{1,19})(;.*)$/s.exec(text));
-  return there?.[2] !== undefined && there[2] === here?.[2] && BigInt(there[1]) >= BigInt(here[1]);
-}
-
-/** Whether this is what we sent ourselves, and whatever came before it. */
-function isEcho(mirror: Mirror, text: string): boolean {
-  const at = mirror.echoes?.indexOf(text) ?? -1;
-  if (at < 0) return false;
-  mirror.echoes?.splice(0, at + 1);
-  return true;
-}
-
-function clamp(value: bigint, least: bigint, most: bigint): bigint {
-  return value < least ? least : value > most ? most : value;
 }

@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Filter } from "../../../../src/core/filter/syntax.js";
 import { Dropped } from "../../../../src/gateway/dropped.js";
-import type { Received } from "../../../../src/gateway/mqtt/connection.js";
+import type { Received } from "../../../../src/gateway/mqtt/mqtt-client.js";
 import { Answers } from "../../../../src/gateway/mqtt/native/answers.js";
 import type { KnownService } from "../../../../src/gateway/mqtt/native/known-services.js";
 import { type PublishOptions, publishPacketBytes } from "../../../../src/gateway/mqtt/publish-size.js";
