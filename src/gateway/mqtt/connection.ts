@@ -170,7 +170,7 @@ export class BrokerConnection {
       ended = true;
       this.client = undefined;
       this.subscriptions.lost();
-      this.lost(reason ?? socketError?.message ?? "the broker closed the connection", refusal);
+      this.lost(reason ?? (socketError ? reasonOf(socketError) : "the broker closed the connection"), refusal);
     };
     try {
       const Client = await loadMqttClient();
@@ -207,7 +207,7 @@ export class BrokerConnection {
       this.client = client;
       client.on("error", (error) => {
         refusal ??= (error as { code?: unknown }).code;
-        reason ??= error.message;
+        reason ??= reasonOf(error);
         client.stream?.destroy();
       });
       client.on("disconnect", (packet) => {
@@ -219,7 +219,7 @@ export class BrokerConnection {
       client.on("connect", (connack) => this.connected(client, connack.properties?.maximumPacketSize));
       client.on("message", (topic, payload, packet) => this.events.message(topic, payload, receivedWith(packet)));
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      reason = reasonOf(error);
       over();
     }
   }
@@ -309,4 +309,11 @@ export class BrokerConnection {
     const will = this.options.will?.();
     return will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {};
   }
+}
+
+/** Node.js tries all addresses of a name, and then has an error for each but no text of its own. */
+function reasonOf(error: unknown): string {
+  const { errors } = error as { readonly errors?: readonly unknown[] };
+  if (Array.isArray(errors) && errors.length > 0) return [...new Set(errors.map(reasonOf))].join("; ");
+  return error instanceof Error ? error.message : String(error);
 }

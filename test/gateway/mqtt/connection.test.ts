@@ -99,6 +99,15 @@ async function fixture(behaviour: Behaviour, options: Partial<BrokerOptions> = {
   };
 }
 
+test("nobody listens at any address of a name: the log says so", async () => {
+  // Nothing may listen at port 1 (tcpmux) of this machine; "localhost" has one address or two.
+  const on = await fixture(() => {}, { url: "mqtt://localhost:1" });
+  on.connection.start();
+  await on.retryInMs();
+  assert.match(on.log.lines[0], /^warning MQTT broker mqtt:\/\/localhost:1: cannot connect: .*ECONNREFUSED/);
+  await on.end();
+});
+
 test("retries: 1, 2, 4 … 60 s, one log line for all of them", async () => {
   const on = await fixture((socket) => socket.resetAndDestroy());
   on.connection.start();
