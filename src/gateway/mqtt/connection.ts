@@ -293,7 +293,7 @@ export class BrokerConnection {
     const complaint = `${wasConnected ? "connection lost" : "cannot connect"}: ${reason}`;
     this.failure = { text: complaint, unixSeconds: clock.unixSeconds() };
     if (complaint !== this.complaint) {
-      log.warning(() => `MQTT broker ${this.address.text}: ${complaint}. Trying again, once a minute at least.`);
+      log.warning(() => `MQTT broker ${this.address.text}: ${complaint}. Trying again, after a minute at most.`);
       this.complaint = complaint;
     }
     const capMs = Math.min(TIMES.firstRetryMs * 2 ** Math.min(this.failures, 20), TIMES.lastRetryMs);

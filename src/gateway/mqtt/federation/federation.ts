@@ -79,9 +79,7 @@ export class Federation {
       publish: (id, payload) => publish(this.topics.service(board, id), payload),
       onComplete: () => {
         this.presence.complete();
-        log.info(
-          () => `${this.exports.size} services told; with ${this.imports.present.join(", ") || "no other board"}.`,
-        );
+        log.info(() => `${this.exports.size} services told to the other boards.`);
       },
     });
     this.presence = new OwnPresence({
@@ -103,6 +101,11 @@ export class Federation {
             "does it keep fewer messages for a client (mosquitto: max_queued_messages)?",
         ),
     });
+  }
+
+  /** The broker takes what this board says, and tells what the others do. */
+  get isHeard(): boolean {
+    return this.presence.isHeard;
   }
 
   get counts(): Readonly<Record<string, number>> {

@@ -54,8 +54,9 @@ class FederationGateway implements Gateway {
   private lastError: GatewayState["lastError"];
 
   constructor(options: FederationGatewayOptions, context: GatewayContext) {
-    const { directory, clock, timers, random, log } = context;
+    const { directory, clock, timers, random } = context;
     this.clock = clock;
+    const log = this.noting(context.log);
     const name = checkedFederationName(options.name ?? "site");
     const board = checkedFederationName(options.board ?? boardNamed(hostname()));
     const { root = "pf1", filter, maxBoards = 64, maxServices: maxServicesPerBoard = 10_000 } = options;
@@ -89,7 +90,7 @@ class FederationGateway implements Gateway {
         message: (topic, payload) => this.federation.message(topic, payload),
         leftOut: () => this.federation.dropped.add("message larger than 1 MiB"),
       },
-      { clock, timers, random, log: this.noting(log) },
+      { clock, timers, random, log },
     );
     this.name = `federation ${name}`;
     this.federation.follow();
@@ -114,9 +115,10 @@ class FederationGateway implements Gateway {
   }
 
   state(): GatewayState {
-    const { counts, dropped } = this.federation;
+    const { counts, dropped, isHeard } = this.federation;
     const { phase, lastError } = this;
-    return { state: phase, counts, dropped: dropped.counts, ...(lastError ? { lastError } : {}) };
+    const state = phase === "running" && !isHeard ? "waiting" : phase;
+    return { state, counts, dropped: dropped.counts, ...(lastError ? { lastError } : {}) };
   }
 
   async stop(): Promise<void> {

@@ -39,7 +39,8 @@ export interface OwnPresenceOptions {
 export class OwnPresence {
   private isConnected = false;
   private isComplete = false;
-  private isHeard = false;
+  /** It has come back from the broker. */
+  isHeard = false;
   private isRivalTold = false;
   /** Messages of any kind since the last look at whether there are any. */
   private messages = 0;
@@ -77,6 +78,7 @@ export class OwnPresence {
 
   disconnected(): void {
     this.isConnected = false;
+    this.isHeard = false;
     this.timer?.cancel();
     this.silenceTimer?.cancel();
     this.timer = this.silenceTimer = undefined;
@@ -139,17 +141,18 @@ export class OwnPresence {
 
   /**
    * Brokers may accept a subscription and deliver nothing, or take a message and drop it, where an access list forbids it;
-   * and what is replayed may be dropped where too much of it waits. So it is told again until it comes back.
+   * and what is replayed may be dropped where too much of it waits. So it is told again until it comes back; where others
+   * are heard meanwhile, once more before that is a reason to worry.
    */
-  private awaitEcho(isTold = false): void {
+  private awaitEcho(attempt = 0, isTold = false): void {
     const { timers, log, topic } = this.options;
     this.silenceTimer = timers.after("federation silence", PRESENCE_TIMES.silenceMs, () => {
       if (this.isHeard) return;
-      const isSilent = this.messages === 0;
-      if (isSilent && !isTold) log.warning(() => noEcho(topic));
+      const isTroubling = this.messages === 0 || attempt > 0;
+      if (isTroubling && !isTold) log.warning(() => noEcho(topic));
       this.messages = 0;
       this.tell();
-      this.awaitEcho(isTold || isSilent);
+      this.awaitEcho(attempt + 1, isTold || isTroubling);
     });
   }
 }

@@ -422,6 +422,23 @@ test("a board that may not write, or not read, says so, once", async () => {
   assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;1$/);
 });
 
+test("a board that may not write says so, also where others are heard all the time", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  cellar.connect();
+  await pass(1);
+  broker.mayWrite = (board) => board !== "attic";
+  attic.connect();
+  for (let i = 0; i < 8; i++) {
+    await cellar.publish(1n, BigInt(i), `lamp ${i}`);
+    await pass(8);
+  }
+  assert.is(attic.log.length, 1);
+  assert.match(attic.log[0], /pf1\/site\/b\/attic does not come back from the broker/);
+  assert.not(attic.isHeard);
+  assert.ok(cellar.isHeard);
+});
+
 test("the will of an older connection, before or after we have told all, is corrected, but not at any rate", async () => {
   const { broker, boards, pass } = site("attic", "cellar");
   const [attic] = boards;

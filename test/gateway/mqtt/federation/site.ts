@@ -116,6 +116,10 @@ export class Board {
     return new Board(this.name, this.clock, broker, options, this.directory);
   }
 
+  get isHeard(): boolean {
+    return this.federation.isHeard;
+  }
+
   get counts() {
     return this.federation.counts;
   }
