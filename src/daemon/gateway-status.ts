@@ -42,6 +42,8 @@ export class GatewayStatus {
   private readonly publications: Publications;
   private readonly id: bigint;
   private timer: Timer | undefined;
+  /** Counts and reasons that have ever been more than 0. */
+  private readonly seen = new Set<string>();
   private told: { readonly urgent: string; readonly atMs: number } | undefined;
 
   constructor(private readonly options: GatewayStatusOptions) {
@@ -64,7 +66,10 @@ export class GatewayStatus {
     const { gateway, clock, timers } = this.options;
     this.timer = timers.after("gateway status", LOOK_MS, () => this.look());
     const state = gateway.state();
-    const urgent = `${state.state} ${state.lastError?.unixSeconds} ${state.lastError?.text}`;
+    // the first of anything, too: who sets up a gateway watches for it
+    for (const [name, count] of Object.entries({ ...state.counts, ...state.dropped }))
+      if (count > 0) this.seen.add(name);
+    const urgent = `${state.state} ${state.lastError?.unixSeconds} ${state.lastError?.text} ${this.seen.size}`;
     const nowMs = clock.monotonicMs();
     if (this.told && this.told.urgent === urgent && nowMs - this.told.atMs < COUNTS_MS) return;
     this.told = { urgent, atMs: nowMs };

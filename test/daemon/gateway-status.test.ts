@@ -38,7 +38,7 @@ test("everything it tells is in the service, cut to size", () => {
   });
 });
 
-test("a change of state or a new error shows within ten seconds, mere numbers within a minute", async () => {
+test("a change of state, a new error or the first of anything shows within ten seconds, mere numbers within a minute", async () => {
   const { clock, directory, now, status, shown } = fixture();
   status.start();
   clock.advanceMs(1000);
@@ -48,10 +48,14 @@ test("a change of state or a new error shows within ten seconds, mere numbers wi
   clock.advanceMs(10_000);
   await answered();
   assert.equal(shown().state, ["running"]);
+  now.state = { ...now.state, counts: { services: 3 } };
+  clock.advanceMs(10_000);
+  await answered();
+  assert.equal(shown()["count.services"], [3n], "the first of anything is news");
   now.state = { ...now.state, counts: { services: 7 } };
   clock.advanceMs(50_000);
   await answered();
-  assert.equal(shown()["count.services"], [0n]);
+  assert.equal(shown()["count.services"], [3n]);
   clock.advanceMs(10_000);
   await answered();
   assert.equal(shown()["count.services"], [7n]);

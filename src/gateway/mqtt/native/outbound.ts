@@ -113,8 +113,8 @@ export class NativeOutbound implements TopicHandler {
   get counts(): Readonly<Record<string, number>> {
     return {
       gateways: this.presence.size,
-      ...(this.services ? { known: this.services.size } : {}),
-      ...(this.mirrors ? { mirrored: this.mirrors.size, waiting: this.queue.size } : {}),
+      ...(this.services ? { findable: this.services.size } : {}),
+      ...(this.mirrors ? { mirrored: this.mirrors.size, queued: this.queue.size } : {}),
       ...(this.answers ? { answered: this.answers.answered } : {}),
     };
   }

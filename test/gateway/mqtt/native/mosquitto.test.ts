@@ -108,6 +108,7 @@ for (const persistence of [false, true]) {
       async () => {
         const { mosquitto, site, url } = await start({ persistence });
         const gateway = site.gateway({ url, presence: { name: "attic" }, mirror: [{}], queries: {} });
+        await gateway.logged(/: connected/); // said after the last subscription, which may be later than a mirror
         const names = ["lamp1", "lamp2"];
         const announced = () =>
           Promise.all(
@@ -148,6 +149,7 @@ for (const persistence of [false, true]) {
 check("a frozen broker: noticed by keep alive; nothing wrong is written when it thaws", async () => {
   const { mosquitto, site, url } = await start();
   const gateway = site.gateway({ url, presence: { name: "attic" }, mirror: [{}], keepaliveSeconds: 5 }, { version: 4 });
+  await gateway.logged(/: connected/);
   const lamp = await site.device(mosquitto, { device: "lamp1", keepAliveSeconds: 60 });
   lamp.announce("lamp;600");
   const observer = await site.observer(mosquitto, { keepAliveSeconds: 60 });

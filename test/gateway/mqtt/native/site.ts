@@ -61,7 +61,11 @@ export class Site {
     this.open.push(stop);
     return {
       ...{ gateway, log, stop },
-      logged: (pattern, count = 1) => this.until(`log line ${pattern}`, () => log.count(pattern) >= count),
+      logged: (pattern, count = 1) =>
+        this.watch.until(
+          () => log.count(pattern) >= count,
+          () => `log line ${pattern}, ${count} times; ${log.lines.slice(-10).join(" | ")}; ${this.latest()}`,
+        ),
       crash: () => {
         ended = true;
         inside.stopped = true; // it shall not come back
@@ -94,9 +98,18 @@ export class Site {
     for (const end of this.open.splice(0).reverse()) await end();
   }
 
+  /** So much time of the gateways goes by: for a course of events, and for what must not happen. */
+  passes(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after("test", ms, resolve));
+  }
+
   /** Waits until `condition` holds; it is looked at after each match and log line. */
   until(what: string, condition: () => boolean): Promise<void> {
-    return this.watch.until(condition, () => `${what}; ${this.history.slice(-20).join(", ")}`);
+    return this.watch.until(condition, () => `${what}; ${this.latest()}`);
+  }
+
+  private latest(): string {
+    return this.history.slice(-20).join(", ");
   }
 
   private heard(match: Match): void {
@@ -136,7 +149,7 @@ export class Observer {
     return kept;
   }
 
-  until(what: string, condition: () => boolean): Promise<void> {
-    return this.client.until(what, condition);
+  until(what: string, condition: () => boolean, limitMs?: number): Promise<void> {
+    return this.client.until(what, condition, limitMs);
   }
 }
