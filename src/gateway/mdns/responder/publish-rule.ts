@@ -35,11 +35,13 @@ export interface PublishRule {
   readonly txt?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Not published, and rightly so. */
+const LOOPS = ["comes from this link", "is a gateway's state", "was announced by a gateway"] as const;
+type Loop = (typeof LOOPS)[number];
+
 /** Why a service is not published; fixed texts, which are counted. */
 export type Refusal =
-  | "comes from this link"
-  | "is a gateway's state"
-  | "was announced by a gateway"
+  | Loop
   | "lacks a property"
   | "name is empty"
   | "type is not a service type"
@@ -50,6 +52,8 @@ export type Refusal =
   | "TXT key is not allowed"
   | "TXT string is too long"
   | "TXT is too long";
+
+export const isLoop = (refusal: Refusal): refusal is Loop => (LOOPS as readonly string[]).includes(refusal);
 
 const property = (name: string) => `\${${name}}`;
 const PRESET = {
@@ -128,7 +132,7 @@ export function wantedService(
     : "TXT is too long";
 }
 
-function loopOf(properties: Properties, scope: string): Refusal | undefined {
+function loopOf(properties: Properties, scope: string): Loop | undefined {
   const sources = properties.get("src") ?? [];
   if (sources.includes(`mdns:${scope}`)) return "comes from this link";
   if (sources.some((source) => String(source).startsWith("gateway:"))) return "is a gateway's state";

@@ -8,6 +8,7 @@ import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
 import { type Marks, type PublishRule, type Refusal, sdidOf, wantedService } from "./publish-rule.js";
 import type { WantedService } from "./publisher.js";
+import { type Named, SelectionComplaints } from "./selection-complaints.js";
 
 export interface SelectionOptions {
   readonly rules: readonly PublishRule[];
@@ -42,12 +43,14 @@ export class Selection {
   /** Settling, by key. */
   private readonly settling = new Map<string, Timer>();
   private readonly damping: Damping;
+  private readonly complaints: SelectionComplaints;
   private subscriptions: Subscription[] = [];
   private isLimitTold = false;
   private isStopped = false;
 
   constructor(private readonly options: SelectionOptions) {
     this.damping = new Damping(2 * options.limit);
+    this.complaints = new SelectionComplaints(options.clock, options.log);
   }
 
   start(): void {
@@ -78,6 +81,7 @@ export class Selection {
       this.settling.get(key)?.cancel();
       this.settling.delete(key);
       this.told.delete(key);
+      this.complaints.forget(key);
       this.withdraw(key);
       return;
     }
@@ -120,7 +124,7 @@ export class Selection {
     const { clock, dropped, limit, publisher, log } = this.options;
     if (typeof wanted === "string") {
       dropped.add(wanted);
-      log.debug(() => `service ${key.split(" ")[0]} is not published: ${wanted}.`);
+      this.complaints.refused(key, this.named(key), wanted);
       this.withdraw(key);
       return;
     }
@@ -141,6 +145,12 @@ export class Selection {
     const { rules, marks } = this.options;
     const candidate = this.candidates.get(key);
     return candidate && wantedService(rules[candidate.rule], candidate.id, candidate.properties, marks);
+  }
+
+  private named(key: string): Named {
+    const [sdid, rule] = key.split(" ");
+    const name = this.candidates.get(key)?.properties.get("name")?.[0];
+    return { sdid, rule: Number(rule), name: name === undefined ? undefined : String(name) };
   }
 
   private withdraw(key: string): void {
