@@ -49,9 +49,15 @@ export type Refusal =
   | "host is not a host name"
   | "has no usable address"
   | "subtype is not a label"
-  | "TXT key is not allowed"
-  | "TXT string is too long"
+  | "gateway's name is too long"
   | "TXT is too long";
+
+/** What of a service is not published while the rest of it is; `reason` is one of few fixed texts, `what` is foreign. */
+export interface LeftOut {
+  readonly reason: "TXT key is not allowed" | "TXT string is too long" | "address is not usable";
+  readonly what: string;
+}
+type LeaveOut = (left: LeftOut) => void;
 
 export const isLoop = (refusal: Refusal): refusal is Loop => (LOOPS as readonly string[]).includes(refusal);
 
@@ -101,11 +107,13 @@ export interface Marks {
 /** 16 hexadecimal digits. */
 export const sdidOf = (id: bigint) => id.toString(16).padStart(16, "0");
 
+/** `leaveOut` is told of each part that cannot be published. */
 export function wantedService(
   rule: PublishRule,
   id: bigint,
   properties: Properties,
   marks: Marks,
+  leaveOut: LeaveOut,
 ): WantedService | Refusal {
   const loop = loopOf(properties, marks.scope);
   if (loop) return loop;
@@ -118,14 +126,16 @@ export function wantedService(
   if (label === "") return "name is empty";
   if (!isServiceType(type)) return "type is not a service type";
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) return "port is not 1 … 65535";
-  const host = hostOf(rule, sdid, properties);
+  const host = hostOf(rule, sdid, properties, leaveOut);
   if (typeof host === "string") return host;
   const subtypes = subtypesOf(rule, properties);
   if (!subtypes) return "subtype is not a label";
-  const txt = txtOf(rule, properties);
+  const txt = txtOf(rule, properties, leaveOut);
   if (typeof txt === "string") return txt;
-  txt.push(Buffer.from(`sdid=${sdid}`), Buffer.from(`sdgw=${marks.gateway}`));
-  if (txt.some((string) => string.length > TXT_STRING_BYTES_LIMIT)) return "TXT string is too long";
+  const marked = [Buffer.from(`sdid=${sdid}`), Buffer.from(`sdgw=${marks.gateway}`)];
+  // Without its marks a service would come back as a foreign one.
+  if (!marked.every(isTxtString)) return "gateway's name is too long";
+  txt.push(...marked);
   const wanted = { sdid, label, type, subtypes, port: Number(port), txt, ...(host && { host }) };
   return txt.reduce((bytes, string) => bytes + 1 + string.length, 0) <= TXT_BYTES_LIMIT && fitsMessage(wanted)
     ? wanted
@@ -146,7 +156,12 @@ function isServiceType(type: string): boolean {
   return browseNameOf(`${type}.${DOMAIN}`) !== undefined;
 }
 
-function hostOf(rule: PublishRule, sdid: string, properties: Properties): OutboundHost | undefined | Refusal {
+function hostOf(
+  rule: PublishRule,
+  sdid: string,
+  properties: Properties,
+  leaveOut: LeaveOut,
+): OutboundHost | undefined | Refusal {
   const stated = listOf(rule.addresses ?? PRESET.addresses, properties);
   if (!stated && rule.addresses !== undefined) return "lacks a property";
   if (!stated && rule.host === undefined) return undefined;
@@ -157,7 +172,9 @@ function hostOf(rule: PublishRule, sdid: string, properties: Properties): Outbou
     name = hostLabel(text.replace(/\.local\.?$/i, ""));
     if (name === "") return "host is not a host name";
   }
-  const addresses = [...new Set(stated ?? [])].filter(isPublishable).sort().slice(0, ADDRESSES_LIMIT);
+  const all = [...new Set(stated ?? [])];
+  for (const what of all) if (!isPublishable(what)) leaveOut({ reason: "address is not usable", what });
+  const addresses = all.filter(isPublishable).sort().slice(0, ADDRESSES_LIMIT);
   return addresses.length > 0 ? { name: `${name}.${DOMAIN}`, addresses } : "has no usable address";
 }
 
@@ -184,22 +201,27 @@ function listOf(template: string, properties: Properties): string[] | undefined 
 
 const isTxtKey = (key: string) => /^[\x20-\x3c\x3e-\x7e]{1,254}$/.test(key);
 
-function txtOf(rule: PublishRule, properties: Properties): Buffer[] | Refusal {
+const isTxtString = (string: Buffer) => string.length <= TXT_STRING_BYTES_LIMIT;
+
+function txtOf(rule: PublishRule, properties: Properties, leaveOut: LeaveOut): Buffer[] | Refusal {
   const strings: Buffer[] = [];
+  const add = (key: string, string: Buffer) => {
+    if (!isTxtKey(key)) leaveOut({ reason: "TXT key is not allowed", what: key });
+    else if (!isTxtString(string)) leaveOut({ reason: "TXT string is too long", what: key });
+    else strings.push(string);
+  };
   if (rule.txt) {
     for (const [key, template] of Object.entries(rule.txt)) {
       const value = expandTemplate(template, properties);
       if (value === undefined) return "lacks a property";
-      strings.push(Buffer.from(`${key}=${value}`, "utf8"));
+      add(key, txtString("txt", key, value));
     }
     return strings;
   }
   const names = [...properties.keys()].sort();
   for (const name of names) {
     const [, kind, key] = /^(txt|txtflag|txtb64)\.([\s\S]*)$/.exec(name) ?? [];
-    if (kind === undefined) continue;
-    if (!isTxtKey(key)) return "TXT key is not allowed";
-    strings.push(txtString(kind, key, properties.get(name)?.[0] ?? ""));
+    if (kind !== undefined) add(key, txtString(kind, key, properties.get(name)?.[0] ?? ""));
   }
   return strings;
 }

@@ -2,11 +2,14 @@
 
 import type { Clock } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
+import type { Dropped } from "../../dropped.js";
 import { Complaints } from "../../mqtt/complaints.js";
-import { isLoop, type Refusal } from "./publish-rule.js";
+import { isLoop, type LeftOut, type Refusal } from "./publish-rule.js";
 
-/** Of a name. */
+/** Of a name or a value. */
 const SHOWN_LENGTH = 100;
+/** Of what is left out of one service; all of it is counted. */
+const SHOWN_PARTS = 8;
 
 export interface Named {
   /** 16 hexadecimal digits. */
@@ -20,24 +23,44 @@ export class SelectionComplaints {
   private readonly complaints: Complaints;
   /** By key, what was written last: a service that changes all the time must not hide the others. */
   private readonly written = new Map<string, string>();
+  /** By key, what was left out the last time: it is counted when that changes, not whenever the service does. */
+  private readonly leftOutBefore = new Map<string, string>();
 
   constructor(
     clock: Clock,
     private readonly log: Logger,
+    private readonly dropped: Dropped,
   ) {
     this.complaints = new Complaints(clock, log);
   }
 
   /** What comes from a gateway is not published either, but that is as it should be. */
   refused(key: string, named: Named, reason: Refusal): void {
+    this.leftOutBefore.delete(key);
+    this.dropped.add(reason);
     const text = `${shown(named)} is not published: ${reason}.`;
     if (isLoop(reason)) this.log.debug(() => text);
     else this.complain(key, text);
   }
 
-  /** The service has gone. */
+  /** What the service is published without. */
+  leftOut(key: string, named: Named, all: readonly LeftOut[]): void {
+    if (all.length === 0) {
+      this.forget(key);
+      return;
+    }
+    const parts = all.slice(0, SHOWN_PARTS).map(({ reason, what }) => `${quoted(what)} (${reason})`);
+    if (all.length > SHOWN_PARTS) parts.push(`${all.length - SHOWN_PARTS} more`);
+    const text = `${shown(named)} is published without ${parts.join(", ")}.`;
+    if (this.leftOutBefore.get(key) !== text) for (const { reason } of all) this.dropped.add(reason);
+    this.leftOutBefore.set(key, text);
+    this.complain(key, text);
+  }
+
+  /** The service has gone, or is all right. */
   forget(key: string): void {
     this.written.delete(key);
+    this.leftOutBefore.delete(key);
   }
 
   private complain(key: string, text: string): void {
@@ -52,6 +75,7 @@ export class SelectionComplaints {
 }
 
 function shown({ sdid, rule, name }: Named): string {
-  const quoted = name === undefined ? "" : ` ${JSON.stringify(name.slice(0, SHOWN_LENGTH))}`;
-  return `service ${sdid}${quoted} (publish[${rule}])`;
+  return `service ${sdid}${name === undefined ? "" : ` ${quoted(name)}`} (publish[${rule}])`;
 }
+
+const quoted = (text: string) => JSON.stringify(text.slice(0, SHOWN_LENGTH));

@@ -176,6 +176,23 @@ test("which service cannot be published, and why, is written once a minute; what
   assert.is(bench.logged.length, 3, "it went and came back");
 });
 
+test("what is left out of a service is counted and written, also when nobody else would notice; once, until it changes", () => {
+  const bench = new Bench();
+  bench.show(1, "a");
+  for (let i = 0; i < 100; i++) {
+    bench.show(1, "a", { "txt.ü": "1", "txt.": "1", temperature: i });
+    bench.clock.advanceMs(1000);
+  }
+  assert.equal(bench.during(0), ["0 put 1 0 a:80"]);
+  assert.equal(bench.dropped.counts, { "TXT key is not allowed": 2 });
+  const begin = 'service 0000000000000001 "a" (publish[0]) is published without ';
+  assert.equal(bench.logged.splice(0), [`${begin}"" (TXT key is not allowed), "ü" (TXT key is not allowed).`]);
+  bench.show(1, "a", Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`txt.${i}`, "x".repeat(254)])));
+  bench.clock.advanceMs(1000);
+  assert.equal(bench.dropped.counts, { "TXT key is not allowed": 2, "TXT string is too long": 10 });
+  assert.match(bench.logged[0], /"7" \(TXT string is too long\), 2 more\.$/);
+});
+
 test("each rule has its filter, and publishes under its own key", () => {
   const bench = new Bench({ rules: [{ filter: "(a=1)" }, { filter: "(b=1)", type: "_y._tcp" }] });
   assert.equal(bench.filters, ["(a=1)", "(b=1)"]);
