@@ -75,21 +75,45 @@ const TXT_STRING_BYTES_LIMIT = 255;
 const TXT_BYTES_LIMIT = 1300;
 const ADDRESSES_LIMIT = 16;
 const SUBTYPES_LIMIT = 16;
+/** Of a text in an error. */
+const SHOWN_LENGTH = 100;
+
+/** What is wrong with a rule's text if it has no `${property}`: it would be refused for every service. */
+const LITERAL_PROBLEMS: Readonly<Record<string, (text: string) => string | undefined>> = {
+  instance: (text) => (instanceLabel(text) === "" ? "expected a name that is not empty" : undefined),
+  type: (text) => (isServiceType(text) ? undefined : "expected a service type such as _http._tcp"),
+  port: (text) => (isPort(text) ? undefined : "expected a number from 1 to 65535"),
+  host: (text) => (ownHostLabel(text) === "" ? "expected a host name, with a letter or digit" : undefined),
+  addresses: (text) => (isPublishable(text) ? undefined : "expected an IPv4 or IPv6 address that a host can have"),
+  subtypes: (text) => (isLabel(text) ? undefined : `expected 1 to ${LABEL_BYTES_LIMIT} bytes`),
+};
 
 /** What of a rule cannot be used, by key; the filter is the directory's to check. */
 export function ruleProblems(rule: PublishRule): { readonly key: string; readonly message: string }[] {
   const problems: { key: string; message: string }[] = [];
-  const check = (key: string, template: string | undefined) => {
+  const check = (key: string, template: string | undefined, literalProblem: (text: string) => string | undefined) => {
+    if (template === undefined) return;
     try {
-      if (template !== undefined) checkedTemplate(template);
+      checkedTemplate(template);
     } catch (error) {
       problems.push({ key, message: (error as Error).message });
+      return;
     }
+    const problem = template.includes("${") ? undefined : literalProblem(template);
+    if (problem) problems.push({ key, message: `${JSON.stringify(template.slice(0, SHOWN_LENGTH))}: ${problem}` });
   };
-  for (const key of ["instance", "type", "port", "host", "addresses"] as const) check(key, rule[key]);
-  for (const [i, subtype] of (rule.subtypes ?? []).entries()) check(`subtypes[${i}]`, subtype);
+  for (const key of ["instance", "type", "port", "host", "addresses"] as const) {
+    check(key, rule[key], LITERAL_PROBLEMS[key]);
+  }
+  for (const [i, subtype] of (rule.subtypes ?? []).entries()) {
+    check(`subtypes[${i}]`, subtype, LITERAL_PROBLEMS.subtypes);
+  }
   for (const [key, template] of Object.entries(rule.txt ?? {})) {
-    check(`txt.${key}`, template);
+    check(`txt.${key}`, template, (text) =>
+      isTxtString(txtString("txt", key, text))
+        ? undefined
+        : `expected at most ${TXT_STRING_BYTES_LIMIT} bytes with its key`,
+    );
     if (!isTxtKey(key)) {
       problems.push({ key: `txt.${key}`, message: 'not a TXT key (1 to 254 printable ASCII characters, no "=")' });
     }
@@ -125,7 +149,7 @@ export function wantedService(
   const label = instanceLabel(name);
   if (label === "") return "name is empty";
   if (!isServiceType(type)) return "type is not a service type";
-  if (!/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) return "port is not 1 … 65535";
+  if (!isPort(port)) return "port is not 1 … 65535";
   const host = hostOf(rule, sdid, properties, leaveOut);
   if (typeof host === "string") return host;
   const subtypes = subtypesOf(rule, properties);
@@ -149,6 +173,8 @@ function loopOf(properties: Properties, scope: string): Loop | undefined {
   return properties.has("txt.sdid") ? "was announced by a gateway" : undefined;
 }
 
+const isPort = (text: string) => /^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
+
 /** RFC 6335, 5.1: stricter than what we browse. */
 function isServiceType(type: string): boolean {
   const name = /^_([A-Za-z0-9-]{1,15})\._(?:tcp|udp)$/i.exec(type)?.[1];
@@ -169,7 +195,7 @@ function hostOf(
   if (rule.host !== undefined) {
     const text = expandTemplate(rule.host, properties);
     if (text === undefined) return "lacks a property";
-    name = hostLabel(text.replace(/\.local\.?$/i, ""));
+    name = ownHostLabel(text);
     if (name === "") return "host is not a host name";
   }
   const all = [...new Set(stated ?? [])];
@@ -177,6 +203,8 @@ function hostOf(
   const addresses = all.filter(isPublishable).sort().slice(0, ADDRESSES_LIMIT);
   return addresses.length > 0 ? { name: `${name}.${DOMAIN}`, addresses } : "has no usable address";
 }
+
+const ownHostLabel = (text: string) => hostLabel(text.replace(/\.local\.?$/i, ""));
 
 /** An IPv6 address may name the interface that it is for: `fe80::1%eth0`. */
 function isPublishable(text: string): boolean {
@@ -187,9 +215,10 @@ function isPublishable(text: string): boolean {
 function subtypesOf(rule: PublishRule, properties: Properties): string[] | undefined {
   const all = (rule.subtypes ?? [PRESET.subtype]).flatMap((template) => listOf(template, properties) ?? []);
   const subtypes = [...new Set(all)].sort().slice(0, SUBTYPES_LIMIT);
-  const isLabel = (text: string) => text !== "" && Buffer.byteLength(text) <= LABEL_BYTES_LIMIT;
   return subtypes.every(isLabel) ? subtypes : undefined;
 }
+
+const isLabel = (text: string) => text !== "" && Buffer.byteLength(text) <= LABEL_BYTES_LIMIT;
 
 /** All values of a property for a lone `${property}`; otherwise the one text. `undefined`: a property is missing. */
 function listOf(template: string, properties: Properties): string[] | undefined {

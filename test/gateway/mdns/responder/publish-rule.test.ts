@@ -167,4 +167,29 @@ test("what of a rule cannot be used is told by key", () => {
   );
 });
 
+const LITERALS: readonly [rule: Partial<PublishRule>, key: string, message: string][] = [
+  [{ instance: " " }, "instance", '" ": expected a name that is not empty'],
+  [{ type: "http" }, "type", '"http": expected a service type such as _http._tcp'],
+  [{ port: "99999" }, "port", '"99999": expected a number from 1 to 65535'],
+  [{ port: "0" }, "port", '"0": expected a number from 1 to 65535'],
+  [{ port: "http" }, "port", '"http": expected a number from 1 to 65535'],
+  [{ host: "--.local" }, "host", '"--.local": expected a host name, with a letter or digit'],
+  [{ addresses: "attic" }, "addresses", '"attic": expected an IPv4 or IPv6 address that a host can have'],
+  [{ subtypes: ["_a", ""] }, "subtypes[1]", '"": expected 1 to 63 bytes'],
+  [{ txt: { a: "x".repeat(254) } }, "txt.a", `"${"x".repeat(100)}": expected at most 255 bytes with its key`],
+];
+for (const [rule, key, message] of LITERALS) {
+  test(`a text without a property that can never be published is told: ${JSON.stringify(rule).slice(0, 40)}`, () => {
+    assert.equal(ruleProblems({ filter: "(a=*)", ...rule }), [{ key, message }]);
+  });
+}
+
+test("a text without a property that can be published is no problem, and one with a property is seen when it is known", () => {
+  const literal = { instance: "Lamp", type: "_http._tcp", port: "80", host: "a.local", addresses: "10.0.0.1" };
+  const more = { subtypes: ["_a"], txt: { a: "", b: "x".repeat(253) } };
+  assert.equal(ruleProblems({ filter: "(a=*)", ...literal, ...more }), []);
+  const late = { type: `_${of("kind")}._tcp`, port: `8${of("n")}`, addresses: of("ip"), subtypes: [of("sub")] };
+  assert.equal(ruleProblems({ filter: "(a=*)", ...late }), []);
+});
+
 test.run();
