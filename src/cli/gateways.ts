@@ -1,6 +1,6 @@
 /**
  * How the gateways of a domain are doing. Each publishes a service that tells of itself: `src` is `gateway:` and its
- * host, then `host`, `name`, `gateway` (its kind), `state`, `count.NAME`, `dropped.REASON`, `error` and `error.time`.
+ * host, then `host`, `name`, `gateway` (its kind), `state`, `time`, `count.NAME`, `dropped.REASON`, `error` and `error.time`.
  * Anybody can publish such a service, so whatever is of another type is as if it were not there.
  */
 
@@ -19,6 +19,8 @@ export interface Gateway {
   readonly name?: string;
   readonly kind?: string;
   readonly state?: string;
+  /** When it was like this, in seconds since the UNIX epoch; it is told anew only when something else has changed. */
+  readonly time?: bigint;
   /** The program that ran it has gone; the rest is what it told last. */
   readonly isOrphan: boolean;
   readonly counts: ReadonlyMap<string, bigint>;
@@ -55,6 +57,7 @@ function gatewayOf({ id, properties, orphanSince }: ServiceState): Gateway {
     name: text("name"),
     kind: text("gateway"),
     state: text("state"),
+    time: integer("time"),
     error: text("error"),
     errorTime: integer("error.time"),
   };
@@ -70,6 +73,7 @@ export function gatewayJson({
   name,
   kind,
   state,
+  time,
   isOrphan,
   counts,
   dropped,
@@ -82,6 +86,7 @@ export function gatewayJson({
     ...(name === undefined ? {} : { name }),
     ...(kind === undefined ? {} : { gateway: kind }),
     ...(state === undefined ? {} : { state }),
+    ...(time === undefined ? {} : { time }),
     orphan: isOrphan,
     counts,
     dropped,
@@ -89,6 +94,9 @@ export function gatewayJson({
     ...(errorTime === undefined ? {} : { errorTime }),
   };
 }
+
+/** Gateways are asked every 10 s. */
+const AGE_SHOWN_SECONDS = 15;
 
 const TITLES = ["Host", "Gateway", "State", "Counts", "Dropped"] as const;
 const NONE = [
@@ -102,7 +110,7 @@ export function gatewayLines(gateways: readonly Gateway[], nowUnixSeconds: numbe
   const cells = gateways.map((gateway) => [
     shown(gateway.host),
     shown(gateway.name ?? gateway.kind),
-    gateway.isOrphan ? `${shown(gateway.state)}, orphan` : shown(gateway.state),
+    `${shown(gateway.state)}${gateway.isOrphan ? ", orphan" : ""}${ageText(gateway, nowUnixSeconds)}`,
     numbers(gateway.counts),
     numbers(gateway.dropped),
   ]);
@@ -113,6 +121,12 @@ export function gatewayLines(gateways: readonly Gateway[], nowUnixSeconds: numbe
       .join("  ")
       .trimEnd();
   return [line(TITLES), ...gateways.flatMap((gateway, i) => [line(cells[i]), ...errorLines(gateway, nowUnixSeconds)])];
+}
+
+/** How old the line is, unless it is as new as lines can be. */
+function ageText({ time }: Gateway, nowUnixSeconds: number): string {
+  const seconds = time === undefined ? 0 : nowUnixSeconds - Number(time);
+  return seconds > AGE_SHOWN_SECONDS ? `, told ${formatUptime(seconds)} ago` : "";
 }
 
 const shown = (text: string | undefined): string => (text === undefined || text === "" ? "-" : printable(text));

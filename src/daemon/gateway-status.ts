@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import type { Clock, Timer, Timers } from "../core/clock.js";
 import type { Directory } from "../core/directory-access.js";
 import { type Logger, SILENT } from "../core/log.js";
-import type { Properties, PropertyValue } from "../core/properties.js";
+import { type Properties, type PropertyValue, sameProperties } from "../core/properties.js";
 import type { Gateway, GatewayState } from "../gateway/gateway.js";
 import { Publications } from "../gateway/publications.js";
 
@@ -44,7 +44,7 @@ export class GatewayStatus {
   private timer: Timer | undefined;
   /** Counts and reasons that have ever been more than 0. */
   private readonly seen = new Set<string>();
-  private told: { readonly urgent: string; readonly atMs: number } | undefined;
+  private told: { readonly urgent: string; readonly atMs: number; readonly properties: Properties } | undefined;
 
   constructor(private readonly options: GatewayStatusOptions) {
     const { directory, clock, log = SILENT } = options;
@@ -72,8 +72,17 @@ export class GatewayStatus {
     const urgent = `${state.state} ${state.lastError?.unixSeconds} ${state.lastError?.text} ${this.seen.size}`;
     const nowMs = clock.monotonicMs();
     if (this.told && this.told.urgent === urgent && nowMs - this.told.atMs < COUNTS_MS) return;
-    this.told = { urgent, atMs: nowMs };
-    this.publications.publish(this.id, TTL_SECONDS, statusProperties(this.options, state));
+    const properties = this.news(statusProperties(this.options, state, clock.unixSeconds()));
+    this.told = { urgent, atMs: nowMs, properties };
+    this.publications.publish(this.id, TTL_SECONDS, properties);
+  }
+
+  /** What was told before, if only the time is another: that alone is worth telling nobody. */
+  private news(properties: Properties): Properties {
+    const before = this.told?.properties;
+    return before && sameProperties(new Map(properties).set("time", before.get("time") ?? []), before)
+      ? before
+      : properties;
   }
 }
 
@@ -83,9 +92,11 @@ export function statusId({ host, gateway, index }: Pick<GatewayStatusOptions, "h
   return digest.readBigUInt64BE() >> 1n || 1n;
 }
 
+/** `unixSeconds`: when the gateway was asked. */
 export function statusProperties(
   { gateway, type, host }: Pick<GatewayStatusOptions, "gateway" | "type" | "host">,
   { state, counts, dropped, lastError }: GatewayState,
+  unixSeconds: number,
 ): Properties {
   const numbers = (prefix: string, of: Readonly<Record<string, number>>) =>
     Object.entries(of).map(([name, count]): [string, PropertyValue[]] => [`${prefix}.${name}`, [BigInt(count)]]);
@@ -100,6 +111,7 @@ export function statusProperties(
     ["gateway", [type]],
     ["host", [host]],
     ["state", [state]],
+    ["time", [BigInt(Math.floor(unixSeconds))]],
     ...numbers("count", counts),
     ...numbers("dropped", dropped),
     ...error,

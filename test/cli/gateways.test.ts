@@ -72,6 +72,18 @@ test("JSON: what a gateway does not tell is absent", async () => {
   );
 });
 
+test("how old it is, if it is older than a gateway's next look", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  await publish(1n, { ...FIRST, name: "a", state: "running", time: now - 4000 });
+  await publish(2n, { ...FIRST, name: "b", state: "running", time: now });
+  await publish(3n, { ...FIRST, name: "c", state: "running", time: now + 4000 });
+  await publish(4n, { ...FIRST, name: "d", state: "running", time: "yesterday" });
+  const states = (await printed(live.ux, "gateways")).split("\n").slice(1, 5);
+  assert.match(states[0], /^board1 {2}a {8}running, told 1:06:\d\d ago {2}-/);
+  for (const line of states.slice(1)) assert.match(line, /^board1 {2}[bcd] {8}running {2,}- /);
+  assert.match(await printed("--json", live.ux, "gateways"), new RegExp(`"state":"running","time":${now - 4000},`));
+});
+
 test("what anybody may publish disturbs no terminal: control characters, other types, several values", async () => {
   await publish(1n, {
     src: "gateway:\x1b[2J",

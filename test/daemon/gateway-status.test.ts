@@ -25,11 +25,12 @@ test("everything it tells is in the service, cut to size", () => {
   // The wall clock has fractions; properties have not.
   const lastError = { text: "x".repeat(300), unixSeconds: 1_700_000_000.934 };
   const state: GatewayState = { state: "waiting", counts: { devices: 3 }, dropped: { "not understood": 2 }, lastError };
-  assert.equal(Object.fromEntries(statusProperties(options, state)), {
+  assert.equal(Object.fromEntries(statusProperties(options, state, 1_700_000_009.5)), {
     name: ["mqtt hub:1883"],
     gateway: ["mqtt"],
     host: ["attic"],
     state: ["waiting"],
+    time: [1_700_000_009n],
     "count.devices": [3n],
     "dropped.not understood": [2n],
     error: ["x".repeat(256)],
@@ -67,6 +68,25 @@ test("a change of state, a new error or the first of anything shows within ten s
   clock.advanceMs(10_000);
   await answered();
   assert.equal(shown().error, ["refused"]);
+});
+
+test("the time is that of the look whose news were told; passing time is no news", async () => {
+  const { clock, directory, now, status, shown } = fixture();
+  const begin = 1_700_000_000n;
+  status.start();
+  clock.advanceMs(1000);
+  await answered();
+  assert.equal(shown().time, [begin + 1n]);
+  const { length } = directory.calls;
+  clock.advanceMs(600_000);
+  await answered();
+  assert.equal([shown().time, directory.calls.length], [[begin + 1n], length]);
+  now.state = { ...now.state, counts: { services: 7 } };
+  clock.advanceMs(60_000);
+  await answered();
+  const [told] = shown().time as bigint[];
+  assert.ok(told > begin + 601n && told <= begin + 661n, String(told));
+  assert.is(shown()["count.services"]?.[0], 7n);
 });
 
 test("when the gateway ends, the service does, and no timer is left", async () => {

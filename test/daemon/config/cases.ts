@@ -356,6 +356,8 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   [mdns("publish: [{}]"), /publish\[0\]\.filter: missing/.source],
   [mdns("publish: [{filter: '(a=*'}]"), /publish\[0\]\.filter: ./.source],
   [mdns(`publish: [{filter: '(a=*)', port: '$${"{"}'}]`), /publish\[0\]\.port: template "\$\{": expected/.source],
+  [mdns("publish: [{filter: '(a=*)', type: http}]"), /publish\[0\]\.type: "http": expected a service type/.source],
+  [mdns("publish: [{filter: '(a=*)', port: '99999'}]"), /publish\[0\]\.port: "99999": expected a number/.source],
   [mdns("publish: [{filter: '(a=*)', txt: {'a=b': c}}]"), /publish\[0\]\.txt.*a=b/.source],
   [mdns("gateway_name: 'a b'"), /gateway_name: "a b" is not a gateway name \(letters, digits/.source],
   [mdns("max_published: 0"), /max_published: 0 is not a number of services/.source],

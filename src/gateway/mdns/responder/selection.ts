@@ -6,8 +6,9 @@ import type { Logger } from "../../../core/log.js";
 import type { Properties } from "../../../core/properties.js";
 import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
-import { type Marks, type PublishRule, type Refusal, sdidOf, wantedService } from "./publish-rule.js";
+import { type LeftOut, type Marks, type PublishRule, type Refusal, sdidOf, wantedService } from "./publish-rule.js";
 import type { WantedService } from "./publisher.js";
+import { type Named, SelectionComplaints } from "./selection-complaints.js";
 
 export interface SelectionOptions {
   readonly rules: readonly PublishRule[];
@@ -42,12 +43,14 @@ export class Selection {
   /** Settling, by key. */
   private readonly settling = new Map<string, Timer>();
   private readonly damping: Damping;
+  private readonly complaints: SelectionComplaints;
   private subscriptions: Subscription[] = [];
   private isLimitTold = false;
   private isStopped = false;
 
   constructor(private readonly options: SelectionOptions) {
     this.damping = new Damping(2 * options.limit);
+    this.complaints = new SelectionComplaints(options.clock, options.log, options.dropped);
   }
 
   start(): void {
@@ -78,6 +81,7 @@ export class Selection {
       this.settling.get(key)?.cancel();
       this.settling.delete(key);
       this.told.delete(key);
+      this.complaints.forget(key);
       this.withdraw(key);
       return;
     }
@@ -101,7 +105,9 @@ export class Selection {
   private consider(key: string): void {
     const { clock, dropped, log } = this.options;
     const nowMs = clock.monotonicMs();
-    const wanted = this.wanted(key);
+    const leftOut: LeftOut[] = [];
+    const wanted = this.wanted(key, leftOut);
+    if (wanted && typeof wanted !== "string") this.complaints.leftOut(key, this.named(key), leftOut);
     if (!wanted || this.published.get(key) === fingerprint(wanted)) return;
     const waitMs = this.damping.waitMs(key, nowMs);
     if (waitMs <= 0 || typeof wanted === "string") {
@@ -119,8 +125,7 @@ export class Selection {
   private apply(key: string, wanted: WantedService | Refusal): void {
     const { clock, dropped, limit, publisher, log } = this.options;
     if (typeof wanted === "string") {
-      dropped.add(wanted);
-      log.debug(() => `service ${key.split(" ")[0]} is not published: ${wanted}.`);
+      this.complaints.refused(key, this.named(key), wanted);
       this.withdraw(key);
       return;
     }
@@ -137,10 +142,18 @@ export class Selection {
     publisher.put(key, wanted);
   }
 
-  private wanted(key: string): WantedService | Refusal | undefined {
+  private wanted(key: string, leftOut: LeftOut[]): WantedService | Refusal | undefined {
     const { rules, marks } = this.options;
     const candidate = this.candidates.get(key);
-    return candidate && wantedService(rules[candidate.rule], candidate.id, candidate.properties, marks);
+    if (!candidate) return undefined;
+    const { rule, id, properties } = candidate;
+    return wantedService(rules[rule], id, properties, marks, (left) => void leftOut.push(left));
+  }
+
+  private named(key: string): Named {
+    const [sdid, rule] = key.split(" ");
+    const name = this.candidates.get(key)?.properties.get("name")?.[0];
+    return { sdid, rule: Number(rule), name: name === undefined ? undefined : String(name) };
   }
 
   private withdraw(key: string): void {

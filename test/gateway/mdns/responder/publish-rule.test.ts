@@ -11,8 +11,14 @@ type Properties = Parameters<typeof properties>[0];
 const LAMP: Properties = { name: "Lamp", "mdns.type": "_x._tcp", port: 80 };
 const MARKED = ["sdid=00000000000000ff", "sdgw=gw"];
 
-const shown = (extra: Properties = {}, rule: Partial<PublishRule> = {}) => {
-  const wanted = wantedService({ filter: "(a=*)", ...rule }, 255n, properties({ ...LAMP, ...extra }), MARKS);
+const leftOut: string[] = [];
+test.before.each(() => void leftOut.splice(0));
+
+const shown = (extra: Properties = {}, rule: Partial<PublishRule> = {}, marks = MARKS) => {
+  const of = properties({ ...LAMP, ...extra });
+  const wanted = wantedService({ filter: "(a=*)", ...rule }, 255n, of, marks, ({ what, reason }) => {
+    leftOut.push(`${what.slice(0, 20)}: ${reason}`);
+  });
   return typeof wanted === "string"
     ? wanted
     : { ...wanted, txt: wanted.txt.map((string) => string.toString("latin1")) };
@@ -111,15 +117,41 @@ const REFUSED: readonly [extra: Properties, rule: Partial<PublishRule>, why: str
   [{ addr: "somewhere" }, {}, "has no usable address"],
   [{}, { host: "kitchen" }, "has no usable address"],
   [{ "mdns.sub": "x".repeat(64) }, {}, "subtype is not a label"],
-  [{ "txt.ü": "1" }, {}, "TXT key is not allowed"],
-  [{ "txt.": "1" }, {}, "TXT key is not allowed"],
-  [{ "txt.a": "x".repeat(254) }, {}, "TXT string is too long"],
   [Object.fromEntries([1, 2, 3, 4, 5, 6].map((i) => [`txt.${i}`, "x".repeat(220)])), {}, "TXT is too long"],
 ];
 for (const [extra, rule, why] of REFUSED) {
   const what = JSON.stringify(extra).slice(0, 50);
   test(`not published: ${what} ${JSON.stringify(rule)}: ${why}`, () => assert.is(shown(extra, rule), why));
 }
+
+test("a TXT key or value that is not allowed, and an address that is none, are left out and told; the rest is published", () => {
+  const txt = { "txt.a": "x".repeat(254), "txt.b": "x".repeat(253), "txt.ü": "1", "txt.": "1", "txtflag.x=y": 1 };
+  assert.equal(shown({ ...txt, addr: ["somewhere", "10.0.0.9", "10.0.0.999"] }), {
+    ...PLAIN,
+    host: { name: "d-00000000000000ff.local", addresses: ["10.0.0.9"] },
+    txt: [`b=${"x".repeat(253)}`, ...MARKED],
+  });
+  assert.equal(leftOut, [
+    "somewhere: address is not usable",
+    "10.0.0.999: address is not usable",
+    ": TXT key is not allowed",
+    "a: TXT string is too long",
+    "ü: TXT key is not allowed",
+    "x=y: TXT key is not allowed",
+  ]);
+});
+
+test("a TXT value by mapping that is too long is left out", () => {
+  assert.equal(shown({ note: "x".repeat(252) }, { txt: { a: "1", key: of("note") } }), {
+    ...PLAIN,
+    txt: ["a=1", ...MARKED],
+  });
+  assert.equal(leftOut, ["key: TXT string is too long"]);
+});
+
+test("without its marks nothing is published", () => {
+  assert.is(shown({}, {}, { ...MARKS, gateway: "g".repeat(251) }), "gateway's name is too long");
+});
 
 test("the largest TXT that is published still fits one packet, however long the names", () => {
   const txt = (bytes: number) => Object.fromEntries([1, 2, 3, 4, 5].map((i) => [`txt.${i}`, "x".repeat(bytes)]));
@@ -133,6 +165,31 @@ test("what of a rule cannot be used is told by key", () => {
     ruleProblems(rule).map(({ key }) => key),
     ["instance", "subtypes[1]", "txt.a=b", "txt.c"],
   );
+});
+
+const LITERALS: readonly [rule: Partial<PublishRule>, key: string, message: string][] = [
+  [{ instance: " " }, "instance", '" ": expected a name that is not empty'],
+  [{ type: "http" }, "type", '"http": expected a service type such as _http._tcp'],
+  [{ port: "99999" }, "port", '"99999": expected a number from 1 to 65535'],
+  [{ port: "0" }, "port", '"0": expected a number from 1 to 65535'],
+  [{ port: "http" }, "port", '"http": expected a number from 1 to 65535'],
+  [{ host: "--.local" }, "host", '"--.local": expected a host name, with a letter or digit'],
+  [{ addresses: "attic" }, "addresses", '"attic": expected an IPv4 or IPv6 address that a host can have'],
+  [{ subtypes: ["_a", ""] }, "subtypes[1]", '"": expected 1 to 63 bytes'],
+  [{ txt: { a: "x".repeat(254) } }, "txt.a", `"${"x".repeat(100)}": expected at most 255 bytes with its key`],
+];
+for (const [rule, key, message] of LITERALS) {
+  test(`a text without a property that can never be published is told: ${JSON.stringify(rule).slice(0, 40)}`, () => {
+    assert.equal(ruleProblems({ filter: "(a=*)", ...rule }), [{ key, message }]);
+  });
+}
+
+test("a text without a property that can be published is no problem, and one with a property is seen when it is known", () => {
+  const literal = { instance: "Lamp", type: "_http._tcp", port: "80", host: "a.local", addresses: "10.0.0.1" };
+  const more = { subtypes: ["_a"], txt: { a: "", b: "x".repeat(253) } };
+  assert.equal(ruleProblems({ filter: "(a=*)", ...literal, ...more }), []);
+  const late = { type: `_${of("kind")}._tcp`, port: `8${of("n")}`, addresses: of("ip"), subtypes: [of("sub")] };
+  assert.equal(ruleProblems({ filter: "(a=*)", ...late }), []);
 });
 
 test.run();

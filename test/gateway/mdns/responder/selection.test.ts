@@ -151,6 +151,48 @@ test("what cannot be published is counted by reason; when it becomes right it is
   assert.equal(bench.during(1000), ["2500 drop 1 0"]);
 });
 
+test("which service cannot be published, and why, is written once a minute; what a gateway announced is none of that", () => {
+  const bench = new Bench();
+  const [a, b] = ['service 0000000000000001 "a\\nb"', 'service 0000000000000002 "b"'];
+  bench.show(1, "a\nb", { port: 0 });
+  bench.show(2, "b", { "mdns.type": "x" });
+  bench.show(3, "c", { src: "mdns:local" });
+  bench.show(4, "d", { src: "gateway:gw" });
+  bench.show(5, "e", { "txt.sdid": "1" });
+  assert.equal(bench.logged, [`${a} (publish[0]) is not published: port is not 1 … 65535.`]);
+  for (let i = 0; i < 100; i++) {
+    bench.show(1, "a\nb", { port: 0, temperature: i });
+    bench.clock.advanceMs(1000);
+  }
+  assert.is(bench.logged.length, 1, "what is known of the first hides no other one");
+  bench.show(2, "b", { "mdns.type": "x" });
+  bench.clock.advanceMs(60_000);
+  assert.equal(bench.logged.slice(1), [
+    `${b} (publish[0]) is not published: type is not a service type. (and 1 more since the last such warning)`,
+  ]);
+  bench.clock.advanceMs(1000);
+  bench.hide(1);
+  bench.show(1, "a\nb", { port: 0 });
+  assert.is(bench.logged.length, 3, "it went and came back");
+});
+
+test("what is left out of a service is counted and written, also when nobody else would notice; once, until it changes", () => {
+  const bench = new Bench();
+  bench.show(1, "a");
+  for (let i = 0; i < 100; i++) {
+    bench.show(1, "a", { "txt.ü": "1", "txt.": "1", temperature: i });
+    bench.clock.advanceMs(1000);
+  }
+  assert.equal(bench.during(0), ["0 put 1 0 a:80"]);
+  assert.equal(bench.dropped.counts, { "TXT key is not allowed": 2 });
+  const begin = 'service 0000000000000001 "a" (publish[0]) is published without ';
+  assert.equal(bench.logged.splice(0), [`${begin}"" (TXT key is not allowed), "ü" (TXT key is not allowed).`]);
+  bench.show(1, "a", Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`txt.${i}`, "x".repeat(254)])));
+  bench.clock.advanceMs(1000);
+  assert.equal(bench.dropped.counts, { "TXT key is not allowed": 2, "TXT string is too long": 10 });
+  assert.match(bench.logged[0], /"7" \(TXT string is too long\), 2 more\.$/);
+});
+
 test("each rule has its filter, and publishes under its own key", () => {
   const bench = new Bench({ rules: [{ filter: "(a=1)" }, { filter: "(b=1)", type: "_y._tcp" }] });
   assert.equal(bench.filters, ["(a=1)", "(b=1)"]);
