@@ -128,7 +128,7 @@ export class NativeOutbound implements TopicHandler {
     const { topics, dropped } = this.options;
     const gateway = topics.parseGateway(topic);
     const device = topics.parseQuery(topic);
-    if (gateway !== undefined) this.presence.heard(gateway, payload);
+    if (gateway !== undefined) this.presence.heard(gateway, payload, retained);
     else if (device !== undefined) this.answers?.asked(device, payload, received);
     else if (topics.parseMirror(topic)) this.mirrors?.heard(topic, payload, retained);
     else dropped.add("topic-malformed");
