@@ -58,6 +58,7 @@ export class NativeOutbound implements TopicHandler {
     const { version } = connection;
     this.presence = new Presence({
       ...options.presence,
+      topic: topics.gateway(options.presence.name),
       ...{ clock, timers, random, log, dropped },
       announce: (payload) =>
         connection.publish(topics.gateway(options.presence.name), payload, { retain: true, qos: 1 }),
@@ -117,6 +118,10 @@ export class NativeOutbound implements TopicHandler {
       ...(this.mirrors ? { mirrored: this.mirrors.size, waiting: this.queue.size } : {}),
       ...(this.answers ? { answered: this.answers.answered } : {}),
     };
+  }
+
+  get lastError(): { readonly text: string; readonly unixSeconds: number } | undefined {
+    return this.presence.lastError;
   }
 
   /** Throws if a subscription limit of the directory is reached. */

@@ -20,6 +20,8 @@ export const PRESENCE_LIMITS = { gateways: 32, payloadBytes: 64, priority: 255 }
 export const PRESENCE_TIMES = {
   /** Between two words of a gateway. The same wake-up, the only one of an idle gateway, looks for silent ones. */
   renewMs: 60_000,
+  /** Without our own word coming back from the broker: then we are not allowed to write there, or to read. */
+  silenceMs: 30_000,
 } as const;
 
 /**
@@ -65,6 +67,8 @@ interface Peer {
 
 export interface PresenceOptions {
   readonly name: string;
+  /** Where it says so. */
+  readonly topic: string;
   readonly priority: number;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -85,6 +89,9 @@ export class Presence {
   private timer: Timer | undefined;
   private again: Timer | undefined;
   private renewal: Timer | undefined;
+  private echo: Timer | undefined;
+  private silenceTold = false;
+  private failure: { readonly text: string; readonly unixSeconds: number } | undefined;
   /** Gateways that fell silent, and what they had said last: the broker may keep it for ever, and it does not count. */
   private readonly silent = new Map<string, string>();
   private readonly payload: string;
@@ -100,6 +107,11 @@ export class Presence {
     return this.peers.size + 1;
   }
 
+  /** That what this gateway writes does not come back; kept when it does later. */
+  get lastError(): { readonly text: string; readonly unixSeconds: number } | undefined {
+    return this.failure;
+  }
+
   /** Whether this gateway is to act for that device (`dev/<name>`) or kind (`kind/<name>`). */
   isMine(key: string): boolean {
     return responsible(this.acting, key) === this.options.name;
@@ -110,11 +122,13 @@ export class Presence {
       peer.confirmed = false;
       if (peer.isLive) peer.silentLooks = 0; // while the broker was away nobody could be heard
     }
+    this.awaitEcho();
     this.happen("back");
     if (!this.renewal) this.awaitRenewal();
   }
 
   brokerLost(): void {
+    this.echo?.cancel();
     this.happen("lost");
   }
 
@@ -140,6 +154,7 @@ export class Presence {
     this.timer?.cancel();
     this.again?.cancel();
     this.renewal?.cancel();
+    this.echo?.cancel();
     this.phase = "away";
     this.peers.clear();
     this.acting = [];
@@ -201,7 +216,24 @@ export class Presence {
     this.happen("changed");
   }
 
+  /** Brokers may drop a message, or accept a subscription and deliver nothing, where an access list forbids it. */
+  private awaitEcho(): void {
+    const { clock, timers, log, topic } = this.options;
+    this.echo?.cancel();
+    const dueMs = clock.monotonicMs() + PRESENCE_TIMES.silenceMs;
+    this.echo = timers.after("mqtt gateways echo", PRESENCE_TIMES.silenceMs, () => {
+      if (clock.monotonicMs() - dueMs >= TIMES.stalledMs) return this.awaitEcho(); // it may be there, not read yet
+      const text =
+        `what this gateway writes to ${topic} does not come back from the broker: ` +
+        "is it allowed to write there, and to read?";
+      this.failure = { text, unixSeconds: clock.unixSeconds() };
+      if (!this.silenceTold) log.warning(() => `MQTT: ${text}`);
+      this.silenceTold = true;
+    });
+  }
+
   private heardOfMyself(text: string): void {
+    if (text === this.payload) this.echo?.cancel();
     if (text === this.payload || this.phase === "away") return;
     // What another broker of a bridge kept of our former life is no rival. Of two rivals the older one is silent.
     if (text.startsWith("1") && !(startOf(text) < startOf(this.payload))) {

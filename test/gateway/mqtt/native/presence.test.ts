@@ -10,14 +10,17 @@ const IDLE = ["mqtt gateways renewal"];
 
 const DEVICES = Array.from({ length: 200 }, (_, n) => `dev/d${n}`);
 
-function fixture(name = "attic", { priority = 10, random = 0, clock = new FakeClock() } = {}) {
+function fixture(name = "attic", { priority = 10, random = 0, clock = new FakeClock(), echoes = true } = {}) {
   const said: string[] = [];
   const log = keptLog();
   const dropped = new Dropped();
   let changes = 0;
   const presence = new Presence({
-    ...{ name, priority, clock, timers: clock, random: () => random, log, dropped },
-    announce: (payload) => said.push(payload),
+    ...{ name, topic: `sd1/g/${name}`, priority, clock, timers: clock, random: () => random, log, dropped },
+    announce: (payload) => {
+      said.push(payload);
+      if (echoes) presence.heard(name, Buffer.from(payload), false);
+    },
     onChange: () => changes++,
   });
   const hear = (gateway: string, payload: string) => presence.heard(gateway, Buffer.from(payload), false);
@@ -193,6 +196,30 @@ test("leaving is said if the broker is there", () => {
   presence.brokerBack();
   presence.leave();
   assert.equal(said, ["1;10;1700000000", "0"]);
+});
+
+test("what never comes back from the broker is told of once after 30 s, and stays the last error", () => {
+  const { clock, presence, said, hear, log } = fixture("attic", { echoes: false });
+  const told = () => log.count(/what this gateway writes to sd1\/g\/attic does not come back/);
+  presence.brokerBack();
+  clock.advanceMs(10_000);
+  hear("attic", said[0]);
+  presence.brokerLost();
+  presence.brokerBack();
+  clock.advanceMs(29_000);
+  hear("attic", "0"); // somebody else may write
+  clock.stallMs(60_000);
+  clock.advanceMs(29_000);
+  assert.is(told(), 0, "it stood still, and reads what had waited");
+  assert.is(presence.lastError, undefined);
+  clock.advanceMs(1000);
+  assert.is(told(), 1);
+  assert.match(presence.lastError?.text ?? "", /is it allowed to write there, and to read\?$/);
+  presence.brokerLost();
+  presence.brokerBack();
+  clock.advanceMs(60_000);
+  assert.is(told(), 1);
+  assert.is(presence.lastError?.unixSeconds, 1_700_000_159, "the latest");
 });
 
 test("renewed once a minute while the broker is there, and that is the only wake-up", () => {
