@@ -200,7 +200,8 @@ class MqttGateway implements Gateway {
   }
 
   state(): GatewayState {
-    const { lastError } = this.connection;
+    const errors = [this.connection.lastError, this.outbound?.lastError].filter((error) => error !== undefined);
+    const [lastError] = errors.sort((a, b) => b.unixSeconds - a.unixSeconds);
     return {
       state: this.phase === "starting" && lastError ? "waiting" : this.phase,
       counts: {

@@ -25,8 +25,9 @@ export const ANSWER_LIMITS = {
   totalBusy: { burst: 10, perSecond: 10 },
   /** Devices whose rate is remembered. */
   devices: 10_000,
-  /** Packets that wait to be sent, at 50 a second. */
+  /** Packets that wait to be sent, at 50 a second; and refusals, which are needed when there is no room for answers. */
   waiting: 256,
+  refusalsWaiting: 32,
   correlationBytes: 64,
   expirySeconds: 30,
 } as const;
@@ -56,6 +57,8 @@ export class Answers {
   /** Queries that were answered, refusals not counted. */
   answered = 0;
   private readonly waiting: Packet[] = [];
+  /** Sent first: they come at 10 a second at most, and a device that hears nothing asks again. */
+  private readonly refusals: Packet[] = [];
   private timer: Timer | undefined;
   private nextMs = Number.NEGATIVE_INFINITY;
   private readonly deviceRate = new TokenBuckets(ANSWER_LIMITS.device, ANSWER_LIMITS.devices);
@@ -88,7 +91,7 @@ export class Answers {
     if (waitSeconds > 0) {
       dropped.add("query-busy");
       if (this.busyRate.take(device, nowMs) && this.totalBusyRate.take("", nowMs)) {
-        this.send(topic, `${prefix(query)}!busy;${waitSeconds}`, options);
+        this.send(topic, `${prefix(query)}!busy;${waitSeconds}`, options, this.refusals);
       }
       return;
     }
@@ -108,7 +111,7 @@ export class Answers {
   stop(): void {
     this.timer?.cancel();
     this.timer = undefined;
-    this.waiting.length = 0;
+    this.waiting.length = this.refusals.length = 0;
   }
 
   /** Why nobody gets an answer to this. */
@@ -144,23 +147,24 @@ export class Answers {
     });
   }
 
-  private send(topic: string, payload: string, options: PublishOptions): void {
-    if (this.waiting.length >= ANSWER_LIMITS.waiting) {
+  private send(topic: string, payload: string, options: PublishOptions, queue = this.waiting): void {
+    const limit = queue === this.refusals ? ANSWER_LIMITS.refusalsWaiting : ANSWER_LIMITS.waiting;
+    if (queue.length >= limit) {
       this.options.dropped.add("replies-waiting");
       return;
     }
-    this.waiting.push({ topic, payload, options });
+    queue.push({ topic, payload, options });
     this.arm();
   }
 
   /** One packet every 20 ms keeps the distance for each device, and bounds all together. */
   private arm(): void {
-    if (this.timer || this.waiting.length === 0) return;
+    if (this.timer || this.waiting.length + this.refusals.length === 0) return;
     const { clock, timers, publish, dropped } = this.options;
     this.timer = timers.after("mqtt reply", Math.max(0, this.nextMs - clock.monotonicMs()), () => {
       this.timer = undefined;
       this.nextMs = clock.monotonicMs() + TIMES.replyMs;
-      const packet = this.waiting.shift();
+      const packet = this.refusals.shift() ?? this.waiting.shift();
       if (packet && publish(packet.topic, packet.payload, packet.options) !== "sent") dropped.add("reply-not-sent");
       this.arm();
     });

@@ -58,6 +58,7 @@ export class NativeOutbound implements TopicHandler {
     const { version } = connection;
     this.presence = new Presence({
       ...options.presence,
+      topic: topics.gateway(options.presence.name),
       ...{ clock, timers, random, log, dropped },
       announce: (payload) =>
         connection.publish(topics.gateway(options.presence.name), payload, { retain: true, qos: 1 }),
@@ -119,6 +120,10 @@ export class NativeOutbound implements TopicHandler {
     };
   }
 
+  get lastError(): { readonly text: string; readonly unixSeconds: number } | undefined {
+    return this.presence.lastError;
+  }
+
   /** Throws if a subscription limit of the directory is reached. */
   start(): void {
     this.services?.start();
@@ -128,7 +133,7 @@ export class NativeOutbound implements TopicHandler {
     const { topics, dropped } = this.options;
     const gateway = topics.parseGateway(topic);
     const device = topics.parseQuery(topic);
-    if (gateway !== undefined) this.presence.heard(gateway, payload);
+    if (gateway !== undefined) this.presence.heard(gateway, payload, retained);
     else if (device !== undefined) this.answers?.asked(device, payload, received);
     else if (topics.parseMirror(topic)) this.mirrors?.heard(topic, payload, retained);
     else dropped.add("topic-malformed");

@@ -187,6 +187,25 @@ test("a flood from many devices: at most 50 packets a second, and nothing waits 
   assert.equal(clock.timers(), []);
 });
 
+test("when there is no room for answers there is room for refusals, and they come first", () => {
+  const services = Array.from({ length: 8 }, (_, n) => known(n, { room: `r${n}` }));
+  const { clock, ask, sent, dropped, answers } = fixture({ services });
+  for (let n = 0; n < 32; n++) ask("7;8;(k=lamp)", {}, `dev${n}`);
+  for (let n = 32; n < 50; n++) ask("7;8;(k=lamp)", {}, `dev${n}`);
+  clock.advanceMs(200);
+  assert.equal(
+    sent.slice(0, 10).map(({ topic, payload }) => `${topic} ${payload}`),
+    Array.from({ length: 10 }, (_, n) => `sd1/r/dev${n + 32} 7;!busy;6`),
+  );
+  assert.is(dropped.counts["replies-waiting"], undefined);
+  clock.advanceMs(10_000);
+  assert.is(sent.length, 266);
+  ask("8;8;(k=lamp)", {}, "dev1");
+  ask("8;8;(k=lamp", {}, "dev2");
+  answers.stop();
+  assert.equal(clock.timers(), []);
+});
+
 test("when the broker is lost, old answers are not sent later", () => {
   const { clock, ask, sent, answers } = fixture({ services: TWO });
   ask("7;2;(k=lamp)");
