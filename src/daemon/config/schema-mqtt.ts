@@ -22,8 +22,8 @@ import { count, file, gatewayDomain, mapping, oneOf, seconds, text } from "./sch
 const willAction = (options: SchemaOptions) =>
   oneOf<OnLoss>(["withdraw", "orphan"], { what: "an action on a last will", ...options });
 
-/** How a broker is reached; the same in every gateway that has one. */
-const brokerKeys = {
+/** How a broker is reached; the same in every gateway that has one, but that no two have the same client id. */
+const brokerKeys = (clientId: string) => ({
   url: text({
     secret: true, // may hold a password, which is then refused
     what: "a broker address",
@@ -59,12 +59,12 @@ const brokerKeys = {
   client_id: Type.Optional(
     text({
       maxLength: 256,
-      examples: ["pafd-attic"],
+      examples: [clientId],
       description: "MQTT client id. Default: made from the names in this section, or the host's.",
     }),
   ),
   keepalive: seconds(5, 65_535, { default: 60, description: "MQTT keep alive." }),
-};
+});
 
 const BROKER_RULES = {
   dependencies: { password: ["user"], password_file: ["user"] },
@@ -138,7 +138,7 @@ export const mqttGateway = mapping(
   {
     type: Type.Literal("mqtt"),
     domain: gatewayDomain,
-    ...brokerKeys,
+    ...brokerKeys("pafd-attic"),
     root: text({
       default: "sd1",
       description: "First level(s) of the topics below which devices announce themselves.",
@@ -233,7 +233,7 @@ export const federationGateway = mapping(
   {
     type: Type.Literal("federation"),
     domain: gatewayDomain,
-    ...brokerKeys,
+    ...brokerKeys("pafd-attic-site"),
     name: federationName({
       default: "site",
       description: "Of the federation: domains that share it are one directory.",

@@ -1,6 +1,7 @@
 /** What must hold between distant places of the configuration: names and addresses used once, gateways with a domain. */
 
 import { isDomainName } from "../../client/domain-directory.js";
+import { parseBrokerUrl } from "../../gateway/mqtt/broker-url.js";
 import { type Address, formatAddress, parseAddress } from "../../transport/address.js";
 import { TransportError } from "../../transport/transport.js";
 import type { ConfigProblem } from "./config-error.js";
@@ -16,8 +17,11 @@ interface LooseGateway {
   readonly domain?: string;
   readonly url?: string;
   readonly root?: string;
+  readonly site?: string;
   readonly name?: string;
   readonly board?: string;
+  readonly client_id?: string;
+  readonly presence?: { readonly name?: string };
 }
 
 interface LooseDomain {
@@ -49,6 +53,7 @@ export function checkWholeFile(file: LooseFile, replacing: number, findings: Fin
   forEachSocket(file.domains ?? [], checkAddress(report));
   checkAttached(file.domains ?? [], report);
   checkFederationBoards(file.gateways ?? [], report);
+  checkClientIds(file.gateways ?? [], report);
   if (known) checkGatewayDomains(file, file.domains as LooseDomain[], replacing, report);
 }
 
@@ -163,6 +168,37 @@ function checkFederationBoards(gateways: readonly (LooseGateway | undefined)[], 
       report(`gateways[${i}].board`, `${board === undefined ? "missing, and " : ""}${which} (give each a board)`);
     }
   });
+}
+
+/** Brokers close the older one of two connections with the same client id: both would throw each other out for ever. */
+function checkClientIds(gateways: readonly (LooseGateway | undefined)[], report: ReportAt): void {
+  const first = new Map<string, number>();
+  gateways.forEach((gateway, i) => {
+    const { url, client_id: id, root = "sd1", site = "local", presence } = gateway ?? {};
+    // what the default is made from; for federations: see checkFederationBoards
+    const made = gateway?.type === "mqtt" ? [site, root, presence?.name] : undefined;
+    if (url === undefined || (id ?? made) === undefined) return;
+    const client = JSON.stringify([brokerOf(url), id ?? made]);
+    const other = first.get(client);
+    if (other === undefined) first.set(client, i);
+    else {
+      const which =
+        id === undefined ? "missing, and by default the same one as that" : `${JSON.stringify(id)} is also that`;
+      report(
+        `gateways[${i}].client_id`,
+        `${which} of gateways[${other}] at the same broker (give each one of its own)`,
+      );
+    }
+  });
+}
+
+/** The same text for the same broker, as far as the address tells. */
+function brokerOf(url: string): string {
+  try {
+    return parseBrokerUrl(url).text.toLowerCase();
+  } catch {
+    return url; // that it is no address has been reported
+  }
 }
 
 function checkGatewayDomains(

@@ -32,7 +32,7 @@ export interface MqttGatewayOptions {
   readonly password?: string;
   readonly passwordFile?: string;
   readonly tls?: BrokerTls;
-  /** Default: `pathfinder-edge-<site>-<host name>`. Two clients with the same one throw each other out. */
+  /** Default: see `defaultClientId`. Two clients with the same one throw each other out. */
   readonly clientId?: string;
   /** A hung broker is noticed within 1.5 times this. Default: 60, 5 at least. */
   readonly keepaliveSeconds?: number;
@@ -83,9 +83,24 @@ export function mqttGateway(options: MqttGatewayOptions, context: GatewayContext
 /** A name that a gateway can have, made from that of its host: the same one, or the begin of it and a hash. */
 export function gatewayName(hostName: string): string {
   if (NAME_PATTERN.test(hostName)) return hostName;
-  const hash = createHash("sha256").update(hostName, "utf8").digest("hex").slice(0, 6);
-  return `${hostName.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 13)}-${hash}`;
+  return `${hostName.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 13)}-${shortHash(hostName)}`;
 }
+
+/**
+ * `pathfinder-edge-<site>-<host name>`, and six hexadecimal digits of a hash where root or presence name are not the
+ * usual ones: gateways of one host that differ in them may use the same broker.
+ */
+export function defaultClientId(
+  { site = "local", root = "sd1", presence }: Pick<MqttGatewayOptions, "site" | "root" | "presence">,
+  hostName: string,
+): string {
+  const usual = `pathfinder-edge-${site}-${hostName}`;
+  const name = presence?.name ?? gatewayName(hostName);
+  if (root === "sd1" && name === gatewayName(hostName)) return usual;
+  return `${usual}-${shortHash(`${root}\0${name}`)}`;
+}
+
+const shortHash = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex").slice(0, 6);
 
 class MqttGateway implements Gateway {
   readonly name: string;
@@ -146,7 +161,7 @@ class MqttGateway implements Gateway {
     this.connection = new BrokerConnection(
       {
         ...options,
-        clientId: options.clientId ?? `pathfinder-edge-${site}-${hostname()}`,
+        clientId: options.clientId ?? defaultClientId(options, hostname()),
         keepaliveSeconds: Math.max(5, options.keepaliveSeconds ?? 60),
         ...(options.brokerMaxPacketBytes === undefined ? {} : { maxPacketBytes: options.brokerMaxPacketBytes }),
         ...(outbound ? { will: () => outbound.will } : {}),

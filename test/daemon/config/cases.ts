@@ -194,6 +194,13 @@ export const RIGHT: readonly (readonly [string, (config: Config) => unknown, unk
     { ca: "a", cert: "c", key: "k" },
   ],
   [
+    `${DOMAIN}gateways: [${[
+      ...["", ", root: x", ", presence: {name: x}", ", site: x", ", client_id: x", ", client_id: y"],
+    ].map((more) => `{type: mqtt, url: "mqtt://h"${more}}`)}, {type: mqtt, url: "mqtt://i", client_id: x}]`,
+    (c) => c.gateways.length,
+    7,
+  ],
+  [
     "domains: [{name: a, sockets: []}, {name: b, sockets: []}]\ngateways: [{type: mdns, domain: b}]",
     (c) => c.gateways[0].domain,
     1,
@@ -337,6 +344,18 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   [
     `${DOMAIN}gateways: [{type: federation, url: "mqtt://h", board: a}, {type: federation, url: "mqtt://h", board: a}]`,
     /gateways\[1\]\.board: federation "site" at the same broker as the same board as gateways\[0\]/.source,
+  ],
+  [
+    `${DOMAIN}gateways: [{type: mqtt, url: "mqtt://h", client_id: a}, {type: mqtt, url: "mqtt://H:1883", site: x, client_id: a}]`,
+    'f:2: gateways[1].client_id: "a" is also that of gateways[0] at the same broker (give each one of its own)',
+  ],
+  [
+    `${DOMAIN}gateways: [{type: mqtt, url: "mqtt://h", client_id: a}, {type: federation, url: "mqtt://h", client_id: a}]`,
+    /gateways\[1\]\.client_id: "a" is also that of gateways\[0\] at the same broker/.source,
+  ],
+  [
+    `${DOMAIN}gateways: [{type: mqtt, url: "mqtt://h"}, {type: mqtt, url: "mqtt://h", root: sd1}]`,
+    /gateways\[1\]\.client_id: missing, and by default the same one as that of gateways\[0\] at the same broker/.source,
   ],
   [
     `${DOMAIN}gateways: [{type: knx}]`,

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseBrokerUrl } from "../../../src/gateway/mqtt/broker-url.js";
-import { gatewayName } from "../../../src/gateway/mqtt/gateway.js";
+import { defaultClientId, gatewayName } from "../../../src/gateway/mqtt/gateway.js";
 import { parseState } from "../../../src/gateway/mqtt/native/inbound.js";
 import { PacketSizeLimit } from "../../../src/gateway/mqtt/packet-size.js";
 import {
@@ -182,5 +182,22 @@ for (const [topic, kind, of] of [
     assert.is(OUT.parseQuery(topic), kind === "query" ? (of as string) : undefined);
   });
 }
+
+test("client ids by default: those of one host differ in site, root and presence name", () => {
+  assert.is(defaultClientId({}, "attic.lan"), "pathfinder-edge-local-attic.lan");
+  assert.is(
+    defaultClientId({ root: "sd1", presence: { name: gatewayName("attic.lan") } }, "attic.lan"),
+    "pathfinder-edge-local-attic.lan",
+  );
+  const ids = [
+    {},
+    { site: "x" },
+    { root: "x" },
+    { presence: { name: "x" } },
+    { root: "x", presence: { name: "x" } },
+  ].map((options) => defaultClientId(options, "attic"));
+  assert.is(new Set(ids).size, 5);
+  for (const id of ids.slice(2)) assert.match(id, /^pathfinder-edge-local-attic-[0-9a-f]{6}$/);
+});
 
 test.run();

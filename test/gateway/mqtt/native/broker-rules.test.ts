@@ -201,4 +201,31 @@ check("no poison: what is larger than the broker takes is not sent, and the conn
   }
 });
 
+check("a gateway that may not write its presence, or not read it, says so", async () => {
+  for (const right of ["read", "write"]) {
+    const { mosquitto, site } = await start({
+      secure: { user: "gateway", password: "gw-pw" },
+      acl: `user gateway\ntopic ${right} sd1/#\n`,
+    });
+    const gateway = site.gateway({
+      url: `mqtts://localhost:${mosquitto.port}`,
+      tls: { ca: mosquitto.path("ca.pem") },
+      ...{ user: "gateway", password: "gw-pw", presence: { name: "attic" } },
+    });
+    await gateway.logged(/what this gateway writes to sd1\/g\/attic does not come back/);
+    assert.match(gateway.gateway.state().lastError?.text ?? "", /is it allowed to write there, and to read\?/);
+    assert.is(gateway.gateway.state().state, "running");
+  }
+});
+
+check("a stray presence that the broker keeps puts a gateway on standby for three minutes, not for ever", async () => {
+  const { mosquitto, site, url } = await start();
+  await mosquitto.publish("sd1/g/ghost", "1;255;1795000000");
+  const gateway = site.gateway({ url, presence: { name: "attic" } });
+  await gateway.logged(/2 gateways here; acting: ghost/);
+  await gateway.logged(/gateway "ghost" is not there/);
+  await gateway.logged(/1 gateway here; acting: attic/);
+  assert.is(gateway.gateway.state().lastError, undefined, "its own word came back");
+});
+
 test.run();
