@@ -7,7 +7,7 @@ import { DOMAIN, DomainFile } from "./domain-file.js";
 import { Evidence } from "./evidence.js";
 import { describe, Faults, seconds } from "./faults.js";
 import { Hearing } from "./hearing.js";
-import { Links } from "./links.js";
+import { isConnected, Links } from "./links.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import { createNetwork, Host, type Network } from "./network.js";
 import { differences, judge, type Violation } from "./oracle.js";
@@ -90,8 +90,9 @@ class Scenario {
     await this.setUp();
     const plan = planOf({ ...options, hosts: HOSTS });
     for (const step of plan) if ("order" in step && step.atMs === 0) this.give(step.order);
-    for (const start of starts) start.over(now());
     await this.converged("before the first fault", RECOVERY);
+    await this.linked(RECOVERY);
+    for (const start of starts) start.over(now());
     const beganAt = now();
     await this.play(plan, beganAt);
     options.progress(`${seconds(now() - beganAt)}: the last fault is over`);
@@ -226,6 +227,16 @@ class Scenario {
         return after;
       }
       await sleep(20);
+    }
+  }
+
+  /** Until every client is connected to every server, or for `limitMs`: then the oracle knows no better than the clients. */
+  private async linked(limitMs: number): Promise<void> {
+    for (const began = now(); now() - began < limitMs; await sleep(20)) {
+      const last = new Map(this.evidence.links.map(({ who, address, state }) => [`${who} ${address}`, state]));
+      const clients = new Set(this.evidence.links.map(({ who }) => who));
+      const connected = [...last.values()].filter(isConnected).length;
+      if (connected > 0 && connected === clients.size * this.servers.length) return;
     }
   }
 

@@ -12,7 +12,7 @@ export interface Trouble {
   readonly server: number;
   /** The only host that is concerned; absent if all are. */
   readonly host?: string;
-  /** `start`: clients are being started, 40 at once, and none may be connected yet. */
+  /** `start`: clients are being started, 40 at once; it is over when all are connected to all servers. */
   readonly what: Fault["kind"] | "start";
   readonly from: number;
   to: number;
@@ -47,7 +47,7 @@ export class Troubles {
   settled(server: number, hosts: readonly string[]): readonly Interval[] {
     return this.cached(`settled ${server} ${hosts.join(" ")}`, () => {
       const concerning = this.concerning(server, hosts);
-      return complement(concerning.map(({ from, to }) => ({ from, to: to + RECOVERY })));
+      return complement(concerning.map(({ from, to, what }) => ({ from, to: what === "start" ? to : to + RECOVERY })));
     });
   }
 
