@@ -70,8 +70,13 @@ export class Sightings {
   presence(subject: string, presence: Presence, replayed: boolean): void {
     const life = presence === "unknown" ? this.lives.get(subject) : this.admit(subject);
     if (!life || (presence === "unknown" && life.presence === "unknown")) return;
+    // The first word of its presence lets an end go that was set for want of one, however old the word is.
+    const isFirst = life.presence === "unknown";
     life.presence = presence;
-    this.happen(life, presence === "up" && replayed ? "up-replayed" : presence);
+    this.happen(
+      life,
+      presence === "up" && replayed && !(isFirst && life.phase === "present") ? "up-replayed" : presence,
+    );
   }
 
   /** It said something else than these, live. */
@@ -104,6 +109,8 @@ export class Sightings {
     this.settle(backAtMs, awayMs);
     this.replayTimer = this.context.timers.after("mqtt kept messages", TIMES.provisionalMs, () => {
       for (const life of [...this.lives.values()]) {
+        // What the broker never keeps has a deadline of its own.
+        if (life.sighting?.passing) continue;
         if (life.heardAtMs < backAtMs && SHOWN.has(life.phase)) this.happen(life, "deadline");
       }
     });

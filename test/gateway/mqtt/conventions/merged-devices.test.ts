@@ -202,6 +202,32 @@ test("a broker that comes back empty: devices have 10 minutes to announce themse
   assert.equal(desk.history, ["publish bulb"]);
 });
 
+test("announced live, when its kept presence was not known yet: it stays, without an end", () => {
+  const desk = new Desk({ conventions: ["homeassistant"] });
+  desk.say("a/s", "online", true); // as Tasmota, which announces itself ten seconds after it has connected
+  desk.wait(10);
+  desk.say("homeassistant/sensor/a/config", { avty_t: "a/s", dev: { ids: ["a"], name: "a" } }, true);
+  desk.wait(25 * 3600);
+  assert.equal(desk.history, ["publish a"]);
+  desk.say("a/s", "offline", true);
+  desk.wait(20);
+  assert.equal(desk.names(), []);
+});
+
+test("the broker is away for a moment: what it never keeps has its own time", () => {
+  const mapping = { announce: "sensors/{room}", id: "{/id}", properties: { name: "{room}" }, ttl: 7200, kept: false };
+  const desk = new Desk({ conventions: [], mappings: [{ name: "house", ...mapping }] });
+  desk.say("sensors/kitchen", { id: "k7" });
+  desk.wait(2);
+  desk.lose();
+  desk.wait(1);
+  desk.back();
+  desk.wait(3600);
+  assert.equal(desk.names(), ["kitchen"]);
+  desk.wait(3700);
+  assert.equal(desk.names(), []);
+});
+
 test("a broker that stays away: after 10 minutes nothing is known, and what it kept brings all back", () => {
   const desk = new Desk({ conventions: ["homeassistant", "homie", "zigbee2mqtt", "tasmota"] });
   desk.say(tasmotaTopic, TASMOTA, true);
