@@ -130,6 +130,16 @@ export class Publications {
     }
   }
 
+  /** Says again what was said of everything that is published: somebody else may have had it meanwhile, and given it up. */
+  reassert(): void {
+    for (const [id, publication] of this.publications) {
+      const { told, wanted } = publication;
+      if (!told || told.orphaned || wanted.state !== "published") continue;
+      publication.told = { ...told, orphaned: true };
+      this.want(id, publication, wanted);
+    }
+  }
+
   private want(id: bigint, publication: Publication, wanted: Wanted): void {
     publication.wanted = wanted;
     if (publication.busy) return;

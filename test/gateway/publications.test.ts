@@ -183,6 +183,26 @@ function bind(bench: Bench) {
   return { publications, directory, complaints, generation: () => bench.generation() };
 }
 
+test("said again: an orphan is ours again, with the same generation; what was taken back stays so", async () => {
+  const { publications, directory } = bind(new Bench());
+  publications.publish(1n, 60n, A);
+  publications.publish(2n, 60n, A2);
+  await answered();
+  publications.withdraw(2n);
+  await answered();
+  await directory.orphan(1n); // by another gateway, which had it for a while
+  const before = directory.services.get(1n)!;
+  const { length } = directory.calls;
+  publications.reassert();
+  await answered();
+  assert.is(before.orphanSince, 0);
+  assert.is(directory.services.get(1n)!.orphanSince, undefined);
+  assert.is(directory.services.get(1n)!.generation, before.generation);
+  publications.publish(1n, 60n, A); // nothing new
+  await answered();
+  assert.equal(directory.calls.slice(length), ["publish a"]);
+});
+
 test("what was forgotten stays as it is, and is published anew when it is wanted again", async () => {
   const { publications, directory } = bind(new Bench());
   publications.publish(1n, 60n, A);

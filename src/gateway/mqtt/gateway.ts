@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
+import type { Timer, Timers } from "../../core/clock.js";
 import { logStack } from "../../core/log.js";
 import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
@@ -19,6 +20,7 @@ import type { MirrorRule } from "./native/known-services.js";
 import { NativeOutbound } from "./native/outbound.js";
 import { type DeviceTarget, OwnedDevices } from "./native/owned-devices.js";
 import { Router } from "./router.js";
+import { TIMES } from "./times.js";
 import { checkedRoot, checkedSite, NAME_PATTERN, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
 
 export type { BrokerTls, MirrorRule, OnLoss };
@@ -113,6 +115,7 @@ class MqttGateway implements Gateway {
   private readonly outbound: NativeOutbound | undefined;
   private readonly conventions: Conventions | undefined;
   private readonly ownedServices: OwnedServices;
+  private reasserting: Timer | undefined;
   private phase: "waiting" | "running" | "starting" | "stopped" = "starting";
 
   constructor(options: MqttGatewayOptions, context: GatewayContext) {
@@ -169,10 +172,12 @@ class MqttGateway implements Gateway {
       [],
       {
         up: () => {
+          if (this.phase === "waiting" && outbound) this.reassertLater(timers);
           this.phase = "running";
           this.router.brokerBack();
         },
         down: () => {
+          this.reasserting?.cancel();
           if (this.phase === "running") this.phase = "waiting";
           this.router.brokerLost();
         },
@@ -204,8 +209,15 @@ class MqttGateway implements Gateway {
     this.connection.start();
   }
 
+  /** Another gateway may have taken over while we did not hear the broker; when it has given back, what is ours is nobody's. */
+  private reassertLater(timers: Timers): void {
+    this.reasserting?.cancel();
+    this.reasserting = timers.after("mqtt reassert", TIMES.reassertMs, () => this.publications.reassert());
+  }
+
   async stop(): Promise<void> {
     this.phase = "stopped";
+    this.reasserting?.cancel();
     this.outbound?.leave();
     await this.connection.stop();
     this.router.stop();

@@ -1,5 +1,6 @@
 /** Gateways, a real mosquitto and devices with small buffers, with the clock of the gateways 20 times as fast. */
 
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import * as assert from "uvu/assert";
 import { properties } from "../../../../src/core/properties.js";
 import { serviceId } from "../../../../src/gateway/mqtt/topics.js";
@@ -23,6 +24,49 @@ async function start(options?: MosquittoOptions) {
 
 const hex = (device: string) => serviceId("local", device).toString(16).padStart(16, "0");
 const mirror = (kind: string, device: string) => `sd1/m/${kind}/${hex(device)}`;
+
+/** The way to a broker, which can be cut. */
+class Road {
+  private readonly sockets = new Set<Socket>();
+  private isOpen = true;
+
+  private constructor(
+    private readonly server: Server,
+    readonly url: string,
+  ) {}
+
+  static async to(port: number): Promise<Road> {
+    const server = createServer((near) => {
+      const far = connect(port, "127.0.0.1");
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ]) {
+        road.sockets.add(one.on("error", () => {}).on("close", () => other.destroy()));
+        one.pipe(other);
+      }
+      if (!road.isOpen) near.destroy();
+    });
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const road = new Road(server, `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    return road;
+  }
+
+  cut(): void {
+    this.isOpen = false;
+    for (const socket of this.sockets) socket.destroy();
+    this.sockets.clear();
+  }
+
+  open(): void {
+    this.isOpen = true;
+  }
+
+  close(): void {
+    this.server.close();
+    this.cut();
+  }
+}
 
 check("with nothing but a url, nothing is written to the broker", async () => {
   const { mosquitto, site, url } = await start();
@@ -234,6 +278,34 @@ check("a gateway of lower priority stands by, warm", async () => {
   await site.until("the spare one owns it", () => spare.gateway.state().counts.owned === 1);
   lamp.announce("lamp;600;room=hall");
   await site.until("a change", () => site.history.at(-1) === "modified lamp1");
+});
+
+check("a gateway that only could not hear the broker for a while takes its devices back", async () => {
+  const { mosquitto, site, url } = await start();
+  const road = await Road.to(mosquitto.port);
+  site.gateway({ url: road.url, clientId: "main", presence: { name: "main", priority: 20 } });
+  const spare = site.gateway({ url, clientId: "spare", presence: { name: "spare", priority: 5 } });
+  await spare.logged(/2 gateways here; acting: main/);
+  let isOrphan = false;
+  site.directory("observer").subscribe("(mqtt.device=lamp1)", (match) => {
+    isOrphan = match.type !== "disappeared" && match.service.orphanSince !== undefined;
+  });
+  const lamp = await site.device(mosquitto, { device: "lamp1" });
+  lamp.announce("lamp;600");
+  await site.until("lamp1 appears", () => site.history.includes("appeared lamp1"));
+  road.cut();
+  await site.until("the spare one owns it", () => spare.gateway.state().counts.owned === 1);
+  road.open();
+  await spare.logged(/2 gateways here; acting: main/, 2);
+  await site.until("the spare one gives it back", () => spare.gateway.state().counts.owned === 0);
+  await site.until("the first one has it again", () => !isOrphan);
+  await site.passes(40_000); // what was asked for too early must not come now
+  assert.not(isOrphan);
+  assert.not.ok(
+    site.history.some((change) => change.startsWith("disappeared")),
+    site.history.join(", "),
+  );
+  road.close();
 });
 
 check("own directories: each gateway publishes every device, one of them mirrors", async () => {
