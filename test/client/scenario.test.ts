@@ -1,5 +1,5 @@
 /**
- * Short scenarios (`npm run scenario`), with a seed that is always the same and with one that never is: three servers in
+ * Short scenarios (`npm run scenario`), with a seed that is always the same and with one that is new: three servers in
  * trouble for 14 seconds, 20 producers, 20 consumers, and the oracle. And shorter ones whose clients do it wrong, which it
  * must notice.
  */
@@ -17,6 +17,9 @@ const LIMIT_MS = 120_000;
 
 /** Seven kinds of faults, and all servers cut off for longer than some TTLs and shorter than others. */
 const GOOD_SEED = 212;
+
+/** New with every run; in CI a known one, so that whether a landing passes does not depend on chance. */
+const NEW_SEED = process.env.CI === "true" ? 355880112 : Date.now() % 1_000_000_000;
 
 /** Runs the command to its end. */
 function scenario(...args: readonly string[]): Promise<{ readonly status: number | null; readonly output: string }> {
@@ -37,7 +40,7 @@ const lasting = (seconds: number): string[] => ["--minutes", String(seconds / 60
 
 for (const [seed, transport] of [
   [GOOD_SEED, "tcp"],
-  [Date.now() % 1_000_000_000, "mixed"],
+  [NEW_SEED, "mixed"],
 ] as const) {
   test(`the scenario of seed ${seed}, ${transport}`, async () => {
     const { status, output } = await scenario(...lasting(SECONDS), "--seed", String(seed), "--transport", transport);
