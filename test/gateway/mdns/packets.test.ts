@@ -3,11 +3,11 @@
  * responders never do. What needs exact times is in overhear.test.ts and browser.test.ts, on a fake clock.
  */
 
-import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gateway } from "../../../src/gateway/gateway.js";
 import { mdnsGateway } from "../../../src/gateway/mdns/gateway.js";
+import { runInNamespace } from "../../support/inside-namespace.js";
 import { RecordingDirectory } from "../recording-directory.js";
 import { HandMadeHost, HandMadeResponder, recordsOf } from "./hand-made-host.js";
 import { CORPUS, generator, mutate } from "./mutated-packets.js";
@@ -220,23 +220,4 @@ packets("nothing of all this was an error, and no query had to be cut", () => {
   );
 });
 
-const NAMESPACE = "PATHFINDER_MDNS_NAMESPACE";
-if (process.env[NAMESPACE]) packets.run();
-else {
-  const unshare = process.getuid?.() === 0 ? "-n" : "-Urn";
-  const inside = (script: string, ...args: string[]) =>
-    spawnSync("unshare", [unshare, "sh", "-c", `ip link set lo up && ${script}`, ...args], {
-      stdio: ["ignore", "inherit", "inherit"],
-      timeout: 120_000,
-      killSignal: "SIGKILL",
-      env: { ...process.env, [NAMESPACE]: "1" },
-    });
-  if (inside("true").status === 0) {
-    process.exitCode = inside('exec "$@"', "sh", process.execPath, ...process.execArgv, process.argv[1]).status ?? 1;
-  } else {
-    console.log("skipped: the mDNS gateway on real sockets (network namespaces are not allowed here, or no `ip`)");
-    const skipped = suite("packets");
-    skipped.skip("the mDNS gateway on real sockets", () => {});
-    skipped.run();
-  }
-}
+runInNamespace(packets, "the mDNS gateway on real sockets");

@@ -3,7 +3,6 @@
  * ordinary ones do not. Exact times are in responder.test.ts, on a fake clock.
  */
 
-import { spawnSync } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { suite } from "uvu";
@@ -16,6 +15,7 @@ import { encodeMessage } from "../../../../src/gateway/mdns/link.js";
 import type { OutgoingMessage } from "../../../../src/gateway/mdns/messages.js";
 import { dnsPacket } from "../../../../src/gateway/mdns/name-codec.js";
 import type { DecodedMessage, DecodedRecord } from "../../../../src/gateway/mdns/records.js";
+import { runInNamespace } from "../../../support/inside-namespace.js";
 import { RecordingDirectory } from "../../recording-directory.js";
 
 const LO = "127.0.0.1";
@@ -265,23 +265,4 @@ packets("it leaves with goodbyes for everything, twice", async () => {
   for (const { socket } of [group, unicast, legacy]) socket.close();
 });
 
-const NAMESPACE = "PATHFINDER_MDNS_NAMESPACE";
-if (process.env[NAMESPACE]) packets.run();
-else {
-  const unshare = process.getuid?.() === 0 ? "-n" : "-Urn";
-  const inside = (script: string, ...args: string[]) =>
-    spawnSync("unshare", [unshare, "sh", "-c", `ip link set lo up && ${script}`, ...args], {
-      stdio: ["ignore", "inherit", "inherit"],
-      timeout: 120_000,
-      killSignal: "SIGKILL",
-      env: { ...process.env, [NAMESPACE]: "1" },
-    });
-  if (inside("true").status === 0) {
-    process.exitCode = inside('exec "$@"', "sh", process.execPath, ...process.execArgv, process.argv[1]).status ?? 1;
-  } else {
-    console.log("skipped: what the mDNS gateway publishes on real sockets (no network namespaces here, or no `ip`)");
-    const skipped = suite("packets outbound");
-    skipped.skip("what the mDNS gateway publishes on real sockets", () => {});
-    skipped.run();
-  }
-}
+runInNamespace(packets, "what the mDNS gateway publishes on real sockets");
