@@ -4,24 +4,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { properties } from "../../../../src/core/properties.js";
-import { Mosquitto, type MosquittoOptions, mosquittoSuite } from "../../../peers/mosquitto.js";
+import { Mosquitto } from "../../../peers/mosquitto.js";
 import { root } from "../../../support/root.js";
-import { Site } from "./site.js";
+import { brokerSiteSuite } from "./broker-site.js";
 
-const { test, check } = mosquittoSuite("native convention: access, requests, bridges");
-
-const open: { end(): Promise<void> }[] = [];
-test.after.each(async () => {
-  for (const one of open.splice(0).reverse()) await one.end();
-});
-
-async function start(options?: MosquittoOptions) {
-  const mosquitto = await Mosquitto.started(options);
-  open.push(mosquitto);
-  const site = new Site();
-  open.push(site);
-  return { mosquitto, site, url: `mqtt://${mosquitto.host}:${mosquitto.port}` };
-}
+const { test, check, open, start } = brokerSiteSuite("native convention: access, requests, bridges");
 
 /** A block of the page, so that what is printed there is what is tested. */
 function documented(language: string): string {

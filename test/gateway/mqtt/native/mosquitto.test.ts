@@ -4,23 +4,10 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import * as assert from "uvu/assert";
 import { properties } from "../../../../src/core/properties.js";
 import { serviceId } from "../../../../src/gateway/mqtt/topics.js";
-import { Mosquitto, type MosquittoOptions, mosquittoSuite } from "../../../peers/mosquitto.js";
+import { brokerSiteSuite } from "./broker-site.js";
 import { Site } from "./site.js";
 
-const { test, check } = mosquittoSuite("native convention and mosquitto");
-
-const open: { end(): Promise<void> }[] = [];
-test.after.each(async () => {
-  for (const one of open.splice(0).reverse()) await one.end();
-});
-
-async function start(options?: MosquittoOptions) {
-  const mosquitto = await Mosquitto.started(options);
-  open.push(mosquitto);
-  const site = new Site();
-  open.push(site);
-  return { mosquitto, site, url: `mqtt://${mosquitto.host}:${mosquitto.port}` };
-}
+const { test, check, open, start } = brokerSiteSuite("native convention and mosquitto");
 
 const hex = (device: string) => serviceId("local", device).toString(16).padStart(16, "0");
 const mirror = (kind: string, device: string) => `sd1/m/${kind}/${hex(device)}`;
