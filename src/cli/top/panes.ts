@@ -107,7 +107,7 @@ const GATEWAYS: readonly Column<Gateway>[] = [
     text: (gateway) => String(droppedBy(gateway)),
     order: droppedBy,
   },
-  { title: "Counts, Dropped, Last Error", width: 0, text: gatewayText, order: gatewayText },
+  { title: "Counts And Errors", width: 0, text: gatewayText, order: gatewayText },
 ];
 
 function droppedBy({ dropped }: Gateway): bigint {

@@ -115,8 +115,8 @@ function fitting([first, ...others]: readonly string[], columns: number, blanks 
 }
 
 function tabLine(panes: readonly DrawnPane[], active: number): string {
-  const tabs = panes.map(({ title }, i) => (i === active ? `[${i + 1} ${title}]` : ` ${i + 1} ${title} `)).join(" ");
-  return `${tabs}   by ${panes[active].order}`;
+  const tabs = panes.map(({ title }, i) => (i === active ? `[${i + 1} ${title}]` : ` ${i + 1} ${title} `)).join("");
+  return `${tabs} by ${panes[active].order}`;
 }
 
 function footLine(
