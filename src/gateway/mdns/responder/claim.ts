@@ -17,8 +17,9 @@ const UPDATE_GAPS_MS = [1000] as const;
 
 export class Claim {
   phase: ClaimPhase = "probing";
-  /** When `step` is due. */
-  nextMs: number;
+  private nextMs: number;
+  /** When it is to be probed anew; until then nothing changes. */
+  private againMs = Number.POSITIVE_INFINITY;
   /** It has been announced, under this name, on this link. */
   isAnnounced = false;
   private probes = 0;
@@ -39,12 +40,20 @@ export class Claim {
     this.nextMs = startMs;
   }
 
+  /** Others may be told of it. A host that was ours and is probed anew is no reason to fall silent. */
   get isReady(): boolean {
-    return this.phase === "held" && this.host?.phase !== "probing" && this.host?.phase !== "standby";
+    const { phase, host } = this;
+    return phase === "held" && (!host || host.phase === "held" || (host.phase === "probing" && host.isAnnounced));
   }
 
-  /** What is due now; the caller does it. A held name whose host is not ours yet waits. */
+  /** When `step` is due. A held name whose host is not ours yet waits. */
+  get dueMs(): number {
+    return this.phase !== "held" || this.isReady ? Math.min(this.nextMs, this.againMs) : this.againMs;
+  }
+
+  /** What is due now; the caller does it. */
   step(nowMs: number): "probe" | "announce" | undefined {
+    if (nowMs >= this.againMs) this.restart(nowMs);
     if (nowMs < this.nextMs) return undefined;
     if (this.phase === "standby") this.restart(nowMs);
     if (this.phase === "probing") {
@@ -69,6 +78,13 @@ export class Claim {
     this.phase = "probing";
     this.probes = 0;
     this.nextMs = atMs;
+    this.againMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** The link may lead elsewhere now: probes from that time on. What is ours remains so until then, and is answered. */
+  again(atMs: number): void {
+    if (this.phase !== "probing") this.againMs = Math.min(this.againMs, atMs);
+    else if (this.probes > 0 || this.nextMs > atMs) this.restart(atMs);
   }
 
   lostTie(nowMs: number): void {

@@ -101,16 +101,21 @@ export class Responder {
     this.touch();
   }
 
-  /** Begins anew with all names, a few each second: the link or its addresses changed. */
+  /** The link may lead elsewhere now: all names are probed anew, a few each second, and answered until it is their turn. */
   restart(): void {
     this.spread = new Spread(this.options.random);
-    for (const { service, claim } of this.services.values()) {
+    for (const { claim } of this.services.values()) {
       const atMs = this.spread.next(this.now);
-      claim.restart(atMs);
-      if (claim.host) {
-        this.setHostRecords(claim.host, service.host);
-        if (claim.host.phase !== "probing" || claim.host.nextMs > atMs) claim.host.restart(atMs);
-      }
+      claim.again(atMs);
+      claim.host?.again(atMs);
+    }
+    this.touch();
+  }
+
+  /** The link has other addresses: news of our own host, under the name that it has. */
+  readdress(): void {
+    for (const { service, claim } of this.services.values()) {
+      if (claim.host && !service.host.addresses) this.setHostRecords(claim.host, service.host);
     }
     this.touch();
   }
@@ -196,7 +201,11 @@ export class Responder {
   private setHostRecords(claim: Claim, host: OutboundHost): void {
     const records = this.hostRecords(host);
     if (sameKeys(records, claim.unique)) return;
+    const gone = without(claim.unique, records);
     claim.unique = records;
+    this.zone = undefined;
+    this.answering.forget(gone);
+    if (claim.isAnnounced && gone.length > 0) this.farewells.say(gone, true, this.now);
     claim.changed(this.now);
   }
 
@@ -206,8 +215,8 @@ export class Responder {
     claim.host = this.hostClaim(service.host, startMs);
     const isChanged = !sameKeys([...unique, ...shared], [...claim.unique, ...claim.shared]);
     this.services.set(service.key, { service, claim });
-    const gone = claim.shared.filter(({ key }) => !shared.some((record) => record.key === key));
-    this.answering.forget([...claim.unique, ...gone]);
+    const gone = without(claim.shared, shared);
+    this.answering.forget([...without(claim.unique, unique), ...gone]);
     claim.unique = unique;
     claim.shared = shared;
     this.zone = undefined;
@@ -313,9 +322,7 @@ export class Responder {
 
   private nextClaimMs(): number {
     let atMs = Number.POSITIVE_INFINITY;
-    for (const claim of this.claims.values()) {
-      if (claim.phase !== "held" || claim.isReady) atMs = Math.min(atMs, claim.nextMs);
-    }
+    for (const { dueMs } of this.claims.values()) atMs = Math.min(atMs, dueMs);
     return atMs;
   }
 
@@ -333,6 +340,9 @@ export class Responder {
     );
   }
 }
+
+const without = (records: readonly OwnRecord[], others: readonly OwnRecord[]) =>
+  records.filter(({ key }) => !others.some((other) => other.key === key));
 
 const sameKeys = (a: readonly OwnRecord[], b: readonly OwnRecord[]) =>
   a.length === b.length && a.every(({ key }) => b.some((other) => other.key === key));

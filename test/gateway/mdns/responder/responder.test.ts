@@ -500,13 +500,70 @@ test("A.3.9: of very many legacy queries no more than 64 wait for their answer",
   assert.is(bench.responder.refusedReplies, 36);
 });
 
-test("A.3.10: after the link changed all is probed and announced again, with the new address", () => {
+test("A.3.10: after the link changed all is probed and announced again", () => {
   const bench = Bench.held();
-  bench.addresses = ["10.0.0.7"];
   bench.responder.restart();
   const sent = bench.during(10_000).map((text) => text.split(" ")[1]);
   assert.equal(sent, ["probe", "probe", "probe", "A.h!", "A.h!", "A.h!"]);
-  assert.is(bench.messages[0].message.authorities?.[0].data, "10.0.0.7");
+});
+
+test("8: after the link changed each name is answered until its own turn to be probed comes, and then again", () => {
+  const services = Array.from({ length: 25 }, (_, i) => service(`s${i}`));
+  const bench = Bench.held(services);
+  const silentMs = new Map<string, number>();
+  bench.responder.restart();
+  for (let ms = 0; ms < 4000; ms += 50) {
+    bench.log.length = 0;
+    for (const { name } of services) bench.query([ask("TXT", name)], {}, { address: "10.0.0.2", port: 40_000 });
+    bench.query([ask("A", "h.local")], {}, { address: "10.0.0.2", port: 40_000 });
+    const answered = bench.log.concat(bench.during(50)).filter((text) => text.includes(" to 10.0.0.2:40000"));
+    for (const name of ["h.local", ...services.map(({ name }) => name)]) {
+      const label = name.split(".")[0];
+      if (answered.some((text) => text.split(/ |, /).some((word) => word === `TXT.${label}` || word === `A.${label}`)))
+        continue;
+      silentMs.set(label, (silentMs.get(label) ?? 0) + 50);
+    }
+  }
+  assert.is(Math.max(...silentMs.values()), 750, "as long as its three probes take");
+  assert.is(silentMs.size, 26);
+});
+
+test("8: while a host is probed anew, answers come without its addresses", () => {
+  const bench = Bench.held([service("lamp"), ...Array.from({ length: 10 }, (_, i) => service(`s${i}`))]);
+  bench.responder.restart();
+  bench.skip(100);
+  bench.query([ask("SRV", `s9.${T}`)]);
+  assert.equal(bench.during(0), ["60100 SRV.s9!"]);
+});
+
+test("8.4: another address of the link: announced twice, a goodbye for that which is gone, and no probe", () => {
+  const bench = new Bench();
+  bench.addresses = ["10.0.0.1", "fd00::1"];
+  bench.responder.put(service("lamp"));
+  bench.responder.put(service("tv"));
+  bench.skip(60_000);
+  bench.addresses = ["10.0.0.1", "fd00::1", "fd00::2"];
+  bench.responder.readdress();
+  const all = "A.h! AAAA.h! AAAA.h!";
+  assert.equal(bench.during(5000), [`60000 ${all}`, `61000 ${all}`]);
+  bench.messages.length = 0;
+  bench.addresses = ["10.0.0.1", "fd00::2"];
+  bench.responder.readdress();
+  const goodbye = "AAAA.h~";
+  const now = "A.h! AAAA.h!";
+  assert.equal(bench.during(5000), [`65000 ${goodbye}`, `65000 ${now}`, `65250 ${goodbye}`, `66000 ${now}`]);
+  assert.is(bench.messages[0].message.answers?.[0].data, "fd00::1", "without a flush: fd00::2 stays");
+  bench.responder.readdress();
+  assert.equal(bench.during(5000), [], "the same again is nothing new");
+});
+
+test("8.4: what changes while another answer waits for its time does not hold that up", () => {
+  const bench = Bench.held([service("lamp")], () => 0.5);
+  bench.query([ask("PTR", T)]);
+  bench.addresses = ["10.0.0.7"];
+  bench.responder.readdress();
+  bench.responder.put(service("lamp"));
+  assert.ok(bench.during(5000).some((text) => text.includes("60070 PTR=lamp +")));
 });
 
 test("A.3.11: a proxied host is claimed and announced with its own addresses, those of other links left out", () => {
