@@ -272,6 +272,32 @@ scenario(
   },
 );
 
+scenario(
+  "two gateways with one service of a third device, whose address each knows otherwise: nobody is renamed",
+  "host g 1; host h 3; host a 2; avahi_start a",
+  async (lab) => {
+    const say = (host: string, address: string) =>
+      lab.say(host, "1", { name: "Lamp", port: 81, addr: [address, "fd00::50"] });
+    await lab.gateway("g");
+    await say("g", "10.77.0.50");
+    await lab.published("g", 1);
+    await lab.gateway("h");
+    await say("h", "10.77.0.51");
+    await lab.seen("standing by", ({ from, counts }) => from === "h" && counts?.standby === 1);
+    const has = (address: string) => (found: readonly Resolved[]) => {
+      const isIt = (line: Resolved) => line.host === "d-0000000000000001.local" && line.name === "Lamp";
+      return found.length === 2 && found.every(isIt) && found.some((line) => line.address === address);
+    };
+    await lab.browsed("a", "one", has("10.77.0.50"));
+    await lab.end("g");
+    await lab.browsed("a", "the other", has("10.77.0.51"));
+    assert.equal(
+      lab.events.filter(({ event, text }) => event === "log" && text?.includes("from now on")),
+      [],
+    );
+  },
+);
+
 if (missing === undefined || process.env.CI === "true") avahi.run();
 else {
   console.log(`skipped: what the mDNS gateway publishes, against avahi (${missing})`);

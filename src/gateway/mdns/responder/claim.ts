@@ -11,6 +11,8 @@ export type ClaimPhase = "probing" | "held" | "standby";
 const PROBES = 3;
 const PROBE_GAP_MS = 250;
 const LOST_TIE_WAIT_MS = 1000;
+/** Answers to probes that leave open who is there; after these many it is somebody else. */
+const OPEN_ANSWERS = 2;
 /** Gaps after the first announcement, and after those of a change. */
 const ANNOUNCEMENT_GAPS_MS = [1000, 2000] as const;
 const UPDATE_GAPS_MS = [1000] as const;
@@ -23,6 +25,7 @@ export class Claim {
   /** It has been announced, under this name, on this link. */
   isAnnounced = false;
   private probes = 0;
+  private openAnswers = 0;
   private gapsMs: readonly number[] = [];
 
   constructor(
@@ -55,7 +58,10 @@ export class Claim {
   step(nowMs: number): "probe" | "announce" | undefined {
     if (nowMs >= this.againMs) this.restart(nowMs);
     if (nowMs < this.nextMs) return undefined;
-    if (this.phase === "standby") this.restart(nowMs);
+    if (this.phase === "standby") {
+      this.restart(nowMs);
+      this.host?.wanted(nowMs);
+    }
     if (this.phase === "probing") {
       if (this.probes < PROBES) {
         this.probes++;
@@ -63,6 +69,7 @@ export class Claim {
         return "probe";
       }
       this.phase = "held";
+      this.openAnswers = 0;
       this.gapsMs = ANNOUNCEMENT_GAPS_MS;
     }
     if (!this.isReady) return undefined;
@@ -91,10 +98,29 @@ export class Claim {
     this.restart(nowMs + LOST_TIE_WAIT_MS);
   }
 
-  standBy(untilMs: number): void {
+  /**
+   * Somebody has the name, and what he says does not tell whether it is the same service: he is asked once more, since the
+   * answer to a probe is all that he has. False: he has been asked often enough.
+   */
+  askAgain(nowMs: number): boolean {
+    if (this.probes === 0) return true; // he has not been asked yet
+    if (this.openAnswers++ >= OPEN_ANSWERS) return false;
+    this.restart(nowMs);
+    return true;
+  }
+
+  /** Without a time: a host that is not needed, until an instance wants it. */
+  standBy(untilMs = Number.POSITIVE_INFINITY): void {
     this.phase = "standby";
     this.isAnnounced = false;
+    this.openAnswers = 0;
     this.nextMs = untilMs;
+    this.againMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** An instance is to be on this host. */
+  wanted(atMs: number): void {
+    if (this.phase === "standby") this.restart(atMs);
   }
 
   /** New data under the same name: announced twice, without probing (RFC 6762, 8.4). */

@@ -13,6 +13,7 @@ import type { DecodedMessage, DecodedRecord } from "../records.js";
 import { Answering } from "./answering.js";
 import { Claim } from "./claim.js";
 import { Farewells } from "./farewells.js";
+import { proxyHost } from "./labels.js";
 import { heardKey, type OwnRecord } from "./own-records.js";
 import { announcements, probes } from "./packing.js";
 import { hostRecordsOf, type OutboundHost, type OutboundService, serviceRecords } from "./service-records.js";
@@ -68,8 +69,9 @@ export class Responder {
   }
 
   phases(): { readonly held: number; readonly probing: number; readonly standby: number } {
-    const number = (phase: string) => [...this.services.values()].filter(({ claim }) => claim.phase === phase).length;
-    return { held: number("held"), probing: number("probing"), standby: number("standby") };
+    const counts = { held: 0, probing: 0, standby: 0 };
+    for (const { claim } of this.services.values()) counts[claim.host?.phase === "standby" ? "standby" : claim.phase]++;
+    return counts;
   }
 
   /**
@@ -135,10 +137,12 @@ export class Responder {
       const key = heardKey(record);
       if (key === undefined) continue;
       if (claim && this.isConflict(claim, record, key)) conflicts.add(claim);
-      else if (claim?.phase === "standby" && record.ttl === 0) this.standBy(claim, TAKE_OVER_MS);
+      else if (claim?.phase === "standby" && record.ttl === 0) this.takeOver(claim);
       else this.hearOwn(record, key);
     }
-    for (const claim of conflicts) this.resolve(claim, records);
+    // Instances first: what their TXT tells counts for their hosts, too.
+    for (const claim of conflicts) if (claim.host) this.resolve(claim, records);
+    for (const claim of conflicts) if (!claim.host) this.resolve(claim, records);
     this.arm();
   }
 
@@ -186,6 +190,7 @@ export class Responder {
     const present = this.claims.get(nameKey(host.name));
     if (present) {
       this.setHostRecords(present, host);
+      present.wanted(startMs);
       return present;
     }
     const claim = new Claim(host.name, this.hostRecords(host), [], undefined, undefined, startMs);
@@ -226,7 +231,7 @@ export class Responder {
   }
 
   private dropUnusedHost(host: Claim | undefined): void {
-    if (!host || [...this.services.values()].some(({ claim }) => claim.host === host)) return;
+    if (!host || this.servicesOn(host).length > 0) return;
     this.claims.delete(nameKey(host.name));
     this.zone = undefined;
     if (host.isAnnounced) this.farewells.say(host.unique, host.phase !== "held", this.now);
@@ -252,21 +257,45 @@ export class Responder {
 
   /** While probing, the name is lost; later we probe again, and only then give it up (RFC 6762, 9). */
   private resolve(claim: Claim, records: readonly DecodedRecord[]): void {
+    if (claim.phase === "standby") return; // since its instance is
     if (claim.phase === "held") {
       claim.restart(this.now);
       this.zone = undefined;
       this.claimsAtMs = undefined;
-    } else if (isMarked(claim, records)) {
-      this.standBy(claim, STANDBY_MS);
-    } else {
-      this.options.onConflict(claim.name);
+      return;
     }
+    const isTwin = claim.host ? isMarked(claim, records) : this.isTwinHost(claim);
+    if (isTwin) this.standBy(claim, STANDBY_MS);
+    else if (isTwin === undefined && claim.askAgain(this.now)) this.claimsAtMs = undefined;
+    else this.options.onConflict(claim.name);
+  }
+
+  /** Whether another gateway's host of this name is there for the same services. `undefined`: not known yet. */
+  private isTwinHost(host: Claim): boolean | undefined {
+    const services = this.servicesOn(host);
+    if (services.some(({ service }) => !service.host.addresses)) return false; // our own
+    const isShared = services.some(
+      ({ service, claim }) => claim.phase === "standby" || nameKey(host.name) === nameKey(proxyHost(service.sdid)),
+    );
+    return isShared || undefined;
+  }
+
+  private servicesOn(host: Claim) {
+    return [...this.services.values()].filter(({ claim }) => claim.host === host);
   }
 
   private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
     claim.standBy(this.now + least + this.options.random() * (most - least));
+    const { host } = claim;
+    // The other gateway shows the host, too, and may know other addresses of it.
+    if (host && this.servicesOn(host).every((other) => other.claim.phase === "standby")) host.standBy();
     this.zone = undefined;
     this.claimsAtMs = undefined;
+  }
+
+  /** The other gateway's goodbye. A host that is not needed follows its instances. */
+  private takeOver(claim: Claim): void {
+    if (claim.dueMs < Number.POSITIVE_INFINITY) this.standBy(claim, TAKE_OVER_MS);
   }
 
   /** A record of ours, maybe, from somebody else. */
@@ -347,12 +376,10 @@ const without = (records: readonly OwnRecord[], others: readonly OwnRecord[]) =>
 const sameKeys = (a: readonly OwnRecord[], b: readonly OwnRecord[]) =>
   a.length === b.length && a.every(({ key }) => b.some((other) => other.key === key));
 
-/** Whether these records show our service as another gateway announces it. */
-function isMarked({ name, sdid }: Claim, records: readonly DecodedRecord[]): boolean {
-  if (sdid === undefined) return false;
+/** Whether these records show our service as another gateway announces it. `undefined`: without a TXT they do not tell. */
+function isMarked({ name, sdid }: Claim, records: readonly DecodedRecord[]): boolean | undefined {
+  const texts = records.filter(({ type, name: of }) => type === "TXT" && nameKey(of) === nameKey(name));
+  if (texts.length === 0) return undefined;
   const mark = Buffer.from(`sdid=${sdid}`);
-  return records.some(
-    ({ name: of, type, data }) =>
-      type === "TXT" && nameKey(of) === nameKey(name) && (data as Buffer[]).some((string) => mark.equals(string)),
-  );
+  return texts.some(({ data }) => (data as Buffer[]).some((string) => mark.equals(string)));
 }
