@@ -39,11 +39,16 @@ export interface FamilyLinkOptions extends FamilyLinkContext {
 }
 
 const RETRY_DOUBLINGS = 6;
+/** A socket that sent for so long was sound: when it breaks, its past does not count. That it hears says nothing. */
+const SOUND_MS = 60_000;
 
 interface OpenSocket {
   readonly link: Link;
   /** That it was opened with; IPv4 sends from it. */
   readonly address: string;
+  readonly openedMs: number;
+  /** When something went out last. */
+  sentMs: number;
   isBroken: boolean;
 }
 
@@ -113,7 +118,7 @@ export class FamilyLink {
   }
 
   private open(address: string): void {
-    const { family, isInScope, echoes, rates, log, openLink } = this.options;
+    const { family, isInScope, echoes, rates, log, openLink, onMessage, clock } = this.options;
     const former = this.socket;
     const link = openLink({
       family,
@@ -121,15 +126,15 @@ export class FamilyLink {
       isInScope,
       echoes,
       rates,
-      onMessage: (message, from) => {
-        this.failures = 0;
-        this.isTold = false;
-        this.options.onMessage(message, from);
+      onMessage,
+      onSent: () => {
+        socket.sentMs = clock.monotonicMs();
       },
       onBroken: (error) => this.onBroken(socket, error),
       log,
     });
-    const socket: OpenSocket = { link, address, isBroken: false };
+    const openedMs = clock.monotonicMs();
+    const socket: OpenSocket = { link, address, openedMs, sentMs: openedMs, isBroken: false };
     this.socket = socket;
     void former?.link.close();
   }
@@ -140,6 +145,10 @@ export class FamilyLink {
     const { family, clock, log, retryMs, onTrouble } = this.options;
     socket.isBroken = true;
     this.brokenWith = this.addressesOf(this.found).join();
+    if (socket.sentMs - socket.openedMs >= SOUND_MS) {
+      this.failures = 0;
+      this.isTold = false;
+    }
     this.failures++;
     const delayMs = retryMs * 2 ** Math.min(this.failures - 1, RETRY_DOUBLINGS);
     // An IPv6 address cannot send for its first second or two (duplicate address detection): at each boot, say.

@@ -30,9 +30,9 @@ export class Port {
       ...options,
       interfaceName: found.name,
       acceptsAddress: (address) => isHostAddress(address, found.isLoopback),
-      send: (message) => {
+      send: (message, over) => {
         const query = browserQuery(message);
-        for (const link of this.links.values()) link.send(query);
+        for (const [family, link] of this.links) if (over === undefined || over === family) link.send(query);
       },
       families: () => [...this.links].flatMap(([family, { isUsable }]) => (isUsable ? family : [])),
     });
@@ -60,13 +60,15 @@ export class Port {
     const known = new Set(before.addresses.map(addressKey));
     const isWider = found.addresses.some((address) => !known.has(addressKey(address)));
     if (isWider || known.size !== found.addresses.length) this.isInScope = linkScope(found);
-    const isOpened = this.adjustLinks();
+    const opened = this.adjustLinks();
     const wasAway = isOther(before.carrierChanges, found.carrierChanges);
     for (const { responder } of this.links.values()) {
       responder?.readdress();
       if (wasAway) responder?.restart();
     }
-    if (wasAway || isWider || isOpened) this.browser.restart();
+    const isAllNew = [...this.links].every(([family, { isUsable }]) => !isUsable || opened.includes(family));
+    if (wasAway || isWider || (isAllNew && opened.length > 0)) this.browser.restart();
+    else for (const family of opened) this.browser.catchUp(family);
   }
 
   async close(): Promise<void> {
@@ -74,9 +76,9 @@ export class Port {
     await Promise.all([...this.links.values()].map((link) => link.close()));
   }
 
-  /** True: a link was opened. */
-  private adjustLinks(): boolean {
-    let isOpened = false;
+  /** The families whose links were opened, for the first time or again. */
+  private adjustLinks(): Family[] {
+    const opened: Family[] = [];
     for (const family of FAMILIES) {
       const present = this.links.get(family);
       if (!this.found.addresses.some((address) => address.family === family)) {
@@ -85,9 +87,9 @@ export class Port {
         continue;
       }
       const link = present ?? this.newLink(family);
-      isOpened = link.adjust(this.found) || isOpened;
+      if (link.adjust(this.found)) opened.push(family);
     }
-    return isOpened;
+    return opened;
   }
 
   private newLink(family: Family): FamilyLink {

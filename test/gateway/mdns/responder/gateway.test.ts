@@ -224,6 +224,14 @@ test("a link that broke is served again when it is open again", () => {
   assert.equal(bench.during(60_000).sort(), times(3, "eth1/4 announce").concat(times(3, "eth1/4 probe")));
 });
 
+test("a family that broke and is open again is probed anew, and the other one is not", () => {
+  const bench = new Bench();
+  bench.show(1n, "lamp");
+  bench.during(60_000);
+  bench.links.get("eth0/6")!.onBroken(new Error("send ENETUNREACH"));
+  assert.equal(bench.during(60_000).sort(), times(3, "eth0/6 announce").concat(times(3, "eth0/6 probe")));
+});
+
 test("our own address, heard on the other interface, is no conflict; a foreign one is", () => {
   const bench = new Bench([ETH0, ETH1]);
   bench.show(1n, "lamp");
