@@ -132,6 +132,7 @@ function checkRecord(payload: Buffer): void {
 /** Takes everything at once; what comes of it is looked at in the federation's own tests. */
 function silentDirectory(): Directory {
   return {
+    clientId: 1n,
     publish: async () => "ok",
     unpublish: async () => "ok",
     orphan: async () => {},

@@ -14,6 +14,7 @@ const services = new Map<bigint, ServiceState>();
 const tell = (event: object) => writeSync(3, `${JSON.stringify(event)}\n`);
 
 const directory: Directory = {
+  clientId: 1n,
   async publish(service) {
     const { id, generation, properties } = service;
     services.set(id, { ...service, owner: 1n });

@@ -123,7 +123,7 @@ class MdnsGateway implements Gateway {
     const { watchInterfaces: watch } = environment;
     this.looks = new Looks({ clock, timers, watch, pollMs: this.pollMs, look: () => this.look() });
     const scope = options.scope ?? "local";
-    this.publications = new Publications({ directory, clock, log: this.log, limit: this.limits.instances });
+    this.publications = new Publications({ directory, clock, timers, log: this.log, limit: this.limits.instances });
     this.outbound = this.makeOutbound(scope);
     this.instances = new Instances({
       scope,
@@ -150,6 +150,7 @@ class MdnsGateway implements Gateway {
     await this.outbound?.stop();
     const closed = [...this.ports.keys()].map((key) => this.close(key));
     this.instances.stop(); // before it hears that everything is gone
+    this.publications.stop();
     await Promise.all(closed);
   }
 

@@ -91,7 +91,14 @@ export class Federation {
     const limit = maxBoards * maxServicesPerBoard;
     this.imports = new Imports({
       ...{ name, board, clock, timers, dropped, maxBoards, maxServicesPerBoard },
-      publications: new Publications({ directory, clock, log, limit, yieldsTo: (present) => this.isLocal(present) }),
+      publications: new Publications({
+        directory,
+        clock,
+        timers,
+        log,
+        limit,
+        yieldsTo: (present) => this.isLocal(present),
+      }),
       onForgotten: (gone, ids) => this.clear(gone, ids),
       onMissed: () => this.replaySoon(),
       onIncomplete: (from, heard, claims) =>

@@ -103,6 +103,7 @@ export class Imports {
   /** Leaves everything as it is, with no timer left. */
   stop(): void {
     for (const { timer } of this.boards.values()) timer?.cancel();
+    this.options.publications.stop();
     this.boards.clear();
   }
 
