@@ -40,6 +40,8 @@ export const TIMES = {
   longestWaitMs: 10_000,
   /** From a will to the loss of the device: a take-over or reconnect gives `offline`, then `online`. */
   graceMs: 10_000,
+  /** For what the broker keeps of a device's presence, when its announcement was heard: so long at most it is not shown. */
+  replayMs: 60_000,
   /** An announcement that the broker kept, without presence, must be confirmed within this; after a reconnect, too. */
   provisionalMs: 600_000,
   /** A device without presence may be silent for so long. */
