@@ -1,6 +1,6 @@
 /** Home Assistant's discovery: one announcement for each entity, or one for a device with its components. */
 
-import { presenceOf } from "./availability.js";
+import { presenceOf, presenceOfAny } from "./availability.js";
 import type { ConventionContext } from "./convention.js";
 import { DeviceConvention } from "./device-convention.js";
 import { type HaConfig, type HaTopic, parseHaTopic, readHaConfig } from "./ha-config.js";
@@ -63,12 +63,11 @@ export class HomeAssistant extends DeviceConvention {
       this.sightings.cleared(topic);
       return;
     }
-    const { topics } = config.availability;
-    const expectsPresence = topics.some((one) => this.topics.last(one.topic) === undefined);
+    const topics = topicsOf(config);
+    const expectsPresence = topics.some((one) => this.topics.last(one) === undefined);
     if (!this.sightings.announced(topic, config.sighting, retained, expectsPresence)) return;
     this.configs.set(topic, config);
-    const signs = topics.length === 0 && config.lifeSign !== undefined ? [config.lifeSign] : [];
-    this.topics.watch(topic, topics.length > 0 ? topics.map((one) => one.topic) : signs);
+    this.topics.watch(topic, [...topics, ...config.signs]);
     if (topics.length > 0) this.tellPresence(topic, config, undefined, true);
     else this.sightings.presence(topic, "unknown", retained);
   }
@@ -77,13 +76,18 @@ export class HomeAssistant extends DeviceConvention {
     for (const subject of this.topics.heard(topic, payloadText(payload))) {
       const config = this.configs.get(subject);
       if (!config) continue;
-      if (config.availability.topics.length > 0) this.tellPresence(subject, config, topic, retained);
-      else if (!retained && payload.length > 0) this.sightings.alive(subject);
+      if (topicsOf(config).includes(topic)) this.tellPresence(subject, config, retained ? undefined : topic, retained);
+      if (!retained && payload.length > 0 && config.signs.includes(topic)) this.sightings.alive(subject);
     }
   }
 
-  private tellPresence(subject: string, config: HaConfig, heard: string | undefined, retained: boolean): void {
-    const presence = presenceOf(config.availability, (topic) => this.topics.last(topic), heard);
+  /** `latest`: the topic that was heard live just now; nobody knows in which order the broker got what it keeps. */
+  private tellPresence(subject: string, config: HaConfig, latest: string | undefined, retained: boolean): void {
+    const said = (topic: string) => this.topics.last(topic);
+    const presence = presenceOfAny(config.availabilities.map((one) => presenceOf(one, said, latest)));
     if (presence !== "unknown") this.sightings.presence(subject, presence, retained);
   }
 }
+
+const topicsOf = ({ availabilities }: HaConfig): readonly string[] =>
+  availabilities.flatMap(({ topics }) => topics.map(({ topic }) => topic));

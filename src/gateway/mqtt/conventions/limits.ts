@@ -27,6 +27,8 @@ export const LIMITS = {
   presenceTopics: 20_000,
   /** Availability topics of one Home Assistant announcement, and the components of a device announcement. */
   availabilityTopics: 16,
+  /** State topics of one Home Assistant announcement that are listened to as signs of life. */
+  stateTopics: 16,
   components: 200,
   /** Attributes (retained topics) of one Homie 4 device. */
   attributes: 1000,

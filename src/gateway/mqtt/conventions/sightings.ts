@@ -246,8 +246,7 @@ export class Sightings {
   };
 
   private confirmationMs({ sighting }: Life): number {
-    const silentMs = (sighting?.silentSeconds ?? Number.POSITIVE_INFINITY) * 1000;
-    return sighting?.sleeps ? silentMs : Math.min(silentMs, TIMES.provisionalMs);
+    return sighting?.silentSeconds === undefined ? TIMES.provisionalMs : sighting.silentSeconds * 1000;
   }
 
   private silenceMs({ sighting, presence }: Life): number | undefined {
