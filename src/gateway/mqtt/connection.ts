@@ -111,6 +111,11 @@ export class BrokerConnection {
     this.subscriptions.renew(filter);
   }
 
+  /** The broker has not answered for all subscriptions of this connection. */
+  get isSubscribing(): boolean {
+    return this.subscriptions.isBusy;
+  }
+
   unsubscribe(filter: string): void {
     this.subscriptions.remove(filter);
   }

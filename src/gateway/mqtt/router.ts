@@ -22,6 +22,8 @@ export interface RouterConnection {
   /** Subscribes once more: what the broker keeps is replayed. */
   renew(filter: string): void;
   unsubscribe(filter: string): void;
+  /** There is a connection, and the broker has not answered for all subscriptions. */
+  readonly isSubscribing: boolean;
 }
 
 export class Router {
@@ -33,6 +35,11 @@ export class Router {
     /** Something went wrong inside a handler: our bug. */
     private readonly onError: (topic: string, error: unknown) => void,
   ) {}
+
+  /** What the broker keeps may still come. */
+  get isSubscribing(): boolean {
+    return this.connection.isSubscribing;
+  }
 
   add(handler: TopicHandler): void {
     this.handlers.push(handler);

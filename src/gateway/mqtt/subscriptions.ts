@@ -31,6 +31,11 @@ export class Subscriptions {
 
   constructor(private readonly onRefused: (filter: string) => void) {}
 
+  /** The broker has been asked for something that it has not answered. */
+  get isBusy(): boolean {
+    return this.requests !== undefined && this.busy;
+  }
+
   /** Throws a `RangeError` if there are too many. A filter that is there already stays as it is. */
   add(subscription: TopicSubscription): void {
     if (this.wanted.has(subscription.filter)) return;

@@ -13,6 +13,7 @@ function fixture() {
       subscribe: ({ filter, noLocal }) => requests.push(`subscribe ${filter}${noLocal ? " nl" : ""}`),
       renew: (filter) => requests.push(`renew ${filter}`),
       unsubscribe: (filter) => requests.push(`unsubscribe ${filter}`),
+      isSubscribing: false,
     },
     (topic, error) => errors.push(`${topic}: ${error}`),
   );

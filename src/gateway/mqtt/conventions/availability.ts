@@ -19,6 +19,12 @@ export interface Availability {
   readonly mode: "all" | "any" | "latest";
 }
 
+/** How several components of one device count together: it is there while one of them is. */
+export function presenceOfAny(words: readonly Presence[]): Presence {
+  if (words.includes("up")) return "up";
+  return words.length > 0 && words.every((word) => word === "down") ? "down" : "unknown";
+}
+
 /** The availability of an entity whose keys are spelled out and whose `~` is replaced. */
 export function availabilityOf(entity: Json): Availability {
   const entries = listOf(member(entity, "availability")).slice(0, LIMITS.availabilityTopics);
@@ -30,20 +36,27 @@ export function availabilityOf(entity: Json): Availability {
 
 function topicOf(from: Json, topic: Json | undefined, template: Json | undefined): AvailabilityTopic[] {
   if (!usableTopic(topic)) return [];
-  const path = template === undefined ? undefined : templatePath(template);
+  const path = template === undefined || template === null ? WHOLE : templatePath(template);
+  if (path === undefined) return []; // who could say what is available? It counts as having no availability
   return [
     {
       topic,
       available: cleanText(member(from, "payload_available")) ?? "online",
       notAvailable: cleanText(member(from, "payload_not_available")) ?? "offline",
-      ...(path ? { path } : {}),
+      ...(path.length > 0 ? { path } : {}),
     },
   ];
 }
 
-/** Templates are programs and are not run. The usual one names a member: `{{ value_json.state }}`. */
+const WHOLE: readonly string[] = [];
+
+/**
+ * Templates are programs and are not run. The usual one names a member: `{{ value_json.state }}`, or nothing: `{{ value }}`.
+ * `undefined`: it is another one.
+ */
 function templatePath(template: Json): readonly string[] | undefined {
   if (typeof template !== "string" || template.length > 200) return undefined;
+  if (/^\{\{-?\s*value\s*-?\}\}$/.test(template.trim())) return WHOLE;
   const dotted = /^\{\{-?\s*value_json((?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:'[^'\]]*'|"[^"\]]*")\])+)\s*-?\}\}$/.exec(
     template.trim(),
   );

@@ -5,6 +5,7 @@ import type { Logger } from "../../../core/log.js";
 import type { Dropped } from "../../dropped.js";
 import type { Complaints } from "../complaints.js";
 import type { MergedDevices } from "./merged-devices.js";
+import type { Replay } from "./replay.js";
 
 /** One way in which devices announce themselves to a broker. */
 export interface Convention {
@@ -34,6 +35,7 @@ export interface ConventionContext {
   readonly dropped: Dropped;
   readonly devices: MergedDevices;
   readonly budget: FilterBudget;
+  readonly replay: Replay;
   /** Topics it waits for have changed. The kept messages of those that were added shall be replayed. */
   onFiltersChanged(convention: Convention, added: readonly string[], removed: readonly string[]): void;
   /** For asking devices to announce themselves; absent unless the configuration allows it. */

@@ -9,6 +9,7 @@ import { LIMITS } from "./limits.js";
 import { MappedConvention } from "./mapped.js";
 import type { MappingTable } from "./mapping-table.js";
 import { MergedDevices, type ServiceSink } from "./merged-devices.js";
+import { Replay, type ReplayOptions } from "./replay.js";
 import { Zigbee2Mqtt } from "./zigbee2mqtt.js";
 
 /** `native` is not one of those here, but may stand in the same list (sd1, native/inbound.ts). */
@@ -29,7 +30,7 @@ export interface ConventionsOptions {
 }
 
 /** What each convention is given, but for what is made here. */
-export interface ConventionsContext extends Omit<ConventionContext, "devices" | "budget"> {
+export interface ConventionsContext extends Omit<ConventionContext, "devices" | "budget" | "replay">, ReplayOptions {
   readonly site: string;
   /** Where services go: `Publications`. */
   readonly sink: ServiceSink;
@@ -48,6 +49,7 @@ export function conventions(options: ConventionsOptions, context: ConventionsCon
     ...context,
     devices,
     budget: { left: LIMITS.filters },
+    replay: new Replay(context),
     onFiltersChanged: (convention, added, removed) => context.onFiltersChanged(convention, added, removed),
   };
   const chosen = new Set(options.conventions);

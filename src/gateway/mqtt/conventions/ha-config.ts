@@ -17,9 +17,10 @@ export interface HaTopic {
 
 export interface HaConfig {
   readonly sighting: Sighting;
-  readonly availability: Availability;
-  /** A topic on which the device can be expected to say something, for those without availability. */
-  readonly lifeSign?: string;
+  /** Those of its components that have one, each once; the device is there while one of them is. */
+  readonly availabilities: readonly Availability[];
+  /** Topics on which the device is expected to say something: it has no availability, or its states expire. */
+  readonly signs: readonly string[];
 }
 
 /** What is in a payload that announces no device. `counted`: worth counting as dropped. */
@@ -61,19 +62,50 @@ export function readHaConfig({ component, object }: HaTopic, json: Json): HaConf
     .add("area", member(device, "suggested_area"))
     .add("url", member(device, "configuration_url"));
   collector.add("kind", kindOf(entities.map((one) => one.component)));
-  const shared = withBase(top, base);
   for (const one of entities) {
     const deviceClass = cleanText(member(one.entity, "device_class"));
     collector.add("cap", [one.component, one.object, ...(deviceClass === undefined ? [] : [deviceClass])].join(":"));
   }
   for (const one of entities) collector.add("mqtt.topic", ...topicsOf(one.entity));
-  const sighting = collector.sighting();
-  if (!sighting) return "no identity";
-  const own = availabilityOf(shared);
-  const availability = own.topics.length > 0 ? own : availabilityOf(entities[0].entity);
-  const lifeSign = entities.map(({ entity }) => member(entity, "state_topic")).find(usableTopic);
-  return { sighting, availability, ...(lifeSign === undefined ? {} : { lifeSign }) };
+  const presence = presenceOf(entities.map(({ entity }) => entity));
+  const { silentSeconds } = presence;
+  const sighting = collector.sighting(silentSeconds === undefined ? {} : { silentSeconds });
+  return sighting ? { sighting, availabilities: presence.availabilities, signs: presence.signs } : "no identity";
 }
+
+/** How the device tells that it is there: by its availability, and by its states where they expire. */
+function presenceOf(entities: readonly JsonObject[]) {
+  const availabilities = new Map<string, Availability>();
+  const topics = new Set<string>();
+  for (const entity of entities) {
+    const availability = availabilityOf(entity);
+    const wanted = new Set([...topics, ...availability.topics.map(({ topic }) => topic)]);
+    if (availability.topics.length === 0 || wanted.size > LIMITS.availabilityTopics) continue;
+    for (const topic of wanted) topics.add(topic);
+    availabilities.set(JSON.stringify(availability), availability);
+  }
+  const states = (from: readonly JsonObject[]) =>
+    new Set(from.map((entity) => member(entity, "state_topic")).filter(usableTopic));
+  const expiring = entities.filter((entity) => expiresAfter(entity) !== undefined);
+  const heard = states(topics.size > 0 ? expiring : entities);
+  // who has one component that may be silent for ever may be so itself, and so may who has states that we do not hear
+  const expires = expiring.length === entities.length && heard.size <= LIMITS.stateTopics;
+  return {
+    availabilities: [...availabilities.values()],
+    signs: [...heard].slice(0, LIMITS.stateTopics),
+    silentSeconds: expires ? Math.max(...entities.map((entity) => expiresAfter(entity)!)) : undefined,
+  };
+}
+
+/** Seconds without a state after which Home Assistant takes the entity for unavailable; `undefined`: never. */
+function expiresAfter(entity: JsonObject): number | undefined {
+  const seconds = cleanText(member(entity, "expire_after"));
+  if (!usableTopic(member(entity, "state_topic")) || !seconds || !/^[1-9][0-9]{0,7}$/.test(seconds)) return undefined;
+  return Math.max(Number(seconds), LEAST_EXPIRY_SECONDS);
+}
+
+/** Nobody needs a directory in which a sensor that misses two readings comes and goes. */
+const LEAST_EXPIRY_SECONDS = 60;
 
 /** Members with their long names; the first of two spellings counts. Prototypes are out of reach. */
 function spelledOut(value: Json | undefined, keys: ReadonlyMap<string, string>): JsonObject {
@@ -111,16 +143,34 @@ interface Component {
   readonly entity: JsonObject;
 }
 
+/** What a component takes from the announcement of its device if it does not say it itself, as Home Assistant does. */
+const SHARED = [
+  ...["availability", "availability_topic", "availability_mode", "availability_template"],
+  ...["payload_available", "payload_not_available", "state_topic", "command_topic"],
+];
+
+function inheriting(entity: JsonObject, shared: JsonObject): JsonObject {
+  const result: Record<string, Json> = Object.assign(Object.create(null), entity);
+  const hasOwn = Object.hasOwn(entity, "availability") || Object.hasOwn(entity, "availability_topic");
+  for (const name of SHARED) {
+    if (hasOwn && (name === "availability" || name === "availability_topic")) continue;
+    if (!Object.hasOwn(entity, name) && Object.hasOwn(shared, name)) result[name] = shared[name];
+  }
+  return result;
+}
+
 /** The components of a device announcement. One with nothing but its platform has been removed. */
 function components(top: JsonObject): Component[] {
   const all = member(top, "components");
   if (!isObject(all)) return [];
   const result: Component[] = [];
+  const shared = withBase(top, member(top, "~"));
   for (const [object, content] of Object.entries(all).slice(0, LIMITS.components)) {
     const entity = spelledOut(content, ENTITY_KEYS);
     const component = cleanText(member(entity, "platform"));
     if (component === undefined || Object.keys(entity).length < 2) continue;
-    result.push({ component, object, entity: withBase(entity, member(entity, "~") ?? member(top, "~")) });
+    const own = withBase(entity, member(entity, "~") ?? member(top, "~"));
+    result.push({ component, object, entity: inheriting(own, shared) });
   }
   return result;
 }

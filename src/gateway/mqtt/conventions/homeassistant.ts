@@ -1,26 +1,28 @@
 /** Home Assistant's discovery: one announcement for each entity, or one for a device with its components. */
 
-import { presenceOf } from "./availability.js";
-import type { Convention, ConventionContext } from "./convention.js";
+import { presenceOf, presenceOfAny } from "./availability.js";
+import type { ConventionContext } from "./convention.js";
+import { DeviceConvention } from "./device-convention.js";
 import { type HaConfig, type HaTopic, parseHaTopic, readHaConfig } from "./ha-config.js";
 import { payloadText, readJson } from "./json.js";
 import { PresenceTopics } from "./presence-topics.js";
 import { refuse } from "./refuse.js";
 import { Sightings } from "./sightings.js";
 
-export class HomeAssistant implements Convention {
+export class HomeAssistant extends DeviceConvention {
   readonly name = "homeassistant";
-  private readonly fixed: readonly string[];
-  private readonly sightings: Sightings;
-  private readonly topics: PresenceTopics;
+  protected readonly fixed: readonly string[];
+  protected readonly sightings: Sightings;
+  protected override readonly topics: PresenceTopics;
   /** What is known of each announcement, by its topic. */
   private readonly configs = new Map<string, HaConfig>();
 
   constructor(
-    private readonly context: ConventionContext,
+    context: ConventionContext,
     /** Throws nothing: the configuration has checked it. */
     private readonly prefix = "homeassistant",
   ) {
+    super(context);
     this.fixed = [`${prefix}/+/+/config`, `${prefix}/+/+/+/config`];
     this.sightings = new Sightings(this.name, context, {
       forgotten: (subject) => {
@@ -33,28 +35,14 @@ export class HomeAssistant implements Convention {
     );
   }
 
-  get filters(): readonly string[] {
-    return [...this.fixed, ...this.topics.filters];
-  }
-
-  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+  protected take(topic: string, payload: Uint8Array, retained: boolean): void {
     const parsed = parseHaTopic(this.prefix, topic);
     if (parsed) this.announcement(topic, parsed, payload, retained);
     else this.presence(topic, payload, retained);
   }
 
-  brokerBack(): void {
-    this.topics.brokerBack();
-    this.sightings.brokerBack();
-  }
-
-  brokerLost(): void {
-    this.sightings.brokerLost();
-  }
-
-  stop(): void {
-    this.sightings.stop();
-    this.topics.stop();
+  override stop(): void {
+    super.stop();
     this.configs.clear();
   }
 
@@ -75,11 +63,11 @@ export class HomeAssistant implements Convention {
       this.sightings.cleared(topic);
       return;
     }
-    if (!this.sightings.announced(topic, config.sighting, retained)) return;
+    const topics = topicsOf(config);
+    const expectsPresence = topics.some((one) => this.topics.last(one) === undefined);
+    if (!this.sightings.announced(topic, config.sighting, retained, expectsPresence)) return;
     this.configs.set(topic, config);
-    const { topics } = config.availability;
-    const signs = topics.length === 0 && config.lifeSign !== undefined ? [config.lifeSign] : [];
-    this.topics.watch(topic, topics.length > 0 ? topics.map((one) => one.topic) : signs);
+    this.topics.watch(topic, [...topics, ...config.signs]);
     if (topics.length > 0) this.tellPresence(topic, config, undefined, true);
     else this.sightings.presence(topic, "unknown", retained);
   }
@@ -88,13 +76,18 @@ export class HomeAssistant implements Convention {
     for (const subject of this.topics.heard(topic, payloadText(payload))) {
       const config = this.configs.get(subject);
       if (!config) continue;
-      if (config.availability.topics.length > 0) this.tellPresence(subject, config, topic, retained);
-      else if (!retained && payload.length > 0) this.sightings.alive(subject);
+      if (topicsOf(config).includes(topic)) this.tellPresence(subject, config, retained ? undefined : topic, retained);
+      if (!retained && payload.length > 0 && config.signs.includes(topic)) this.sightings.alive(subject);
     }
   }
 
-  private tellPresence(subject: string, config: HaConfig, heard: string | undefined, retained: boolean): void {
-    const presence = presenceOf(config.availability, (topic) => this.topics.last(topic), heard);
+  /** `latest`: the topic that was heard live just now; nobody knows in which order the broker got what it keeps. */
+  private tellPresence(subject: string, config: HaConfig, latest: string | undefined, retained: boolean): void {
+    const said = (topic: string) => this.topics.last(topic);
+    const presence = presenceOfAny(config.availabilities.map((one) => presenceOf(one, said, latest)));
     if (presence !== "unknown") this.sightings.presence(subject, presence, retained);
   }
 }
+
+const topicsOf = ({ availabilities }: HaConfig): readonly string[] =>
+  availabilities.flatMap(({ topics }) => topics.map(({ topic }) => topic));

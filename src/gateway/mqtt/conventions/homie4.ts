@@ -1,6 +1,7 @@
 /** Homie 4 (and 3): a device is a shower of retained attributes, complete when its state says `ready`. */
 
-import type { Convention, ConventionContext } from "./convention.js";
+import type { ConventionContext } from "./convention.js";
+import { DeviceConvention } from "./device-convention.js";
 import { presenceOfState } from "./homie5.js";
 import { payloadText } from "./json.js";
 import { LIMITS } from "./limits.js";
@@ -18,20 +19,21 @@ interface Homie4Device {
   readonly attributes: Map<string, string>;
 }
 
-export class Homie4 implements Convention {
+export class Homie4 extends DeviceConvention {
   readonly name = "homie4";
-  readonly filters: readonly string[];
-  private readonly sightings: Sightings;
+  protected readonly fixed: readonly string[];
+  protected readonly sightings: Sightings;
   /** By id. */
   private readonly devices = new Map<string, Homie4Device>();
 
   constructor(
-    private readonly context: ConventionContext,
+    context: ConventionContext,
     /** The first levels of the topics. */
     private readonly root = "homie",
   ) {
+    super(context);
     // attributes only: the values of properties, which change all the time, are not subscribed to
-    this.filters = [
+    this.fixed = [
       ...[...DEVICE_ATTRIBUTES, ...FIRMWARE_ATTRIBUTES].map((name) => `${root}/+/${name}`),
       ...NODE_ATTRIBUTES.map((name) => `${root}/+/+/${name}`),
       `${root}/+/+/+/$datatype`,
@@ -39,7 +41,7 @@ export class Homie4 implements Convention {
     this.sightings = new Sightings(this.name, context, { away: () => this.devices.clear() });
   }
 
-  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+  protected take(topic: string, payload: Uint8Array, retained: boolean): void {
     const match = topic.startsWith(`${this.root}/`)
       ? /^([a-z0-9-]{1,64})\/((?:[a-z0-9-]{1,64}\/){0,2}\$[a-z]{1,20}(?:\/[a-z]{1,20})?)$/.exec(
           topic.slice(this.root.length + 1),
@@ -62,16 +64,8 @@ export class Homie4 implements Convention {
     if (device.state === undefined && device.attributes.size === 0) this.devices.delete(id);
   }
 
-  brokerBack(): void {
-    this.sightings.brokerBack();
-  }
-
-  brokerLost(): void {
-    this.sightings.brokerLost();
-  }
-
-  stop(): void {
-    this.sightings.stop();
+  override stop(): void {
+    super.stop();
     this.devices.clear();
   }
 

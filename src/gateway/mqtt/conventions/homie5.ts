@@ -1,6 +1,7 @@
 /** Homie 5: a state and one JSON description for each device. */
 
-import type { Convention, ConventionContext } from "./convention.js";
+import type { ConventionContext } from "./convention.js";
+import { DeviceConvention } from "./device-convention.js";
 import { isObject, type Json, member, payloadText, readJson } from "./json.js";
 import { LIMITS } from "./limits.js";
 import { refuse } from "./refuse.js";
@@ -15,24 +16,22 @@ interface Homie5Device {
   readonly children: Set<string>;
 }
 
-export class Homie5 implements Convention {
+export class Homie5 extends DeviceConvention {
   readonly name = "homie5";
-  readonly filters: readonly string[];
-  private readonly sightings: Sightings;
+  protected readonly fixed: readonly string[];
+  protected readonly sightings: Sightings;
   /** By `<domain>/5/<id>`. Holds what has a state, a description or children. */
   private readonly devices = new Map<string, Homie5Device>();
 
   /** `domain`: the first level of the topics, or `+` for any. */
-  constructor(
-    private readonly context: ConventionContext,
-    domain = "+",
-  ) {
+  constructor(context: ConventionContext, domain = "+") {
+    super(context);
     // states first: a replayed description is judged by the state that came before it
-    this.filters = [`${domain}/5/+/$state`, `${domain}/5/+/$description`];
+    this.fixed = [`${domain}/5/+/$state`, `${domain}/5/+/$description`];
     this.sightings = new Sightings(this.name, context, { away: () => this.devices.clear() });
   }
 
-  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+  protected take(topic: string, payload: Uint8Array, retained: boolean): void {
     const match = /^([^/]+\/5\/([a-z0-9-]{1,64}))\/\$(state|description)$/.exec(topic);
     if (!match) {
       refuse(this.context, topic, "not a Homie topic");
@@ -43,16 +42,8 @@ export class Homie5 implements Convention {
     else this.description(base, id, payload, retained);
   }
 
-  brokerBack(): void {
-    this.sightings.brokerBack();
-  }
-
-  brokerLost(): void {
-    this.sightings.brokerLost();
-  }
-
-  stop(): void {
-    this.sightings.stop();
+  override stop(): void {
+    super.stop();
     this.devices.clear();
   }
 

@@ -12,6 +12,8 @@ export type Phase =
   /** Only a presence was heard; there is nothing to show yet. */
   | "up-unannounced"
   | "down-unannounced"
+  /** Not shown yet: announced, but what the broker keeps of its presence may still be on its way. */
+  | "unsettled"
   /** Shown. Heard live, or its presence says that it is there. */
   | "present"
   /** Shown. Taken from a message of unknown age that the broker kept, and no presence is known. */
@@ -29,6 +31,8 @@ export type Input =
   /** An announcement that the broker kept: as it was already known, or telling something else. */
   | "replayed"
   | "replayed-changed"
+  /** An announcement of one that is not shown, while the broker may still replay its presence. */
+  | "announced-early"
   /** The announcement was withdrawn. */
   | "cleared"
   /** The presence: heard live, or kept by the broker. A kept "down" is as good as a live one. */
@@ -48,6 +52,8 @@ export type Effect =
   | "hide"
   /** The announcement is no more. */
   | "forget"
+  /** Waits for what the broker keeps of its presence; then it is `announced` or `replayed-changed`, as it was heard. */
+  | "await-replay"
   /** Sets the deadline: how long it may be silent; 600 s; the grace; 1 h. */
   | "await-silence"
   | "await-confirmation"
@@ -65,12 +71,14 @@ export type Transitions = { readonly [input in Input]: Transition };
 const to = (next: Phase, ...effects: Effect[]): Transition => ({ next, effects });
 
 const LIVE = to("present", "show", "await-silence");
+const EARLY = to("unsettled", "await-replay", "hide");
 const ADOPTED = to("provisional", "show", "await-confirmation");
 const GRACE = to("grace", "await-return");
 const GONE = to("gone", "hide", "await-nothing");
 const FORGOTTEN = to("new", "forget");
 
-const unannounced = (same: Phase, announced: Transition, replayed: Transition): Transitions => ({
+const unannounced = (same: Phase, announced: Transition, replayed: Transition, early = EARLY): Transitions => ({
+  "announced-early": early,
   announced,
   replayed,
   "replayed-changed": replayed,
@@ -85,10 +93,24 @@ const unannounced = (same: Phase, announced: Transition, replayed: Transition): 
 
 export const LIFE: { readonly [phase in Phase]: Transitions } = {
   new: unannounced("new", LIVE, ADOPTED),
-  "up-unannounced": unannounced("up-unannounced", LIVE, LIVE),
+  "up-unannounced": unannounced("up-unannounced", LIVE, LIVE, LIVE),
   // some announce what is not there: Zigbee2MQTT tells Home Assistant of each device when it starts
-  "down-unannounced": unannounced("down-unannounced", GONE, GONE),
+  "down-unannounced": unannounced("down-unannounced", GONE, GONE, GONE),
+  unsettled: {
+    "announced-early": to("unsettled", "hide"),
+    announced: LIVE,
+    replayed: ADOPTED,
+    "replayed-changed": ADOPTED,
+    cleared: FORGOTTEN,
+    up: LIVE,
+    "up-replayed": LIVE,
+    down: GONE, // it was never shown
+    unknown: to("unsettled"),
+    alive: LIVE,
+    deadline: to("unsettled"),
+  },
   present: {
+    "announced-early": to("present"),
     announced: LIVE,
     replayed: to("present", "show"),
     "replayed-changed": to("present", "show"),
@@ -101,6 +123,7 @@ export const LIFE: { readonly [phase in Phase]: Transitions } = {
     deadline: to("expired", "hide", "await-nothing"),
   },
   provisional: {
+    "announced-early": to("provisional"),
     announced: LIVE,
     replayed: to("provisional", "show"), // says nothing about its age
     "replayed-changed": ADOPTED,
@@ -113,6 +136,7 @@ export const LIFE: { readonly [phase in Phase]: Transitions } = {
     deadline: to("expired", "hide", "await-nothing"),
   },
   grace: {
+    "announced-early": to("grace"),
     announced: to("grace", "show"),
     replayed: to("grace", "show"),
     "replayed-changed": to("grace", "show"),
@@ -125,6 +149,7 @@ export const LIFE: { readonly [phase in Phase]: Transitions } = {
     deadline: GONE,
   },
   gone: {
+    "announced-early": to("gone"),
     announced: to("gone", "hide"),
     replayed: to("gone", "hide"),
     "replayed-changed": to("gone", "hide"),
@@ -137,12 +162,13 @@ export const LIFE: { readonly [phase in Phase]: Transitions } = {
     deadline: to("gone"),
   },
   expired: {
+    "announced-early": EARLY,
     announced: LIVE,
     replayed: to("expired", "hide"),
     "replayed-changed": ADOPTED, // the broker heard it while we were not there
     cleared: FORGOTTEN,
     up: LIVE,
-    "up-replayed": ADOPTED,
+    "up-replayed": LIVE, // it was said while we were not there
     down: GONE,
     unknown: to("expired"),
     alive: LIVE,

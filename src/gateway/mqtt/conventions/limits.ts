@@ -27,6 +27,8 @@ export const LIMITS = {
   presenceTopics: 20_000,
   /** Availability topics of one Home Assistant announcement, and the components of a device announcement. */
   availabilityTopics: 16,
+  /** State topics of one Home Assistant announcement that are listened to as signs of life. */
+  stateTopics: 16,
   components: 200,
   /** Attributes (retained topics) of one Homie 4 device. */
   attributes: 1000,
@@ -40,6 +42,8 @@ export const TIMES = {
   longestWaitMs: 10_000,
   /** From a will to the loss of the device: a take-over or reconnect gives `offline`, then `online`. */
   graceMs: 10_000,
+  /** For what the broker keeps of a device's presence, when its announcement was heard: so long at most it is not shown. */
+  replayMs: 60_000,
   /** An announcement that the broker kept, without presence, must be confirmed within this; after a reconnect, too. */
   provisionalMs: 600_000,
   /** A device without presence may be silent for so long. */

@@ -1,7 +1,8 @@
 /** A convention that a mapping table describes. */
 
 import type { Timer } from "../../../core/clock.js";
-import type { Convention, ConventionContext } from "./convention.js";
+import type { ConventionContext } from "./convention.js";
+import { DeviceConvention } from "./device-convention.js";
 import { type Json, member, payloadText, pointedTo, readJson } from "./json.js";
 import { TIMES } from "./limits.js";
 import { type MappedPresence, Mapping, type MappingTable } from "./mapping-table.js";
@@ -23,34 +24,33 @@ interface MappedDevice {
   intervalSeconds?: number;
 }
 
-export class MappedConvention implements Convention {
+export class MappedConvention extends DeviceConvention {
   readonly name: string;
+  protected readonly fixed: readonly string[];
+  protected readonly sightings: Sightings;
+  protected override readonly topics: PresenceTopics;
   private readonly mapping: Mapping;
-  private readonly sightings: Sightings;
-  private readonly topics: PresenceTopics;
   private readonly devices = new Map<string, MappedDevice>();
   private readonly byTopic = new Map<string, Set<string>>();
   private askTimer: Timer | undefined;
 
   /** `prefix` tells its announcements from those of other tables with the same name. Throws a `MappingError`. */
   constructor(
-    private readonly context: ConventionContext,
+    context: ConventionContext,
     table: MappingTable,
     private readonly prefix: string,
   ) {
+    super(context);
     this.mapping = new Mapping(table);
+    this.fixed = [this.mapping.topics.filter];
     this.name = table.name;
     this.sightings = new Sightings(this.name, context, { forgotten: (subject) => this.forget(subject) });
-    this.topics = new PresenceTopics([this.mapping.topics.filter], context.dropped, context.budget, (added, removed) =>
+    this.topics = new PresenceTopics(this.fixed, context.dropped, context.budget, (added, removed) =>
       context.onFiltersChanged(this, added, removed),
     );
   }
 
-  get filters(): readonly string[] {
-    return [this.mapping.topics.filter, ...this.topics.filters];
-  }
-
-  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+  protected take(topic: string, payload: Uint8Array, retained: boolean): void {
     const levels = this.mapping.topics.match(topic);
     if (levels) this.announcement(topic, levels, payload, retained);
     for (const subject of this.topics.heard(topic, payloadText(payload.subarray(0, 1024)))) {
@@ -58,9 +58,8 @@ export class MappedConvention implements Convention {
     }
   }
 
-  brokerBack(): void {
-    this.topics.brokerBack();
-    this.sightings.brokerBack();
+  override brokerBack(): void {
+    super.brokerBack();
     const { ask } = this.mapping.table;
     const publish = this.context.ask;
     if (!ask || !publish) return;
@@ -68,15 +67,14 @@ export class MappedConvention implements Convention {
     this.askTimer = this.context.timers.after("mqtt ask", TIMES.quietMs, () => publish(ask.topic, ask.payload));
   }
 
-  brokerLost(): void {
+  override brokerLost(): void {
     this.askTimer?.cancel();
-    this.sightings.brokerLost();
+    super.brokerLost();
   }
 
-  stop(): void {
+  override stop(): void {
     this.askTimer?.cancel();
-    this.sightings.stop();
-    this.topics.stop();
+    super.stop();
     this.devices.clear();
     this.byTopic.clear();
   }
@@ -116,12 +114,15 @@ export class MappedConvention implements Convention {
       refuse(this.context, topic, "no identity");
       return;
     }
-    if (!this.sightings.announced(subject, mapped.sighting, retained)) return;
+    const { presence } = mapped;
+    const expectsPresence =
+      presence !== undefined && !mapped.sighting.sleeps && this.topics.last(presence.topic) === undefined;
+    if (!this.sightings.announced(subject, mapped.sighting, retained, expectsPresence)) return;
     this.devices.set(subject, device);
     const others = this.byTopic.get(topic);
     if (others) others.add(subject);
     else this.byTopic.set(topic, new Set([subject]));
-    device.presence = mapped.presence;
+    device.presence = presence;
     device.sleeps = mapped.sighting.sleeps ?? false;
     this.topics.watch(subject, device.presence ? [device.presence.topic] : []);
     if (device.sleeps || !device.presence) this.sightings.presence(subject, "unknown", retained);

@@ -37,9 +37,9 @@ export interface MergedDevicesOptions {
 
 /**
  * What an announcement says of its device's being there: its presence says `up` or `down`; there is no presence, so it is
- * `assumed`; or it was `silent` for too long.
+ * `assumed`, or this is `unsettled` while the broker may still replay one; or it was `silent` for too long.
  */
-export type Standing = "up" | "down" | "assumed" | "silent";
+export type Standing = "up" | "down" | "assumed" | "unsettled" | "silent";
 
 interface Member extends Described {
   sighting: Sighting;
@@ -80,10 +80,13 @@ export class MergedDevices {
     const name = `${convention}\0${subject}`;
     let member = this.members.get(name);
     if (member && sameKeys(member.sighting.keys, sighting.keys)) {
+      const { device } = member;
       if (member.sighting === sighting && member.standing === standing) return;
+      // it is being waited for quiet since this was announced, which is long enough
+      const isAwaited = member.sighting === sighting && member.standing === "unsettled" && !device.held;
       member.sighting = sighting;
       member.standing = standing;
-      this.changed(member.device);
+      if (!isAwaited || device.changedAtMs === undefined) this.changed(device);
       return;
     }
     if (member) this.leave(member);
@@ -201,7 +204,7 @@ export class MergedDevices {
   private settle(device: Device): void {
     delete device.changedAtMs;
     device.held = false;
-    const live = describing(device.members);
+    const live = describing(device.members, device.shown !== undefined);
     const properties = live.length > 0 ? this.properties(device, live) : undefined;
     const id = properties ? this.idOf(device) : device.shown?.id;
     const same =
@@ -267,10 +270,10 @@ function bestKey(members: Iterable<Member>): DeviceKey {
 
 /**
  * Those that describe a device that is there; none if it is not. One presence that says so is enough; where one says that it
- * is not, those that merely assume it do not count.
+ * is not, those that merely assume it do not count. Nobody is shown on an assumption that is about to be settled.
  */
-function describing(members: ReadonlySet<Member>): Member[] {
+function describing(members: ReadonlySet<Member>, isShown: boolean): Member[] {
   const has = (wanted: Standing) => [...members].some(({ standing }) => standing === wanted);
-  if (!has("up") && has("down")) return [];
+  if (!has("up") && (has("down") || (!isShown && has("unsettled")))) return [];
   return [...members].filter(({ standing }) => standing === "up" || standing === "assumed");
 }

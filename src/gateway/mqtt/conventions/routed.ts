@@ -9,11 +9,12 @@ import { type Conventions, type ConventionsContext, type ConventionsOptions, con
 export function routedConventions(
   options: ConventionsOptions,
   router: Router,
-  context: Omit<ConventionsContext, "onFiltersChanged">,
+  context: Omit<ConventionsContext, "onFiltersChanged" | "isSubscribing">,
 ): Conventions {
   const handlers = new Map<Convention, TopicHandler>();
   const made = conventions(options, {
     ...context,
+    isSubscribing: () => router.isSubscribing,
     onFiltersChanged(convention, added, removed) {
       const handler = handlers.get(convention);
       if (!handler) return;

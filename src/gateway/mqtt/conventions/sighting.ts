@@ -9,9 +9,12 @@ export interface Sighting {
   /** The best one need not come first. There is at least one. */
   readonly keys: readonly DeviceKey[];
   readonly properties: Properties;
-  /** How long the device may be silent. `undefined`: for ever while its presence says so, else for a day. */
+  /**
+   * How long the device may be silent. `undefined`: for ever while its presence says so, else for a day; for 600 s if all
+   * that is known of it was kept by the broker.
+   */
   readonly silentSeconds?: number;
-  /** It sleeps: what the broker kept of it is believed for `silentSeconds`, too. */
+  /** It sleeps: its presence says nothing. */
   readonly sleeps?: boolean;
   /** The broker does not keep this: its keys do not decide the id if there are others, which a restart would learn. */
   readonly passing?: boolean;

@@ -12,6 +12,8 @@ export type Presence = "up" | "down" | "unknown";
 export interface SightingHooks {
   /** The announcement is not remembered any more: it was cleared, or had to make room. */
   forgotten?(subject: string): void;
+  /** All that the broker keeps has been heard, and nothing yet was said of its presence: the last chance to do so. */
+  settling?(subject: string): void;
   /** Nothing that was heard counts any more: the broker was away for too long. */
   away?(): void;
 }
@@ -21,6 +23,8 @@ interface Life {
   phase: Phase;
   sighting?: Sighting;
   presence: Presence;
+  /** It was announced live. */
+  isLive: boolean;
   timer?: Timer;
   /** When the phase ends by itself; `undefined`: never. Moves while the broker is away. */
   deadlineMs?: number | undefined;
@@ -31,6 +35,8 @@ export class Sightings {
   private readonly lives = new Map<string, Life>();
   /** Those that may be dropped for a newcomer, the oldest first. */
   private readonly droppable = new Set<Life>();
+  /** Those that are not shown before the replay is over. */
+  private readonly unsettled = new Set<Life>();
   private lostAtMs: number | undefined;
   private awayTimer: Timer | undefined;
   private replayTimer: Timer | undefined;
@@ -52,14 +58,26 @@ export class Sightings {
     return this.lives.get(subject)?.phase ?? "new";
   }
 
-  /** `replayed`: the broker had kept it. False: refused, the limit is reached. */
-  announced(subject: string, sighting: Sighting, replayed: boolean): boolean {
+  /**
+   * `replayed`: the broker had kept it. `expectsPresence`: it has a presence of which nothing was heard yet. In both cases
+   * it is not shown before the broker could replay all. False: refused, the limit is reached.
+   */
+  announced(subject: string, sighting: Sighting, replayed: boolean, expectsPresence = false): boolean {
     const life = this.admit(subject);
     if (!life) return false;
     const same = life.sighting !== undefined && sameSighting(life.sighting, sighting);
     if (!same) life.sighting = sighting;
-    this.happen(life, replayed ? (same ? "replayed" : "replayed-changed") : "announced");
+    if (!replayed) life.isLive = true;
+    const isEarly =
+      life.presence === "unknown" && (replayed || expectsPresence) && mayBeEarly(life.phase, replayed, same);
+    const input = replayed ? (same ? "replayed" : "replayed-changed") : "announced";
+    this.happen(life, isEarly ? "announced-early" : input);
     return true;
+  }
+
+  /** Nothing was heard of its presence, and the broker may still have something to say of it. */
+  isUnsettled(subject: string): boolean {
+    return this.lives.get(subject)?.phase === "unsettled";
   }
 
   /** The announcement was withdrawn. */
@@ -72,7 +90,10 @@ export class Sightings {
     if (!life || (presence === "unknown" && life.presence === "unknown")) return;
     // The first word of its presence lets an end go that was set for want of one, however old the word is.
     const isFirst = life.presence === "unknown";
+    const isRepeated = replayed && life.presence === presence;
     life.presence = presence;
+    // it was silent for too long in spite of that; a connection that comes and goes must not revive the dead
+    if (isRepeated && life.phase === "expired") return;
     this.happen(
       life,
       presence === "up" && replayed && !(isFirst && life.phase === "present") ? "up-replayed" : presence,
@@ -111,7 +132,9 @@ export class Sightings {
       for (const life of [...this.lives.values()]) {
         // What the broker never keeps has a deadline of its own.
         if (life.sighting?.passing) continue;
-        if (life.heardAtMs < backAtMs && SHOWN.has(life.phase)) this.happen(life, "deadline");
+        if (life.heardAtMs >= backAtMs || !SHOWN.has(life.phase)) continue;
+        this.happen(life, "deadline");
+        life.presence = "unknown"; // what is said of it after the next time is news
       }
     });
   }
@@ -123,6 +146,7 @@ export class Sightings {
     for (const life of this.lives.values()) life.timer?.cancel();
     this.lives.clear();
     this.droppable.clear();
+    this.unsettled.clear();
   }
 
   private settle(nowMs: number, awayMs: number): void {
@@ -144,7 +168,7 @@ export class Sightings {
       }
       this.evict(oldest);
     }
-    const life: Life = { subject, phase: "new", presence: "unknown", heardAtMs: 0 };
+    const life: Life = { subject, phase: "new", presence: "unknown", isLive: false, heardAtMs: 0 };
     this.lives.set(subject, life);
     return life;
   }
@@ -158,6 +182,7 @@ export class Sightings {
     life.timer?.cancel();
     this.lives.delete(life.subject);
     this.droppable.delete(life);
+    this.unsettled.delete(life);
     this.hooks.forgotten?.(life.subject);
   }
 
@@ -172,6 +197,7 @@ export class Sightings {
     const transition = LIFE[life.phase][input];
     const wasDroppable = this.droppable.has(life);
     life.phase = transition.next;
+    if (life.phase !== "unsettled") this.unsettled.delete(life);
     for (const effect of transition.effects) this.carryOut(life, effect);
     if (life.phase === "new") this.drop(life);
     else if (SHOWN.has(life.phase)) this.droppable.delete(life);
@@ -187,6 +213,11 @@ export class Sightings {
         break;
       case "forget":
         devices.forget(this.convention, life.subject);
+        break;
+      case "await-replay":
+        this.setDeadline(life, undefined);
+        this.unsettled.add(life);
+        this.context.replay.whenHeard(this.settleAll);
         break;
       case "await-silence":
         this.setDeadline(life, this.silenceMs(life));
@@ -206,9 +237,16 @@ export class Sightings {
     }
   }
 
+  /** The broker has said what it keeps: of these it keeps no presence. */
+  private readonly settleAll = (): void => {
+    for (const life of [...this.unsettled]) {
+      this.hooks.settling?.(life.subject);
+      if (this.unsettled.delete(life)) this.happen(life, life.isLive ? "announced" : "replayed-changed");
+    }
+  };
+
   private confirmationMs({ sighting }: Life): number {
-    const silentMs = (sighting?.silentSeconds ?? Number.POSITIVE_INFINITY) * 1000;
-    return sighting?.sleeps ? silentMs : Math.min(silentMs, TIMES.provisionalMs);
+    return sighting?.silentSeconds === undefined ? TIMES.provisionalMs : sighting.silentSeconds * 1000;
   }
 
   private silenceMs({ sighting, presence }: Life): number | undefined {
@@ -235,7 +273,13 @@ export class Sightings {
   }
 }
 
+/** Nothing is shown of it; and what was silent for too long is not revived by what the broker keeps of it as before. */
+function mayBeEarly(phase: Phase, replayed: boolean, same: boolean): boolean {
+  return phase === "new" || phase === "unsettled" || (phase === "expired" && replayed && !same);
+}
+
 function standingOf({ phase, presence }: Life): Standing {
+  if (phase === "unsettled") return "unsettled";
   if (phase === "gone") return "down";
   if (phase === "expired") return "silent";
   return phase === "grace" || presence === "up" ? "up" : "assumed";

@@ -1,6 +1,7 @@
 /** Zigbee2MQTT: one list of all devices, the state of the bridge, and the availability of each device. */
 
-import type { Convention, ConventionContext } from "./convention.js";
+import type { ConventionContext } from "./convention.js";
+import { DeviceConvention } from "./device-convention.js";
 import { ieeeOf } from "./device-keys.js";
 import { type Json, listOf, member, payloadText, readJson } from "./json.js";
 import { LIMITS } from "./limits.js";
@@ -10,19 +11,20 @@ import { type Sighting, SightingCollector } from "./sighting.js";
 import { type Presence, Sightings } from "./sightings.js";
 import { cleanText } from "./texts.js";
 
-export class Zigbee2Mqtt implements Convention {
+export class Zigbee2Mqtt extends DeviceConvention {
   readonly name = "zigbee2mqtt";
-  private readonly fixed: readonly string[];
-  private readonly sightings: Sightings;
-  private readonly topics: PresenceTopics;
+  protected readonly fixed: readonly string[];
+  protected readonly sightings: Sightings;
+  protected override readonly topics: PresenceTopics;
   /** The devices of the last list: by base topic and address, their availability topics. */
   private readonly devices = new Map<string, string>();
   private bridge: Presence = "unknown";
 
   constructor(
-    private readonly context: ConventionContext,
+    context: ConventionContext,
     private readonly base = "zigbee2mqtt",
   ) {
+    super(context);
     this.fixed = [`${base}/bridge/state`, `${base}/+/availability`, `${base}/bridge/devices`];
     this.sightings = new Sightings(this.name, context, {
       away: () => {
@@ -30,6 +32,7 @@ export class Zigbee2Mqtt implements Convention {
         this.devices.clear();
         this.bridge = "unknown";
       },
+      settling: (subject) => this.tell(subject, true, true),
     });
     // names with a slash have availability topics that the fixed filter does not match
     this.topics = new PresenceTopics([`${base}/+/availability`], context.dropped, context.budget, (added, removed) =>
@@ -37,11 +40,7 @@ export class Zigbee2Mqtt implements Convention {
     );
   }
 
-  get filters(): readonly string[] {
-    return [...this.fixed, ...this.topics.filters];
-  }
-
-  heard(topic: string, payload: Uint8Array, retained: boolean): void {
+  protected take(topic: string, payload: Uint8Array, retained: boolean): void {
     if (topic === `${this.base}/bridge/devices`) this.list(topic, payload, retained);
     else if (topic === `${this.base}/bridge/state`) {
       this.bridge = stateOf(payload.length <= LIMITS.textBytes ? payloadText(payload) : undefined);
@@ -52,18 +51,8 @@ export class Zigbee2Mqtt implements Convention {
     }
   }
 
-  brokerBack(): void {
-    this.topics.brokerBack();
-    this.sightings.brokerBack();
-  }
-
-  brokerLost(): void {
-    this.sightings.brokerLost();
-  }
-
-  stop(): void {
-    this.sightings.stop();
-    this.topics.stop();
+  override stop(): void {
+    super.stop();
     this.devices.clear();
   }
 
@@ -87,10 +76,12 @@ export class Zigbee2Mqtt implements Convention {
       const name = cleanText(member(entry, "friendly_name")) ?? ieee;
       const subject = `${this.base}/${ieee}`;
       left.delete(subject);
-      this.devices.set(subject, `${this.base}/${name}/availability`);
-      this.topics.watch(subject, [`${this.base}/${name}/availability`]);
-      this.tell(subject, retained);
-      this.sightings.announced(subject, sightingOf(this.base, ieee, name, entry), retained);
+      const availability = `${this.base}/${name}/availability`;
+      this.devices.set(subject, availability);
+      const expectsPresence = this.topics.last(availability) === undefined;
+      if (!expectsPresence || this.bridge === "down") this.tell(subject, retained);
+      this.sightings.announced(subject, sightingOf(this.base, ieee, name, entry), retained, expectsPresence);
+      this.topics.watch(subject, [availability]);
     }
     for (const gone of left) {
       this.devices.delete(gone);
@@ -99,10 +90,11 @@ export class Zigbee2Mqtt implements Convention {
     }
   }
 
-  /** A device is down with its bridge. Availability is told only if it is configured there. */
-  private tell(subject: string, retained: boolean): void {
+  /** A device is down with its bridge. Availability is told only if it is configured there, which shows when `settled`. */
+  private tell(subject: string, retained: boolean, settled = false): void {
     const availability = stateOf(this.topics.last(this.devices.get(subject) ?? ""));
     const presence = this.bridge === "down" ? "down" : availability === "unknown" ? this.bridge : availability;
+    if (availability === "unknown" && presence === "up" && !settled && this.sightings.isUnsettled(subject)) return;
     if (presence !== "unknown") this.sightings.presence(subject, presence, retained);
   }
 }

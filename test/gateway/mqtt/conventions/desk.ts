@@ -27,6 +27,8 @@ export class Desk {
   readonly filters: Set<string>;
   /** What the broker keeps. */
   readonly kept = new Map<string, Uint8Array>();
+  /** Whether the broker is slow to answer subscriptions; what it keeps there is heard by `replayAll`. */
+  isSubscribing = false;
 
   constructor(options: ConventionsOptions, asking = false) {
     const { clock, log, dropped } = this;
@@ -47,6 +49,7 @@ export class Desk {
           this.services.delete(id);
         },
       },
+      isSubscribing: () => this.isSubscribing,
       onFiltersChanged: (convention, added, removed) => {
         for (const filter of removed) this.filters.delete(filter);
         for (const filter of added) this.subscribed(convention, filter);
@@ -69,6 +72,10 @@ export class Desk {
     const bytes = toBytes(payload);
     this.kept.set(topic, bytes);
     this.hear(topic, bytes, true);
+  }
+
+  hearKept(topic: string): void {
+    this.hear(topic, this.kept.get(topic)!, true);
   }
 
   replayAll(): void {
@@ -116,6 +123,7 @@ export class Desk {
 
   private subscribed(convention: Convention, filter: string): void {
     this.filters.add(filter);
+    if (this.isSubscribing) return;
     for (const [topic, bytes] of [...this.kept]) {
       if (matchesFilter(filter, topic)) convention.heard(topic, bytes, true);
     }

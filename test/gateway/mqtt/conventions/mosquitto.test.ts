@@ -91,6 +91,27 @@ check("kept and live announcements of several conventions, one service; will, re
   assert.ok(gateway.name.startsWith("mqtt "));
 });
 
+check("what the broker keeps of devices that are gone does not appear when the gateway starts", async () => {
+  const mosquitto = await broker();
+  for (let at = 0; at < 40; at++) {
+    const config = JSON.stringify({ avty_t: `dead/${at}/a${at}/s`, dev: { ids: [`dead${at}`], name: `dead ${at}` } });
+    await mosquitto.publish(`homeassistant/sensor/dead${at}/config`, config);
+    await mosquitto.publish(`dead/${at}/a${at}/s`, "offline");
+  }
+  await mosquitto.publish("tasmota/discovery/A0B1C2D3E4F5/config", TASMOTA);
+  await mosquitto.publish("tasmota/discovery/A0B1C2D3E4F5/sensors", '{"sn":{"DS18B20":{}}}');
+  await mosquitto.publish("tele/plug/LWT", "Offline");
+  await mosquitto.publish("homeassistant/sensor/without/config", '{"dev":{"ids":["w"],"name":"without presence"}}');
+  const { directory, appears } = started(mosquitto, {
+    conventions: { conventions: ["homeassistant", "tasmota"] },
+  });
+  await appears("without presence"); // the last to be shown: when all has been replayed
+  assert.equal([...directory.services.values()].map(({ properties }) => properties.get("name")?.[0]).sort(), [
+    "without presence",
+  ]);
+  assert.is(directory.history.length, 1, directory.history.join("\n"));
+});
+
 check("100 KB of bridge/devices, and the bridge's end", async () => {
   const mosquitto = await broker();
   const { text, names } = bridgeDevices(100_000);
