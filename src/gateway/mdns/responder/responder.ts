@@ -114,10 +114,13 @@ export class Responder {
     this.touch();
   }
 
-  /** The link has other addresses: news of our own host, under the name that it has. */
+  /** The link may have other addresses: news of our own host, under the name that it has. */
   readdress(): void {
+    const done = new Set<Claim>();
     for (const { service, claim } of this.services.values()) {
-      if (claim.host && !service.host.addresses) this.setHostRecords(claim.host, service.host);
+      if (!claim.host || service.host.addresses || done.has(claim.host)) continue;
+      done.add(claim.host);
+      this.setHostRecords(claim.host, service.host);
     }
     this.touch();
   }
