@@ -126,8 +126,11 @@ export class Responder {
   }
 
   query(message: DecodedMessage, from: Peer): void {
-    const { authorities = [] } = message;
-    for (const key of new Set(authorities.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+    const { questions = [], authorities = [] } = message;
+    // A probe asks for what it proposes (RFC 6762, 8.2); what else stands there means nothing.
+    if (authorities.length > 0) {
+      for (const key of new Set(questions.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+    }
     this.answering.query(message, from, this.now);
     this.arm();
   }
@@ -246,6 +249,7 @@ export class Responder {
     const claim = this.claims.get(nameAsKey);
     if (claim?.phase !== "probing") return;
     const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
+    if (theirs.length === 0) return;
     if (compareProposals(claim.unique, theirs) >= 0) return;
     claim.lostTie(this.now);
     this.claimsAtMs = undefined;
