@@ -3,7 +3,8 @@
  * publishing are given, one responder per link.
  */
 
-import { hostname } from "node:os";
+import { hostname, uptime } from "node:os";
+import type { Timers } from "../../core/clock.js";
 import { type Logger, prefixed } from "../../core/log.js";
 import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
@@ -20,6 +21,7 @@ import { Port, type PortOptions } from "./port.js";
 import { Outbound } from "./responder/outbound.js";
 import { type PublishRule, ruleProblems } from "./responder/publish-rule.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
+import { Sleep } from "./sleep.js";
 import { SourceRates } from "./source-rates.js";
 
 /** All have defaults but `types`; what each limit does when it is reached is in docs/mdns.md. */
@@ -61,9 +63,16 @@ export interface MdnsEnvironment {
   readonly openLink: (options: LinkOptions) => Link;
   /** Default: nothing tells. */
   readonly watchInterfaces: WatchInterfaces;
+  /** Seconds since the machine was started, those in which it slept included. */
+  readonly uptimeSeconds: () => number;
 }
 
-const MACHINE: MdnsEnvironment = { listInterfaces, openLink, watchInterfaces: () => undefined };
+const MACHINE: MdnsEnvironment = {
+  listInterfaces,
+  openLink,
+  watchInterfaces: () => undefined,
+  uptimeSeconds: uptime,
+};
 
 export class MdnsOptionError extends Error {}
 
@@ -96,6 +105,9 @@ class MdnsGateway implements Gateway {
   private readonly ports = new Map<string, Port>();
   private isListTroubleTold = false;
   private readonly looks: Looks;
+  private readonly sleep: Sleep;
+  /** Those of the context; whatever wakes us is the time to see whether the machine slept. */
+  private readonly timers: Timers;
   /** The interfaces that are named but not there, as last told. */
   private waitingFor = "";
 
@@ -104,7 +116,16 @@ class MdnsGateway implements Gateway {
     private readonly context: GatewayContext,
     private readonly environment: MdnsEnvironment,
   ) {
-    const { directory, clock, timers, random } = context;
+    const { directory, clock, random } = context;
+    this.sleep = new Sleep(clock, environment.uptimeSeconds);
+    const timers: Timers = {
+      after: (name, delayMs, fire) =>
+        context.timers.after(name, delayMs, () => {
+          fire();
+          this.noticeSleep();
+        }),
+    };
+    this.timers = timers;
     this.log = prefixed(context.log, () => "mdns: ");
     this.echoes = new Echoes(clock, (address) => this.ownAddresses.has(address));
     this.rates = new SourceRates(clock, (source) =>
@@ -186,7 +207,7 @@ class MdnsGateway implements Gateway {
     const maxPublished = positive("maxPublished", this.options.maxPublished, 512);
     const isOwnAddress = (address: string) => this.ownAddresses.has(address);
     const options = { rules: publish, scope, gatewayName, maxPublished, namesFile, isOwnAddress };
-    return new Outbound(options, this.context, this.log, this.dropped);
+    return new Outbound(options, { ...this.context, timers: this.timers }, this.log, this.dropped);
   }
 
   /** Compares the interfaces in use with those the machine has now. Returns when to look again in any case. */
@@ -206,9 +227,17 @@ class MdnsGateway implements Gateway {
       this.log.info(() => `${port.name} is gone.`);
       void this.close(key);
     }
+    for (const port of this.ports.values()) port.readdress(); // what one has may be news on another one
     this.tellWaiting(wanted.map(({ name }) => name));
     const dueMs = Math.min(...[...this.ports.values()].map((port) => port.dueMs));
     return Number.isFinite(dueMs) ? dueMs : undefined;
+  }
+
+  /** What slept says nothing of the time in between, and heard nothing of it (RFC 6762, 8). */
+  private noticeSleep(): void {
+    if (this.phase !== "running" || !this.sleep.isOver()) return;
+    this.log.info(() => "the machine slept: everything is asked for and probed anew.");
+    for (const port of this.ports.values()) port.recheck();
   }
 
   /** Names each listed interface that is not there: it may be a mistake in writing. */
@@ -238,8 +267,8 @@ class MdnsGateway implements Gateway {
   }
 
   private open(key: string, found: NetworkInterface): void {
-    const { clock, timers, random } = this.context;
-    const { log, echoes, rates, limits, browse } = this;
+    const { clock, random } = this.context;
+    const { timers, log, echoes, rates, limits, browse } = this;
     const options: PortOptions = {
       clock,
       timers,
@@ -257,6 +286,8 @@ class MdnsGateway implements Gateway {
         this.noteError(text);
         this.looks.lookAt(retryAtMs);
       },
+      addressesBeside: (port) => [...this.ports.values()].flatMap((other) => port.addressesOf(other)),
+      onMessage: () => this.noticeSleep(),
       onDropped: (reason) => this.dropped.add(reason),
       onChange: (instanceKey) => this.instances.change(instanceKey),
     };

@@ -115,16 +115,14 @@ export class LinkState {
   }
 
   /**
-   * Somebody could not reach the instance: its SRV and its host's addresses are asked for twice, and dropped if they are
-   * not heard within ten seconds (RFC 6762, 10.4). False: no such instance.
+   * The instance may be out of reach: its SRV and its host's addresses are asked for twice, and dropped if they are not
+   * heard within ten seconds (RFC 6762, 10.4).
    */
-  reconfirm(instanceKey: string): boolean {
-    const instance = this.instances.get(instanceKey);
-    if (!instance) return false;
+  reconfirm(instanceKey: string): void {
     const records = [...this.cache.of("SRV", instanceKey)];
-    for (const host of instance.hosts) records.push(...this.cache.of("A", host), ...this.cache.of("AAAA", host));
+    const hosts = this.instances.get(instanceKey)?.hosts ?? [];
+    for (const host of hosts) records.push(...this.cache.of("A", host), ...this.cache.of("AAAA", host));
     for (const record of records) this.cache.doubt(record, this.now);
-    return true;
   }
 
   /** The instance as it is now; `undefined` unless PTR, SRV, TXT and an address of its host are known. */

@@ -114,17 +114,23 @@ export class Responder {
     this.touch();
   }
 
-  /** The link has other addresses: news of our own host, under the name that it has. */
+  /** The link may have other addresses: news of our own host, under the name that it has. */
   readdress(): void {
+    const done = new Set<Claim>();
     for (const { service, claim } of this.services.values()) {
-      if (claim.host && !service.host.addresses) this.setHostRecords(claim.host, service.host);
+      if (!claim.host || service.host.addresses || done.has(claim.host)) continue;
+      done.add(claim.host);
+      this.setHostRecords(claim.host, service.host);
     }
     this.touch();
   }
 
   query(message: DecodedMessage, from: Peer): void {
-    const { authorities = [] } = message;
-    for (const key of new Set(authorities.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+    const { questions = [], authorities = [] } = message;
+    // A probe asks for what it proposes (RFC 6762, 8.2); what else stands there means nothing.
+    if (authorities.length > 0) {
+      for (const key of new Set(questions.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+    }
     this.answering.query(message, from, this.now);
     this.arm();
   }
@@ -243,6 +249,7 @@ export class Responder {
     const claim = this.claims.get(nameAsKey);
     if (claim?.phase !== "probing") return;
     const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
+    if (theirs.length === 0) return;
     if (compareProposals(claim.unique, theirs) >= 0) return;
     claim.lostTie(this.now);
     this.claimsAtMs = undefined;
