@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { Dropped } from "../../../../src/gateway/dropped.js";
 import { availabilityOf, presenceOf } from "../../../../src/gateway/mqtt/conventions/availability.js";
 import { BUILT_IN_TABLES } from "../../../../src/gateway/mqtt/conventions/built-in-tables.js";
-import { betterKey, deviceId, ieeeOf, macOf } from "../../../../src/gateway/mqtt/conventions/device-keys.js";
+import { betterKey, deviceId, ieeeOf, macInName, macOf } from "../../../../src/gateway/mqtt/conventions/device-keys.js";
 import { expression } from "../../../../src/gateway/mqtt/conventions/expression.js";
 import { FoldedFilters } from "../../../../src/gateway/mqtt/conventions/folded-filters.js";
 import { DEVICE_KEYS, ENTITY_KEYS } from "../../../../src/gateway/mqtt/conventions/ha-abbreviations.js";
@@ -75,6 +75,22 @@ test("keys and ids", () => {
   for (const none of ["", "a0b1c2d3e4", "000000000000", "FF:FF:FF:FF:FF:FF", "a0b1c2d3e4g5", undefined]) {
     assert.is(macOf(none), undefined);
   }
+  for (const none of [
+    "01:00:5e:00:00:fb",
+    "a0:b1-c2:d3-e4:f5",
+    "a0.b1.c2.d3.e4.f5",
+    "a0b1c2:d3e4f5",
+    ":a0b1c2d3e4f5",
+  ]) {
+    assert.is(macOf(none), undefined, none);
+  }
+  // a field that means a MAC may hold nothing but digits; a name of 12 digits is a date, or a serial number
+  assert.is(macOf("202311221555"), "202311221555");
+  for (const name of ["202311221555", "123456789012", "ea334450945a", "plug-1"]) {
+    assert.is(macInName(name), undefined, name);
+  }
+  assert.is(macInName("A0B1C2D3E4F5"), "a0b1c2d3e4f5");
+  assert.is(macInName("20:23:11:22:15:55"), "202311221555");
   assert.is(ieeeOf("0x00158D0001E5B7A4"), "0x00158d0001e5b7a4");
   for (const none of ["00158d0001e5b7a4", "0x0000000000000000", "0xffffffffffffffff"])
     assert.is(ieeeOf(none), undefined);
