@@ -63,20 +63,40 @@ async function overSockets(): Promise<Result[]> {
     if (published.size < INSTANCES) throw new Error(`${published.size} of ${INSTANCES} instances after ${seconds} s`);
     await sleep(BEGIN_SECONDS - seconds);
     const begun = await all();
+    await lab.woken(gateway);
+    await lab.woken(idle);
     await sleep(STEADY_SECONDS);
     const ended = await all();
+    const causes = [await lab.woken(gateway), await lab.woken(idle)] as const;
     if (withdrawn > 0) throw new Error(`${withdrawn} instances were withdrawn`);
-    return results(seconds, began, begun, ended);
+    return results(seconds, began, begun, ended, causes);
   } finally {
     await lab.stop();
   }
 }
 
 type Each = readonly [gateway: Usage, idle: Usage, floor: Usage];
+/** How often each timer fired. */
+type Causes = Readonly<Record<string, number>>;
 
-function results(seconds: number, began: Each, begun: Each, ended: Each): Result[] {
+function results(
+  seconds: number,
+  began: Each,
+  begun: Each,
+  ended: Each,
+  [kept, idle]: readonly [Causes, Causes],
+): Result[] {
   const cpu = (i: number, from: Each, to: Each) => to[i].cpuMs - from[i].cpuMs;
   const wakes = (i: number) => (ended[i].switches - begun[i].switches) / STEADY_SECONDS;
+  const packets = (i: number) => (ended[i].received - begun[i].received) / STEADY_SECONDS;
+  const causes = (i: number, timers: Causes): Result[] => [
+    { name: "    of these: packets received", value: packets(i) * 60, unit: "/min" },
+    ...Object.entries(timers).map(([name, count]) => ({
+      name: `    of these: timer "${name}"`,
+      value: (count / STEADY_SECONDS) * 60,
+      unit: "/min",
+    })),
+  ];
   return [
     { name: `mdns: ${INSTANCES} instances all published after`, value: seconds * 1000, unit: "ms" },
     { name: "mdns: CPU for that", value: cpu(0, began, begun), unit: "ms", floor: cpu(2, began, begun) },
@@ -88,13 +108,15 @@ function results(seconds: number, began: Each, begun: Each, ended: Each): Result
     },
     {
       name: "mdns: packets a minute",
-      value: ((ended[0].received - begun[0].received) / STEADY_SECONDS) * 60,
+      value: packets(0) * 60,
       unit: "",
     },
     { name: "mdns: anonymous memory", value: ended[0].anonymousMiB, unit: "MiB", floor: ended[2].anonymousMiB },
     { name: "  without instances", value: ended[1].anonymousMiB, unit: "MiB", floor: ended[2].anonymousMiB },
     { name: "mdns: wake-ups a second (every thread)", value: wakes(0), unit: "", floor: wakes(2) },
+    ...causes(0, kept),
     { name: "  without instances", value: wakes(1), unit: "", floor: wakes(2) },
+    ...causes(1, idle),
   ];
 }
 

@@ -2,13 +2,13 @@
 
 import { connect } from "mqtt";
 import { eventLoopTimers, systemClock } from "../../src/client/event-loop.js";
-import type { Timers } from "../../src/core/clock.js";
 import { LocalDirectory } from "../../src/core/local-directory.js";
 import { SILENT } from "../../src/core/log.js";
 import { ServiceDirectory } from "../../src/core/service-directory.js";
 import { GatewayStatus } from "../../src/daemon/gateway-status.js";
 import { mqttGateway } from "../../src/gateway/mqtt/gateway.js";
 import { Outbox } from "../../src/transport/outbox.js";
+import { CountedTimers } from "../../test/support/counted-timers.js";
 
 export type Role =
   /** Receives what the gateway receives, and does nothing with it. */
@@ -24,8 +24,6 @@ export interface Wakes {
   readonly pending: Readonly<Record<string, number>>;
 }
 
-const add = (to: Record<string, number>, name: string) => (to[name] = (to[name] ?? 0) + 1);
-
 export function play({ role, url }: Role): void {
   process.on("disconnect", () => process.exit());
   if (role === "floor") {
@@ -36,15 +34,8 @@ export function play({ role, url }: Role): void {
     client.on("message", () => {});
     return;
   }
-  const fired: Record<string, number> = {};
   const heap = eventLoopTimers(systemClock, new Outbox());
-  const timers: Timers = {
-    after: (name, delayMs, fire) =>
-      heap.after(name, delayMs, () => {
-        add(fired, name);
-        fire();
-      }),
-  };
+  const timers = new CountedTimers(heap);
   const clock = systemClock;
   const services = new ServiceDirectory({ clock, timers, random: Math.random });
   const directory = new LocalDirectory(services, "gateway", Math.random);
@@ -55,9 +46,8 @@ export function play({ role, url }: Role): void {
   const status = new GatewayStatus({ ...{ gateway, directory, clock, timers }, type: "mqtt", host: "bench", index: 0 });
   process.on("message", () => {
     const pending: Record<string, number> = {};
-    for (const { name } of heap.list()) add(pending, name);
-    process.send!({ timers: fired, pending } satisfies Wakes);
-    for (const name of Object.keys(fired)) delete fired[name];
+    for (const { name } of heap.list()) pending[name] = (pending[name] ?? 0) + 1;
+    process.send!({ timers: timers.take(), pending } satisfies Wakes);
   });
   gateway.start();
   status.start();

@@ -27,10 +27,12 @@ export const FEDERATION_PAYLOADS: readonly string[] = [
   record("attic").replace('"ttl":30', '"ttl":9223372036854775807'),
   record("attic").replace('"ttl":30', '"ttl":0'),
   record("attic", `,"big":["${"x".repeat(3000)}"]`),
-  "1;1700000000;3",
-  "2;1700000000;0",
-  "1;1700000000;999999999",
-  "0",
+  "1;00000000000a;1700;60;3",
+  "1;00000000000a;1760;60;3",
+  "2;00000000000b;3;5;0",
+  "2;00000000000b;3;9999;0;00000000000a",
+  "1;00000000000c;9999999999;0;999999999",
+  "0;00000000000b",
   "",
 ];
 
@@ -84,8 +86,8 @@ export function federationTarget(seed: number): boolean {
     return random.pick(["sent", "sent", "sent", "not-connected", "too-large"] as const);
   };
   const federation = new Federation(
-    { name: "site", board: "own", root: "pf1", filter: undefined, ...LIMITS },
-    { directory: silentDirectory(), clock, timers: clock, log, publish, replay() {} },
+    { name: "site", board: "own", root: "pf1", filter: undefined, heartbeatSeconds: 60, ...LIMITS },
+    { directory: silentDirectory(), clock, timers: clock, random: () => random.unit(), log, publish, replay() {} },
   );
   federation.follow();
   federation.connected();
@@ -93,7 +95,7 @@ export function federationTarget(seed: number): boolean {
     const topic = disturbedTopic(random, random.pick(FEDERATION_TOPICS));
     const payload = disturbedPayload(random);
     checkRecord(payload);
-    federation.message(topic, payload);
+    federation.message(topic, payload, random.below(2) === 0);
     if (random.below(6) === 0) clock.advanceMs(random.pick([100, 1000, 6000, 20_000, 4_000_000]));
     if (random.below(25) === 0) {
       federation.disconnected();
@@ -132,6 +134,7 @@ function checkRecord(payload: Buffer): void {
 /** Takes everything at once; what comes of it is looked at in the federation's own tests. */
 function silentDirectory(): Directory {
   return {
+    clientId: 1n,
     publish: async () => "ok",
     unpublish: async () => "ok",
     orphan: async () => {},

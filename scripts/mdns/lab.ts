@@ -11,6 +11,8 @@ export interface LabEvent {
   readonly name?: string;
   readonly sent?: number;
   readonly properties?: Readonly<Record<string, readonly (string | number)[]>>;
+  /** How often each timer fired. */
+  readonly timers?: Readonly<Record<string, number>>;
 }
 
 /** What the kernel knows of a process and of its host. */
@@ -29,13 +31,19 @@ export interface Usage {
 export class MdnsLab {
   private serial = 0;
   private readonly files: string[] = [];
+  private onWoken: (event: LabEvent) => void = () => {};
 
   private constructor(private readonly lab: Lab) {}
 
   static async start(onEvent: (event: LabEvent) => void): Promise<MdnsLab> {
     const lab = await Lab.start();
-    lab.onLine = (line) => onEvent(JSON.parse(line) as LabEvent);
-    return new MdnsLab(lab);
+    const mdns = new MdnsLab(lab);
+    lab.onLine = (line) => {
+      const event = JSON.parse(line) as LabEvent;
+      if (event.event === "woken") mdns.onWoken(event);
+      else onEvent(event);
+    };
+    return mdns;
   }
 
   /** Another host, with address 10.77.0.`number`. */
@@ -51,6 +59,13 @@ export class MdnsLab {
 
   peer(host: string, role: Role): Promise<string> {
     return this.program(host, "scripts/mdns/peer.ts", role);
+  }
+
+  /** The timers of a gateway that fired since the last call, by name. */
+  async woken(process: string): Promise<Readonly<Record<string, number>>> {
+    const told = new Promise<LabEvent>((resolve) => (this.onWoken = resolve));
+    await this.lab.run(`kill -USR2 $${process}`);
+    return (await told).timers!;
   }
 
   async end(process: string): Promise<void> {

@@ -41,7 +41,12 @@ export function gatewaysOf(services: readonly ServiceState[]): Gateway[] {
     .map(({ gateway }) => gateway);
 }
 
-function gatewayOf({ id, properties, orphanSince }: ServiceState): Gateway {
+/** What GATEWAYS_FILTER says, for services that are at hand. */
+export function isGateway({ properties }: ServiceState): boolean {
+  return properties.get("src")?.some((value) => typeof value === "string" && value.startsWith("gateway:")) ?? false;
+}
+
+export function gatewayOf({ id, properties, orphanSince }: ServiceState): Gateway {
   const text = (name: string) => properties.get(name)?.find((value): value is string => typeof value === "string");
   const integer = (name: string) => properties.get(name)?.find((value): value is bigint => typeof value === "bigint");
   const integers = (prefix: string) => {
@@ -110,7 +115,7 @@ export function gatewayLines(gateways: readonly Gateway[], nowUnixSeconds: numbe
   const cells = gateways.map((gateway) => [
     shown(gateway.host),
     shown(gateway.name ?? gateway.kind),
-    `${shown(gateway.state)}${gateway.isOrphan ? ", orphan" : ""}${ageText(gateway, nowUnixSeconds)}`,
+    `${stateText(gateway)}${ageText(gateway, nowUnixSeconds)}`,
     numbers(gateway.counts),
     numbers(gateway.dropped),
   ]);
@@ -123,15 +128,22 @@ export function gatewayLines(gateways: readonly Gateway[], nowUnixSeconds: numbe
   return [line(TITLES), ...gateways.flatMap((gateway, i) => [line(cells[i]), ...errorLines(gateway, nowUnixSeconds)])];
 }
 
+/** Without its age. Safe for a terminal. */
+export function stateText({ state, isOrphan }: Gateway): string {
+  return `${shown(state)}${isOrphan ? ", orphan" : ""}`;
+}
+
 /** How old the line is, unless it is as new as lines can be. */
 function ageText({ time }: Gateway, nowUnixSeconds: number): string {
   const seconds = time === undefined ? 0 : nowUnixSeconds - Number(time);
   return seconds > AGE_SHOWN_SECONDS ? `, told ${formatUptime(seconds)} ago` : "";
 }
 
-const shown = (text: string | undefined): string => (text === undefined || text === "" ? "-" : printable(text));
+/** Safe for a terminal. */
+export const shown = (text: string | undefined): string => (text === undefined || text === "" ? "-" : printable(text));
 
-function numbers(of: ReadonlyMap<string, bigint>): string {
+/** Names and numbers. Safe for a terminal. */
+export function numbers(of: ReadonlyMap<string, bigint>): string {
   return of.size === 0 ? "-" : [...of].map(([name, value]) => `${printable(name)} ${value}`).join(", ");
 }
 

@@ -50,6 +50,15 @@ interface PlainService extends Pick<LocalService, "look" | "left"> {
   readonly current: Service;
 }
 
+/** What one server has, and what can be done there about what was `put`. */
+export interface ServerServices {
+  readonly services: ReadonlyMap<bigint, ServiceState>;
+  /** Takes a service back. */
+  readonly unpublish: (id: bigint) => void;
+  /** Leaves it to whoever owns it there. */
+  readonly forget: (id: bigint) => void;
+}
+
 export class AttachedDomain implements Domain, LinkOwner, Publisher {
   readonly clientId: bigint;
   private readonly log: Logger;
@@ -176,18 +185,17 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
     this.hold({ current: service, look() {}, left() {} });
   }
 
-  /** Takes back what was `put`; nothing happens if it was not. */
-  take(id: bigint): void {
-    const present = this.localServices.get(id)?.current;
-    if (present) this.withdrawn(present);
-  }
-
-  /** Forgets what was `put`, and leaves it on the servers: somebody else owns it there. */
-  forget(id: bigint): void {
+  /** What was `put` stays where it is, but no further connection publishes it. */
+  lapse(id: bigint): void {
     const present = this.localServices.get(id)?.current;
     if (!present) return;
     this.localServices.delete(id);
     this.ttls.remove(present.ttlSeconds);
+  }
+
+  /** Forgets what was `put`, and leaves it on the servers: somebody else owns it there. */
+  forget(id: bigint): void {
+    this.lapse(id);
     for (const link of this.servers.all) link.forget(id);
   }
 
@@ -199,15 +207,15 @@ export class AttachedDomain implements Domain, LinkOwner, Publisher {
     });
   }
 
-  /** Every service that a server has now, in its latest generation. Empty without a connection. */
-  async listServices(): Promise<ReadonlyMap<bigint, ServiceState>> {
-    const lists = this.servers.all.map((link) => link.listServices()?.catch(() => []));
-    const latest = new Map<bigint, ServiceState>();
-    for (const service of (await Promise.all(lists)).flatMap((list) => list ?? [])) {
-      const known = latest.get(service.id);
-      if (!known || known.generation < service.generation) latest.set(service.id, service);
-    }
-    return latest;
+  /** What each server has now that can be asked. */
+  async listServices(): Promise<readonly ServerServices[]> {
+    const lists = this.servers.all.map(async (link): Promise<readonly ServerServices[]> => {
+      const list = await link.listServices()?.catch(() => undefined);
+      if (!list) return [];
+      const services = new Map(list.map((service) => [service.id, service]));
+      return [{ services, unpublish: (id) => link.unpublish(id), forget: (id) => link.forget(id) }];
+    });
+    return (await Promise.all(lists)).flat();
   }
 
   private hold(local: LocalService | PlainService): void {

@@ -4,13 +4,15 @@
  *
  * Where it differs from the directory of this process: `publish` waits for the first server's answer, so it may take as
  * long as no server can be reached; `orphan` takes the service back when its TTL has passed, since a client can not give
- * up a service and stay; and what a caller yields to is known only as well as the servers' last news.
+ * up a service and stay (a connection that is made meanwhile does not publish it again); what a caller yields to is known
+ * only as well as the servers' last news; and whether a service is still ours to be taken back is asked of each server
+ * first, so that who takes it over in the time of that answer loses it.
  */
 
 import type { Timer, Timers } from "../core/clock.js";
 import type { Directory, Match, Service, ServiceState, Subscription } from "../core/directory-access.js";
 import type { PublishOutcome, UnpublishOutcome } from "../core/fail-reason.js";
-import type { AttachedDomain } from "./attached-domain.js";
+import type { AttachedDomain, ServerServices } from "./attached-domain.js";
 import type { LinkState } from "./link-owner.js";
 import type { Operation } from "./relay.js";
 import { RequestError } from "./session-errors.js";
@@ -30,7 +32,7 @@ interface Held {
 
 type RemoteDomain = Pick<
   AttachedDomain,
-  "clientId" | "put" | "take" | "forget" | "subscribeStates" | "listServices" | "abandon" | "links"
+  "clientId" | "put" | "lapse" | "forget" | "subscribeStates" | "listServices" | "abandon" | "links"
 >;
 
 export class RemoteDirectory implements Directory {
@@ -38,9 +40,9 @@ export class RemoteDirectory implements Directory {
   /** What the domain has, by id; kept only while somebody subscribes to everything. Only properties are up to date. */
   private readonly seen = new Map<bigint, ServiceState>();
   private followers = 0;
-  /** The list that is being asked for, and the one after it: who asks meanwhile must not get an older state. */
-  private list: Promise<ReadonlyMap<bigint, ServiceState>> | undefined;
-  private nextList: Promise<ReadonlyMap<bigint, ServiceState>> | undefined;
+  /** The lists that are being asked for, and those after them: who asks meanwhile must not get an older state. */
+  private lists: Promise<readonly ServerServices[]> | undefined;
+  private nextLists: Promise<readonly ServerServices[]> | undefined;
   private isClosed = false;
 
   constructor(
@@ -51,6 +53,10 @@ export class RemoteDirectory implements Directory {
   /** Services that were published here and not taken back, orphans included. */
   get serviceCount(): number {
     return this.held.size;
+  }
+
+  get clientId(): bigint {
+    return this.domain.clientId;
   }
 
   get links(): readonly LinkState[] {
@@ -75,20 +81,27 @@ export class RemoteDirectory implements Directory {
     });
   }
 
-  async unpublish(serviceId: bigint, yieldsTo?: YieldsTo): Promise<UnpublishOutcome | "yielded"> {
-    const held = this.held.get(serviceId);
-    if (!held) return "non-existent-service-id";
-    const present = this.seen.get(serviceId);
-    if (yieldsTo && present && present.owner !== this.domain.clientId && yieldsTo(present)) return "yielded";
-    this.drop(serviceId, held);
-    return "ok";
+  async unpublish(
+    serviceId: bigint,
+    takes: (present: ServiceState) => boolean = () => false,
+  ): Promise<UnpublishOutcome | "yielded"> {
+    if (!this.held.has(serviceId)) {
+      const present = await this.find(serviceId);
+      if (!present || this.held.has(serviceId)) return "non-existent-service-id";
+      if (!takes(present)) return "yielded";
+      // A server lets go only of what this client has told it of.
+      const outcome = await this.publish(present);
+      if (outcome !== "ok") return outcome === "permission-denied" ? outcome : "yielded";
+    }
+    return this.takeBack(serviceId, takes);
   }
 
   async orphan(serviceId: bigint): Promise<void> {
     const held = this.held.get(serviceId);
     if (!held || held.orphanTimer) return;
     const ttlMs = Math.min(Number(held.service.ttlSeconds) * 1000, LONGEST_DELAY_MS);
-    held.orphanTimer = this.timers.after("remote orphan", ttlMs, () => void this.expire(serviceId, held));
+    this.domain.lapse(serviceId);
+    held.orphanTimer = this.timers.after("remote orphan", ttlMs, () => void this.takeBack(serviceId));
   }
 
   forget(serviceId: bigint): void {
@@ -101,7 +114,12 @@ export class RemoteDirectory implements Directory {
   }
 
   async find(serviceId: bigint): Promise<ServiceState | undefined> {
-    return (await this.freshList()).get(serviceId);
+    let latest: ServiceState | undefined;
+    for (const { services } of await this.freshLists()) {
+      const present = services.get(serviceId);
+      if (present && !(latest && latest.generation >= present.generation)) latest = present;
+    }
+    return latest;
   }
 
   subscribe(filter: string | undefined, onMatch: (match: Match) => void): Subscription {
@@ -131,6 +149,8 @@ export class RemoteDirectory implements Directory {
     const answer = held.answer;
     held.answer = undefined;
     if (!refusal) answer?.("ok");
+    else if (held.orphanTimer)
+      return; // who refuses it has another one, or will not have it when the time is up
     else if (answer) answer(isPublishOutcome(reason) ? reason : "insufficient-resources");
     else if (reason === "old-generation" || reason === "same-generation-but-different") void this.reclaim(held);
   }
@@ -160,32 +180,41 @@ export class RemoteDirectory implements Directory {
     this.domain.put(held.service);
   }
 
-  /** All who ask while one list is on its way share the next one. */
-  private freshList(): Promise<ReadonlyMap<bigint, ServiceState>> {
-    if (this.list) {
-      this.nextList ??= this.list.then(() => this.freshList());
-      return this.nextList;
+  /** All who ask while lists are on their way share the next ones. */
+  private freshLists(): Promise<readonly ServerServices[]> {
+    if (this.lists) {
+      this.nextLists ??= this.lists.then(() => this.freshLists());
+      return this.nextLists;
     }
-    this.nextList = undefined;
-    this.list = this.domain.listServices().finally(() => {
-      this.list = undefined;
+    this.nextLists = undefined;
+    this.lists = this.domain.listServices().finally(() => {
+      this.lists = undefined;
     });
-    return this.list;
+    return this.lists;
   }
 
-  /** An orphan's time is up. Somebody else may have taken it over meanwhile, and keeps it. */
-  private async expire(serviceId: bigint, held: Held): Promise<void> {
-    const present = await this.find(serviceId);
-    if (this.held.get(serviceId) !== held) return;
-    if (present && present.owner !== this.domain.clientId) this.forget(serviceId);
-    else this.drop(serviceId, held);
-  }
-
-  private drop(serviceId: bigint, held: Held): void {
-    held.orphanTimer?.cancel();
-    held.answer?.("ok");
+  /** From each server on which it is ours, or which has one that `takes` says true of; elsewhere it is left to its owner. */
+  private async takeBack(
+    serviceId: bigint,
+    takes: (present: ServiceState) => boolean = () => false,
+  ): Promise<"ok" | "yielded"> {
+    const held = this.held.get(serviceId);
+    held?.orphanTimer?.cancel();
+    held?.answer?.("ok"); // it counts no more
     this.held.delete(serviceId);
-    this.domain.take(serviceId);
+    this.domain.lapse(serviceId);
+    const servers = await this.freshLists();
+    if (this.held.has(serviceId)) return "ok"; // it was published again meanwhile
+    let outcome: "ok" | "yielded" = "ok";
+    for (const { services, unpublish, forget } of servers) {
+      const present = services.get(serviceId);
+      if (!present || present.owner === this.clientId || takes(present)) unpublish(serviceId);
+      else {
+        forget(serviceId);
+        outcome = "yielded";
+      }
+    }
+    return outcome;
   }
 }
 

@@ -38,13 +38,18 @@ export interface Subscription {
 }
 
 export interface Directory {
+  /** Owner of what is published here. */
+  readonly clientId: bigint;
   /**
    * Publishes the service, or a new generation of it. If there is one with this id already, `yieldsTo` is asked; when it
    * says true, that one stays as it is, and the answer is `yielded`.
    */
   publish(service: Service, yieldsTo?: (present: ServiceState) => boolean): Promise<PublishOutcome | "yielded">;
-  /** Removes the service, whoever of this user owns it, unless `yieldsTo` says true of it. */
-  unpublish(serviceId: bigint, yieldsTo?: (present: ServiceState) => boolean): Promise<UnpublishOutcome | "yielded">;
+  /**
+   * Removes the service if this client owns it. What another client of this user owns stays, and the answer is `yielded`,
+   * unless `takes` says true of it.
+   */
+  unpublish(serviceId: bigint, takes?: (present: ServiceState) => boolean): Promise<UnpublishOutcome | "yielded">;
   /**
    * Ends the ownership of a service: it stays, as an orphan, until its TTL has passed or somebody publishes it again.
    * Nothing happens if it does not exist or belongs to another client.

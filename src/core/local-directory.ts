@@ -35,6 +35,7 @@ export function serviceState(directory: ServiceDirectory, service: ServiceEntry)
 }
 
 export class LocalDirectory implements Directory {
+  readonly clientId: bigint;
   private readonly client: Client;
 
   /** Connects a client with a random id, on behalf of `user`. Client limits do not hold for it. */
@@ -44,6 +45,7 @@ export class LocalDirectory implements Directory {
     private readonly random: Random,
   ) {
     this.client = this.connect();
+    this.clientId = toBigInt(this.client.idHi, this.client.idLo);
   }
 
   /** Leaves: services become orphans, as those of any client that goes. Later calls that would change something throw. */
@@ -72,10 +74,12 @@ export class LocalDirectory implements Directory {
 
   async unpublish(
     serviceId: bigint,
-    yieldsTo?: (present: ServiceState) => boolean,
+    takes?: (present: ServiceState) => boolean,
   ): Promise<UnpublishOutcome | "yielded"> {
     const id = fromBigInt(serviceId, new Uint63(), "service id");
-    if (this.yields(id, yieldsTo)) return "yielded";
+    const present = this.directory.service(id.hi, id.lo);
+    const isForeign = present && present.owner !== this.client;
+    if (isForeign && !takes?.(serviceState(this.directory, present))) return "yielded";
     return this.directory.unpublish(this.connected, id.hi, id.lo);
   }
 

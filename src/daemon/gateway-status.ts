@@ -47,8 +47,8 @@ export class GatewayStatus {
   private told: { readonly urgent: string; readonly atMs: number; readonly properties: Properties } | undefined;
 
   constructor(private readonly options: GatewayStatusOptions) {
-    const { directory, clock, log = SILENT } = options;
-    this.publications = new Publications({ directory, clock, log, limit: 1 });
+    const { directory, clock, timers, log = SILENT } = options;
+    this.publications = new Publications({ directory, clock, timers, log, limit: 1 });
     this.id = statusId(options);
   }
 
@@ -60,6 +60,7 @@ export class GatewayStatus {
   stop(): void {
     this.timer?.cancel();
     this.publications.withdraw(this.id);
+    this.publications.stop();
   }
 
   private look(): void {

@@ -5,17 +5,27 @@
  * Generations rise over updates and over restarts (architecture: "Generations survive a restart"): the first one of a
  * service in this process is the time in milliseconds since 1970, each change adds at least one. If the directory
  * nevertheless knows a later one (a board whose clock starts in 1970), the next is one above that.
+ *
+ * Several gateways may publish one service. Who publishes it last owns it, and only the owner takes it back: nobody
+ * withdraws what another one publishes.
  */
 
-import type { Clock } from "../core/clock.js";
+import type { Clock, Timer, Timers } from "../core/clock.js";
 import type { Directory, ServiceState } from "../core/directory-access.js";
 import type { Logger } from "../core/log.js";
 import { type Properties, sameProperties } from "../core/properties.js";
+
+/**
+ * How sure we are that a service is there. `usual`: sure enough to take it from another owner, once. `fresh`: it has
+ * just been heard, so it is ours, whoever has it. `hearsay`: it is left to another owner as long as there is one.
+ */
+export type Claim = "usual" | "fresh" | "hearsay";
 
 interface Published {
   readonly state: "published";
   readonly ttlSeconds: bigint;
   readonly properties: Properties;
+  readonly claim: Claim;
 }
 
 type Wanted =
@@ -36,11 +46,17 @@ interface Publication {
   forgotten: number;
   /** The last publish was refused, which has been told. */
   refused: boolean;
+  /** It was not published, and is to be tried again: refused, or left to another owner. */
+  pending: boolean;
 }
+
+/** After so long what was refused, or left to another owner, is tried again: that one may have given it up. */
+export const RETRY_MS = 30_000;
 
 export interface PublicationsOptions {
   readonly directory: Directory;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Logger;
   /** At most so many services; further ones are refused with a warning. */
   readonly limit: number;
@@ -56,6 +72,8 @@ export interface PublicationsOptions {
 export class Publications {
   private readonly publications = new Map<bigint, Publication>();
   private refusals = 0;
+  private retry: Timer | undefined;
+  private isStopped = false;
 
   constructor(private readonly options: PublicationsOptions) {}
 
@@ -65,7 +83,7 @@ export class Publications {
   }
 
   /** Makes the directory show this service, with a new generation if anything differs. False: the limit is reached. */
-  publish(id: bigint, ttlSeconds: bigint, properties: Properties): boolean {
+  publish(id: bigint, ttlSeconds: bigint, properties: Properties, claim: Claim = "usual"): boolean {
     let publication = this.publications.get(id);
     if (!publication) {
       if (this.publications.size >= this.options.limit) {
@@ -84,14 +102,15 @@ export class Publications {
         busy: false,
         forgotten: 0,
         refused: false,
+        pending: false,
       };
       this.publications.set(id, publication);
     }
-    this.want(id, publication, { state: "published", ttlSeconds, properties });
+    this.want(id, publication, { state: "published", ttlSeconds, properties, claim });
     return true;
   }
 
-  /** Removes the service from the directory. */
+  /** Removes the service from the directory, unless another client publishes it by now. */
   withdraw(id: bigint): void {
     const publication = this.publications.get(id);
     if (publication) this.want(id, publication, { state: "withdrawn" });
@@ -114,17 +133,20 @@ export class Publications {
     if (publication && publication.wanted.state === "published") this.want(id, publication, { state: "orphaned" });
   }
 
-  /** Gives the service up: it stays, as an orphan unless somebody else has taken it over. */
+  /**
+   * Gives the service up: it stays, as an orphan unless somebody else has taken it over. Also for who can not know what
+   * has become of it.
+   */
   release(id: bigint): void {
     const publication = this.publications.get(id);
     if (publication) this.want(id, publication, { state: "released" });
   }
 
-  /** Removes a service that somebody else of this user published, and no longer can remove. */
-  async removeForeign(id: bigint): Promise<void> {
+  /** Removes a service that somebody else of this user published, who is gone and can no longer remove it. */
+  async removeOrphan(id: bigint): Promise<void> {
     const { directory, log } = this.options;
     try {
-      if (!this.publications.has(id) && (await directory.find(id))) await directory.unpublish(id);
+      if (!this.publications.has(id)) await directory.unpublish(id, isOrphan);
     } catch (error) {
       log.error(() => `Service ${id.toString(16)}: ${String(error)}`);
     }
@@ -136,8 +158,14 @@ export class Publications {
       const { told, wanted } = publication;
       if (!told || told.orphaned || wanted.state !== "published") continue;
       publication.told = { ...told, orphaned: true };
-      this.want(id, publication, wanted);
+      this.want(id, publication, { ...wanted, claim: "hearsay" });
     }
+  }
+
+  /** Tries nothing again any more. What is published stays. */
+  stop(): void {
+    this.isStopped = true;
+    this.retry?.cancel();
   }
 
   private want(id: bigint, publication: Publication, wanted: Wanted): void {
@@ -149,7 +177,7 @@ export class Publications {
 
   /**
    * Sends differences until there is none: what is wanted may change while the directory answers. What the directory
-   * refuses is not sent again before it changes.
+   * refuses is sent again when it changes, or after a while.
    */
   private async settle(id: bigint, publication: Publication): Promise<void> {
     let wanted: Wanted;
@@ -170,36 +198,66 @@ export class Publications {
     const { told } = publication;
     if (wanted.state === "withdrawn") {
       publication.told = undefined;
-      if (told) await this.options.directory.unpublish(id, this.options.yieldsTo);
+      // An orphan's owner is gone: this one knows better what has become of it.
+      if (told || publication.pending) {
+        await this.options.directory.unpublish(id, (present) => isOrphan(present) && !this.yieldsTo(present));
+      }
     } else if (wanted.state === "forgotten") {
       return;
     } else if (wanted.state === "released") {
       publication.told = undefined;
-      if (told && !told.orphaned) await this.options.directory.orphan(id);
+      if ((told && !told.orphaned) || publication.pending) await this.options.directory.orphan(id);
     } else if (wanted.state === "orphaned") {
       if (!told || told.orphaned) return;
       await this.options.directory.orphan(id);
       publication.told = { ...told, orphaned: true };
     } else {
-      const { ttlSeconds, properties } = wanted;
+      const { ttlSeconds, properties, claim } = wanted;
       const same = told && told.ttlSeconds === ttlSeconds && sameProperties(told.properties, properties);
-      if (same && !told.orphaned) return;
+      if (same && !told.orphaned && claim !== "fresh") return;
       if (!same) publication.generation += 1n;
-      if (!told && this.options.continues) await this.goOn(id, publication, wanted);
       const { forgotten } = publication;
-      if ((await this.send(id, publication, ttlSeconds, properties)) && forgotten === publication.forgotten) {
-        publication.told = { ttlSeconds, properties, orphaned: false };
-      }
+      const looksFirst = claim === "hearsay" || (!told && this.options.continues);
+      const found = looksFirst ? await this.look(id, publication, wanted) : "free";
+      const isDone = found === "free" ? await this.send(id, publication, ttlSeconds, properties) : found === "done";
+      if (forgotten !== publication.forgotten) return;
+      publication.pending = !isDone;
+      if (isDone) publication.told = { ttlSeconds, properties, orphaned: false };
+      else this.retryLater();
     }
   }
 
-  /** Takes over the generation of what the directory has, one above it if that differs. */
-  private async goOn(id: bigint, publication: Publication, { ttlSeconds, properties }: Published): Promise<void> {
-    const present = await this.options.directory.find(id);
-    if (!present) return;
+  /**
+   * Takes over the generation of what the directory has, one above it if that differs. `done`: it is as it should be;
+   * `taken`: another one publishes it, and is to go on.
+   */
+  private async look(id: bigint, publication: Publication, wanted: Published): Promise<"free" | "done" | "taken"> {
+    const { directory } = this.options;
+    const { ttlSeconds, properties, claim } = wanted;
+    const present = await directory.find(id);
+    if (!present) return "free";
+    const isOurs = present.owner === directory.clientId;
+    if (claim === "hearsay" && !isOurs && !isOrphan(present)) return "taken";
     const same = present.ttlSeconds === ttlSeconds && sameProperties(present.properties, properties);
     if (same) publication.generation = present.generation;
     else if (publication.generation <= present.generation) publication.generation = present.generation + 1n;
+    return isOurs && same && !isOrphan(present) ? "done" : "free";
+  }
+
+  /** One timer for all: who waits, waits for an owner that is gone, or for room. */
+  private retryLater(): void {
+    if (this.isStopped) return;
+    this.retry ??= this.options.timers.after("publications retry", RETRY_MS, () => {
+      this.retry = undefined;
+      for (const [id, publication] of this.publications) {
+        const { pending, wanted } = publication;
+        if (pending && wanted.state === "published") this.want(id, publication, { ...wanted, claim: "hearsay" });
+      }
+    });
+  }
+
+  private yieldsTo(present: ServiceState): boolean {
+    return this.options.yieldsTo?.(present) ?? false;
   }
 
   private async send(
@@ -240,3 +298,5 @@ export class Publications {
     publication.refused = true;
   }
 }
+
+const isOrphan = ({ orphanSince }: ServiceState): boolean => orphanSince !== undefined;

@@ -132,6 +132,54 @@ test("what a caller yields to stays as it is", async () => {
   await follower.hears("disappeared 7");
 });
 
+test("only what is ours is taken back, server by server; what another client owns there stays", async () => {
+  const directory = open(a, b);
+  const onA = new Follower(open(a));
+  const onB = new Follower(open(b));
+  assert.is(await directory.publish(service(1n, "one")), "ok");
+  for (const follower of [onA, onB]) await follower.hears("appeared one g1 t60");
+  const other = await session(a, 1n);
+  await other.publish(service(1n, "one"));
+  assert.is(await directory.unpublish(7n), "yielded");
+  await onB.hears("disappeared 7");
+  assert.is((await other.services())[0]?.owner, 1n);
+  assert.is(await directory.unpublish(7n, () => false), "yielded", "nothing of ours is left");
+  a.stop();
+  await a.start();
+  await directory.publish({ ...service(1n, "two"), id: 8n });
+  await onA.hears("appeared two g1 t60");
+  assert.not.ok(
+    onA.told.slice(1).some((text) => /one/.test(text)),
+    "it does not come back",
+  );
+});
+
+test("what another client has left behind is removed if the caller takes it", async () => {
+  const other = await session(a, 1n);
+  await other.publish(service(1n, "other"));
+  const directory = open(a);
+  const follower = new Follower(open(a));
+  await follower.hears("appeared other g1 t60");
+  assert.is(await directory.unpublish(7n, ({ orphanSince }) => orphanSince !== undefined), "yielded");
+  other.close();
+  while ((await directory.find(7n))?.orphanSince === undefined);
+  assert.is(await directory.unpublish(7n, ({ orphanSince }) => orphanSince !== undefined), "ok");
+  await follower.hears("disappeared 7");
+  assert.is(directory.serviceCount, 0);
+});
+
+test("what was given up is not published by the next connection, which would take it from who has it now", async () => {
+  const directory = open(a);
+  assert.is(await directory.publish(service(1n, "one", 1000n)), "ok");
+  await directory.orphan(7n);
+  a.stop();
+  await a.start();
+  const other = await session(a, 1n);
+  await other.publish(service(1n, "one", 1000n));
+  assert.is(await directory.publish({ ...service(1n, "two"), id: 8n }), "ok");
+  assert.is((await directory.find(7n))?.owner, 1n);
+});
+
 test("an orphan runs out with its TTL, unless it is published again", async () => {
   const directory = open(a);
   const follower = new Follower(open(a));

@@ -111,7 +111,7 @@ test("closing orphans the services; ids out of range are refused by name; a tota
   assert.is(inner.serviceCount, 0);
 });
 
-test("what a caller yields to is neither replaced nor removed", async () => {
+test("what a caller yields to is not replaced", async () => {
   const { local, publish } = fixture();
   await publish(1n, 0n, { a: 1 });
   const service = { id: 1n, generation: 1n, ttlSeconds: 5n, properties: properties({ a: 2 }) };
@@ -121,12 +121,35 @@ test("what a caller yields to is neither replaced nor removed", async () => {
     return answer;
   };
   assert.is(await local.publish(service, yields(true)), "yielded");
-  assert.is(await local.unpublish(1n, yields(true)), "yielded");
   assert.is((await local.find(1n))?.generation, 0n);
   assert.is(await local.publish(service, yields(false)), "ok");
-  assert.is(await local.unpublish(1n, yields(false)), "ok");
-  assert.is(await local.unpublish(1n, yields(true)), "non-existent-service-id");
-  assert.equal(seen, [0n, 0n, 0n, 1n]);
+  assert.equal(seen, [0n, 0n]);
+});
+
+test("a service of another client is removed only if the caller takes it, an orphan of our own always", async () => {
+  const { inner, local, publish } = fixture();
+  const other = new LocalDirectory(inner, "gateway", () => 0.5);
+  const taken: (bigint | undefined)[] = [];
+  const takes = (answer: boolean) => (present: ServiceState) => {
+    taken.push(present.owner);
+    return answer;
+  };
+  assert.is(await local.unpublish(1n, takes(true)), "non-existent-service-id");
+  await publish(1n, 0n);
+  assert.is(await other.unpublish(1n), "yielded");
+  assert.is(await other.unpublish(1n, takes(false)), "yielded");
+  assert.is((await local.find(1n))?.owner, local.clientId);
+  await other.publish({ id: 1n, generation: 0n, ttlSeconds: 5n, properties: properties({}) });
+  assert.is(await local.unpublish(1n), "yielded", "it was ours");
+  await local.orphan(1n);
+  assert.is((await local.find(1n))?.orphanSince, undefined);
+  await other.orphan(1n);
+  assert.is(await local.unpublish(1n), "yielded");
+  assert.is(await local.unpublish(1n, takes(true)), "ok");
+  assert.equal(taken, [local.clientId, other.clientId]);
+  await publish(2n, 0n);
+  await local.orphan(2n);
+  assert.is(await local.unpublish(2n), "ok");
 });
 
 test.run();

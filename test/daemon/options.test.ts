@@ -310,7 +310,7 @@ gateways:
     "'kinds': {'valve': {'on_will': 'orphan'}}",
     "'clear_stale': true, 'presence': {'name': 'attic', 'priority': 10, 'directory': 'shared'}",
     "'max_packet': 128, 'conventions': ['native', 'homeassistant'], 'mappings': ['house'], 'ask': true}",
-    "'name': 'site', 'board': 'b1', 'max_boards': 3, 'max_services': 10000}",
+    "'name': 'site', 'board': 'b1', 'heartbeat': 60, 'max_boards': 3, 'max_services': 10000}",
     "'publish': ['(a=1)'], 'gateway_name': 'g', 'max_published': 5, 'names_file': '/n'}",
   ]) {
     assert.ok(line.includes(shown), `${shown}\n${line}`);

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import type { ServiceState } from "../../src/core/directory-access.js";
 import { type Logger, SILENT } from "../../src/core/log.js";
 import { properties } from "../../src/core/properties.js";
-import { Publications } from "../../src/gateway/publications.js";
+import { Publications, RETRY_MS } from "../../src/gateway/publications.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { RecordingDirectory } from "./recording-directory.js";
 
@@ -23,7 +23,7 @@ class Bench {
   fresh(limit = 10): Publications {
     const note = (text: () => string) => void this.complaints.push(text());
     const log: Logger = { debug() {}, info() {}, warning: note, error: note };
-    return new Publications({ directory: this.directory, clock: this.clock, log, limit });
+    return new Publications({ directory: this.directory, clock: this.clock, timers: this.clock, log, limit });
   }
 
   generation(): bigint | undefined {
@@ -54,7 +54,13 @@ test("a restart continues above, even with a clock that starts in 1970", async (
   bench.publications.publish(1n, 60n, A);
   await answered();
   const directory = bench.directory;
-  const early = new Publications({ directory, clock: new FakeClock(0), log: SILENT, limit: 9 });
+  const early = new Publications({
+    directory,
+    clock: new FakeClock(0),
+    timers: new FakeClock(0),
+    log: SILENT,
+    limit: 9,
+  });
   early.publish(1n, 60n, A2);
   await answered();
   assert.is(bench.generation(), BigInt(BEGAN_MS) + 1n);
@@ -252,11 +258,109 @@ test("the directory is told at once of what is forgotten, also while it has not 
   assert.equal(forgotten, [1n]);
 });
 
+/** What is there belongs to another client from now on. */
+function takenOver(directory: RecordingDirectory, orphanSince?: number): void {
+  const { orphanSince: _, ...present } = directory.services.get(1n)!;
+  directory.services.set(1n, { ...present, owner: 2n, ...(orphanSince === undefined ? {} : { orphanSince }) });
+}
+
+test("withdrawn: what another client publishes by now stays; what is nobody's goes", async () => {
+  const { publications, directory } = bind(new Bench());
+  for (const orphanSince of [undefined, 5]) {
+    publications.publish(1n, 60n, A);
+    await answered();
+    takenOver(directory, orphanSince);
+    publications.withdraw(1n);
+    await answered();
+    assert.is(directory.services.has(1n), orphanSince === undefined);
+    assert.is(publications.size, 0);
+    directory.services.clear();
+  }
+});
+
+test("of others only an orphan is removed", async () => {
+  const { publications, directory } = bind(new Bench());
+  directory.services.set(1n, { id: 1n, generation: 1n, ttlSeconds: 60n, properties: A, owner: 2n });
+  await publications.removeOrphan(1n);
+  assert.is(directory.services.size, 1);
+  takenOver(directory, 5);
+  await publications.removeOrphan(1n);
+  assert.is(directory.services.size, 0);
+});
+
+test("what was just heard is said again though nothing differs, above what another one has made of it", async () => {
+  const { publications, directory, generation } = bind(new Bench());
+  publications.publish(1n, 60n, A, "fresh");
+  await answered();
+  publications.publish(1n, 60n, A, "fresh");
+  await answered();
+  assert.equal(directory.calls, ["publish a", "publish a"]);
+  assert.is(generation(), BigInt(BEGAN_MS));
+  directory.services.set(1n, { id: 1n, generation: 9n ** 15n, ttlSeconds: 60n, properties: A2, owner: 2n });
+  publications.publish(1n, 60n, A, "fresh");
+  await answered();
+  assert.equal(directory.services.get(1n)!.properties, A);
+  assert.is(directory.services.get(1n)!.owner, directory.clientId);
+  assert.is(generation(), 9n ** 15n + 1n);
+});
+
+test("hearsay is left to the owner that lives; when that one has given it up, or is gone, it is published", async () => {
+  for (const orphanSince of [5, undefined]) {
+    const { publications, directory, clock } = new Bench();
+    directory.services.set(1n, { id: 1n, generation: 7n, ttlSeconds: 60n, properties: A2, owner: 2n });
+    publications.publish(1n, 60n, A, "hearsay");
+    await answered();
+    clock.advanceMs(RETRY_MS);
+    await answered();
+    assert.equal(directory.calls, []);
+    if (orphanSince === undefined) directory.services.clear();
+    else takenOver(directory, orphanSince);
+    clock.advanceMs(RETRY_MS);
+    await answered();
+    assert.equal(directory.services.get(1n)?.properties, A);
+    assert.equal(clock.timers(), []);
+  }
+});
+
+test("what was refused is tried again, with one timer, until it is there, not wanted any more, or all ends", async () => {
+  const { publications, directory, clock, complaints } = new Bench();
+  directory.refusal = "permission-denied"; // the orphan of another user
+  for (const id of [1n, 2n, 3n]) publications.publish(id, 60n, A);
+  await answered();
+  publications.withdraw(2n);
+  await answered();
+  clock.advanceMs(RETRY_MS);
+  await answered();
+  assert.is(directory.calls.filter((call) => call.startsWith("publish")).length, 5);
+  assert.is(complaints.length, 3, "told once each");
+  assert.is(clock.timers().length, 1);
+  directory.refusal = undefined;
+  clock.advanceMs(RETRY_MS);
+  await answered();
+  assert.equal([...directory.services.keys()], [1n, 3n]);
+  assert.equal(clock.timers(), []);
+  directory.refusal = "insufficient-resources";
+  publications.publish(4n, 60n, A);
+  await answered();
+  publications.stop();
+  assert.equal(clock.timers(), []);
+  publications.publish(5n, 60n, A);
+  await answered();
+  assert.equal(clock.timers(), []);
+});
+
 test("a service that is yielded to is neither replaced nor removed", async () => {
   const bench = new Bench();
   const { directory, clock } = bench;
   const isForeign = ({ properties: shown }: ServiceState) => shown.has("foreign");
-  const publications = new Publications({ directory, clock, log: SILENT, limit: 9, yieldsTo: isForeign });
+  const publications = new Publications({
+    directory,
+    clock,
+    timers: clock,
+    log: SILENT,
+    limit: 9,
+    yieldsTo: isForeign,
+  });
   const foreign = {
     id: 1n,
     generation: 1n,

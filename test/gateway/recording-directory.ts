@@ -5,6 +5,7 @@ import type { PublishOutcome, UnpublishOutcome } from "../../src/core/fail-reaso
 import { sameProperties } from "../../src/core/properties.js";
 
 export class RecordingDirectory implements Directory {
+  readonly clientId = 1n;
   readonly services = new Map<bigint, ServiceState>();
   /** `publish <name>`, `unpublish <name>`, `orphan <name>`, in order; the name is the property, or else the id. */
   readonly calls: string[] = [];
@@ -29,11 +30,11 @@ export class RecordingDirectory implements Directory {
     return "ok";
   }
 
-  async unpublish(id: bigint, yieldsTo?: (present: ServiceState) => boolean): Promise<UnpublishOutcome | "yielded"> {
+  async unpublish(id: bigint, takes?: (present: ServiceState) => boolean): Promise<UnpublishOutcome | "yielded"> {
     const present = this.services.get(id);
     this.calls.push(`unpublish ${present ? name(present) : id}`);
     await this.before?.();
-    if (present && yieldsTo?.(present)) return "yielded";
+    if (present && present.owner !== this.clientId && !takes?.(present)) return "yielded";
     return this.services.delete(id) ? "ok" : "non-existent-service-id";
   }
 

@@ -195,6 +195,39 @@ scenario("a link that goes and comes, or is made anew, is served again; and a se
 });
 
 scenario(
+  "addresses come and go on a link that stays up: nothing disappears, and what is resolved has the new ones",
+  TWO,
+  async (lab) => {
+    await lab.run(
+      "on g sysctl -qw net.ipv4.conf.all.promote_secondaries=1; on g ip addr add fd00::1/64 dev eth0 nodad",
+    );
+    await lab.gateway("g");
+    for (let i = 1; i <= 25; i++) await lab.say("g", i.toString(16), { name: `Lamp ${i}`, port: i });
+    await lab.published("g", 25, 30_000);
+    await lab.watch("a");
+    const have = async (what: string, wanted: readonly string[]) => {
+      const of = (all: readonly Resolved[], family: string) => new Set(all.filter((line) => line.family === family));
+      const shown = (all: readonly Resolved[]) => new Set(all.map(({ address }) => address));
+      await lab.browsed("a", what, (all) => {
+        const isWhole = of(all, "IPv4").size === 25 && of(all, "IPv6").size === 25;
+        return isWhole && [...shown(all)].every((address) => wanted.includes(address));
+      });
+    };
+    await have("all at first", ["10.77.0.1", "fd00::1"]);
+    await lab.run("on g ip addr add 10.77.0.9/24 dev eth0; on g ip addr add fd00::9/64 dev eth0 nodad");
+    await have("one more of each family", ["10.77.0.1", "10.77.0.9", "fd00::1", "fd00::9"]);
+    await lab.run("on g ip addr del 10.77.0.1/24 dev eth0; on g ip addr del fd00::1/64 dev eth0");
+    await have("the former ones gone", ["10.77.0.9", "fd00::9"]);
+    await lab.run("on g ip addr add 10.77.0.8/24 dev eth0; on g ip addr del 10.77.0.9/24 dev eth0");
+    await have("renumbered", ["10.77.0.8", "fd00::9"]);
+    await lab.run("attach g eth1 br1 10.78.0.1; sleep 2; on g ip link del eth1; sleep 3");
+    assert.equal(await lab.disappearances("a"), []);
+    const renamed = lab.events.filter(({ event, text }) => event === "log" && text?.includes("from now on"));
+    assert.equal(renamed, []);
+  },
+);
+
+scenario(
   "IPv6 only",
   "host g 1; host a 2; avahi_start a use-ipv4=no use-ipv6=yes; on g ip addr flush dev eth0 scope global",
   async (lab) => {
@@ -236,6 +269,32 @@ scenario(
     assert.equal(before[0].host, "pf-g.local");
     await lab.end("g");
     await lab.browsed("a", "the other", (found) => names(found).join() === "Lamp" && found[0].host === "pf-h.local");
+  },
+);
+
+scenario(
+  "two gateways with one service of a third device, whose address each knows otherwise: nobody is renamed",
+  "host g 1; host h 3; host a 2; avahi_start a",
+  async (lab) => {
+    const say = (host: string, address: string) =>
+      lab.say(host, "1", { name: "Lamp", port: 81, addr: [address, "fd00::50"] });
+    await lab.gateway("g");
+    await say("g", "10.77.0.50");
+    await lab.published("g", 1);
+    await lab.gateway("h");
+    await say("h", "10.77.0.51");
+    await lab.seen("standing by", ({ from, counts }) => from === "h" && counts?.standby === 1);
+    const has = (address: string) => (found: readonly Resolved[]) => {
+      const isIt = (line: Resolved) => line.host === "d-0000000000000001.local" && line.name === "Lamp";
+      return found.length === 2 && found.every(isIt) && found.some((line) => line.address === address);
+    };
+    await lab.browsed("a", "one", has("10.77.0.50"));
+    await lab.end("g");
+    await lab.browsed("a", "the other", has("10.77.0.51"));
+    assert.equal(
+      lab.events.filter(({ event, text }) => event === "log" && text?.includes("from now on")),
+      [],
+    );
   },
 );
 

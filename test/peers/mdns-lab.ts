@@ -136,6 +136,25 @@ export class MdnsLab {
       .filter((line) => line.interfaceName === interfaceName);
   }
 
+  /** Lets avahi on that host watch a type from now on; `disappearances` tells what it missed. */
+  async watch(host: string, type = "_http._tcp"): Promise<void> {
+    await this.run(
+      `nsenter -t $(cat $D/${host}/pid) -m -n -- avahi-browse -p ${type} >$D/${host}/watched 2>/dev/null </dev/null 3>&- &`,
+    );
+  }
+
+  /** Each line in which the watching avahi said that something went: `eth0 IPv4 Lamp`. */
+  async disappearances(host: string): Promise<string[]> {
+    const output = await this.run(`cat $D/${host}/watched`);
+    const lines = output.split("\n").filter((line) => line.startsWith("-"));
+    return lines.map((line) =>
+      line
+        .split(/(?<!\\);/)
+        .slice(1, 4)
+        .join(" "),
+    );
+  }
+
   /** Browses until what is shown fits; then that. */
   async browsed(
     host: string,

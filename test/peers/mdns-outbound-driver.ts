@@ -17,6 +17,7 @@ const services = new Map<bigint, Match>();
 const subscribers = new Set<(match: Match) => void>();
 
 const directory: Directory = {
+  clientId: 1n,
   publish: async () => "ok",
   unpublish: async () => "ok",
   orphan: async () => {},

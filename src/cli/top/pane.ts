@@ -52,7 +52,7 @@ export class Pane<Row> {
   }
 
   get order(): string {
-    return `${this.columns[this.sortedBy].title}${this.descending ? " (descending)" : ""}`;
+    return `${this.columns[this.sortedBy].title}${this.descending ? " (down)" : ""}`;
   }
 
   sortByNext(): void {

@@ -1,12 +1,13 @@
-/** The three tables of `top`, column by column. */
+/** The tables of `top`, column by column. */
 
 import type { ClientState, SubscriptionState } from "../../client/session.js";
+import { type Gateway, gatewayOf, isGateway, numbers, shown, stateText } from "../gateways.js";
 import { hex } from "../ids.js";
 import { formatUptime, secondsLeft } from "../tables.js";
 import { type Column, Pane, type Source } from "./pane.js";
 import type { ServiceRow } from "./services.js";
 
-export const PANE_NAMES = ["services", "subscriptions", "clients"] as const;
+export const PANE_NAMES = ["services", "subscriptions", "clients", "gateways"] as const;
 export type PaneName = (typeof PANE_NAMES)[number];
 
 export interface Sources {
@@ -83,7 +84,51 @@ const CLIENTS: readonly Column<ClientState>[] = [
   { title: "Remote Address", width: 0, text: ({ address }) => address, order: ({ address }) => address },
 ];
 
-export type Panes = readonly [Pane<ServiceRow>, Pane<SubscriptionState>, Pane<ClientState>];
+const GATEWAYS: readonly Column<Gateway>[] = [
+  { title: "Host", width: 8, text: ({ host }) => shown(host), order: ({ host }) => host },
+  {
+    title: "Gateway",
+    width: 16,
+    text: ({ name, kind }) => shown(name ?? kind),
+    order: ({ name, kind }) => name ?? kind,
+  },
+  { title: "State", width: 8, text: stateText, order: stateText },
+  {
+    title: "Told",
+    width: 8,
+    right: true,
+    text: ({ time }, now) => (time === undefined ? "-" : formatUptime(now - Number(time))),
+    order: ({ time }) => (time === undefined ? undefined : -time),
+  },
+  {
+    title: "Dropped",
+    width: 8,
+    right: true,
+    text: (gateway) => String(droppedBy(gateway)),
+    order: droppedBy,
+  },
+  { title: "Counts And Errors", width: 0, text: gatewayText, order: gatewayText },
+];
+
+function droppedBy({ dropped }: Gateway): bigint {
+  let sum = 0n;
+  for (const count of dropped.values()) sum += count;
+  return sum;
+}
+
+function gatewayText({ counts, dropped, error }: Gateway): string {
+  const parts = [numbers(counts)];
+  if (dropped.size > 0) parts.push(`dropped: ${numbers(dropped)}`);
+  if (error) parts.push(`last error: ${shown(error)}`);
+  return parts.join("; ");
+}
+
+/** Looked for in all services whenever one has changed, but only while the table is in sight. */
+function* gatewaysIn(rows: Iterable<ServiceRow>): Iterable<Gateway> {
+  for (const { service } of rows) if (isGateway(service)) yield gatewayOf(service);
+}
+
+export type Panes = readonly [Pane<ServiceRow>, Pane<SubscriptionState>, Pane<ClientState>, Pane<Gateway>];
 
 /** In the order of PANE_NAMES. `sources` is asked again for each picture. */
 export function makePanes(sources: Sources): Panes {
@@ -105,6 +150,12 @@ export function makePanes(sources: Sources): Panes {
       CLIENTS,
       () => sources.clients,
       ({ id, address }) => `${hex(id)} ${address}`,
+    ),
+    new Pane(
+      "Gateways",
+      GATEWAYS,
+      () => ({ rows: gatewaysIn(sources.services.rows), version: sources.services.version }),
+      (gateway) => `${hex(gateway.id)} ${shown(gateway.host)} ${shown(gateway.name)} ${gatewayText(gateway)}`,
     ),
   ];
 }

@@ -39,7 +39,7 @@ export interface Picture {
 }
 
 const HELP = [
-  "  1 2 3, Tab         services, subscriptions, clients",
+  "  1 2 3 4, Tab       services, subscriptions, clients, gateways",
   "  arrows, PgUp PgDn  scroll; left and right move the last column (narrow: all)",
   "  Home, End          first row, last row",
   "  /                  show only rows that have a text; Esc shows all again",
@@ -54,7 +54,7 @@ const HELP = [
   "  the numbers of the others every 10 seconds, if at most 1000; else they are",
   "  not shown.",
 ];
-const KEYS = "1 2 3 panes   / filter   s sort   r reverse   ? help   q quit";
+const KEYS = "1-4 panes   / filter   s sort   r reverse   ? help   q quit";
 /** Below this many rows the head is left out, so that the table has room. */
 const LEAST_ROWS_WITH_HEAD = 9;
 
@@ -115,8 +115,8 @@ function fitting([first, ...others]: readonly string[], columns: number, blanks 
 }
 
 function tabLine(panes: readonly DrawnPane[], active: number): string {
-  const tabs = panes.map(({ title }, i) => (i === active ? `[${i + 1} ${title}]` : ` ${i + 1} ${title} `)).join(" ");
-  return `${tabs}   by ${panes[active].order}`;
+  const tabs = panes.map(({ title }, i) => (i === active ? `[${i + 1} ${title}]` : ` ${i + 1} ${title} `)).join("");
+  return `${tabs} by ${panes[active].order}`;
 }
 
 function footLine(

@@ -234,6 +234,7 @@ function federationOptions(gateway: GatewayOfType<"federation">): FederationGate
     ...present("board", gateway.board),
     root: gateway.root,
     ...present("filter", gateway.filter),
+    heartbeatSeconds: gateway.heartbeat,
     maxBoards: gateway.max_boards,
     maxServices: gateway.max_services,
   };

@@ -57,9 +57,9 @@ function gatewayLiteral(gateway: GatewayConfig) {
     };
   }
   if (gateway.type === "federation") {
-    const { root, name, board, filter, maxBoards, maxServices } = gateway.options;
+    const { root, name, board, filter, heartbeatSeconds: heartbeat, maxBoards, maxServices } = gateway.options;
     const limits = { max_boards: maxBoards, max_services: maxServices };
-    return { type, domain, ...brokerLiteral(gateway.options), root, name, board, filter, ...limits };
+    return { type, domain, ...brokerLiteral(gateway.options), root, name, board, filter, heartbeat, ...limits };
   }
   const { root, site, onLoss, onLossOfKind = {}, maxDevices, clearStale, ask } = gateway.options;
   const { presence, mirror, queries, conventions, maxPacketBytes, brokerMaxPacketBytes } = gateway.options;

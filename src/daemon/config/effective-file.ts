@@ -114,8 +114,9 @@ function mqttKeys({ options }: GatewayConfig & { type: "mqtt" }) {
 }
 
 function federationKeys({ options }: GatewayConfig & { type: "federation" }) {
-  const { name, board, root, filter, maxBoards, maxServices } = options;
-  return { ...brokerKeys(options), name, board, root, filter, max_boards: maxBoards, max_services: maxServices };
+  const { name, board, root, filter, heartbeatSeconds: heartbeat, maxBoards, maxServices } = options;
+  const limits = { max_boards: maxBoards, max_services: maxServices };
+  return { ...brokerKeys(options), name, board, root, filter, heartbeat, ...limits };
 }
 
 function brokerKeys(options: (GatewayConfig & { type: "mqtt" | "federation" })["options"]) {

@@ -251,6 +251,12 @@ export const federationGateway = mapping(
         description: "Services that are told to the other boards. Default: all.",
       }),
     ),
+    heartbeat: seconds(5, 3600, {
+      default: 60,
+      description:
+        "Seconds between two words of this board (2 s for each board where that is more). A board that is silent for three " +
+        "is gone.",
+    }),
     max_boards: count("a number of boards", 1, 1000, {
       default: 64,
       description: "Most other boards; what further ones tell is ignored.",

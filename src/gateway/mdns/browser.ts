@@ -8,6 +8,7 @@
 
 import { isIPv6 } from "node:net";
 import type { Timer, Timers } from "../../core/clock.js";
+import { Schedule } from "./backoff.js";
 import { ForeignQueries } from "./foreign-queries.js";
 import type { Instance, InstanceView } from "./instance-view.js";
 import type { Family, Peer } from "./link.js";
@@ -19,7 +20,8 @@ import { type DecodedMessage, type HeardRecord, MDNS_PORT } from "./records.js";
 
 export interface BrowserOptions extends LinkStateOptions {
   readonly timers: Timers;
-  readonly send: (message: QueryMessage) => void;
+  /** By all address families, unless it is for one. */
+  readonly send: (message: QueryMessage, over?: Family) => void;
   /** The address families that `send` reaches. */
   readonly families: () => readonly Family[];
   /** Something about this instance (key: see `nameKey`) may have changed; `view` tells what it is now. */
@@ -30,6 +32,8 @@ const MESSAGES_PER_FLUSH = 10;
 const FLUSH_GAP_MS = 100;
 /** Questions waiting for their turn; further ones are dropped, and asked at their next turn. */
 const OUTBOX_LIMIT = 1024;
+/** How often all is asked by an address family that came back, while the other was there. */
+const CATCH_UP_ATTEMPTS = 3;
 /** How often the other address family is asked for, when one is known already. */
 const SECOND_FAMILY_ATTEMPTS = 2;
 /** After something found no room, everything is asked for again once there is room, but not more often than this. */
@@ -37,9 +41,17 @@ const ASK_AGAIN_MS = 60_000;
 /** The wall clock has gained so much on the monotonic one: the machine slept (or its clock was set). */
 const SLEPT_MS = 30_000;
 
+interface Outgoing {
+  readonly question: Question;
+  /** By this family only. */
+  readonly over?: Family | undefined;
+}
+
 export class Browser {
   private readonly state: LinkState;
-  private readonly outbox = new Map<string, Question>();
+  private readonly outbox = new Map<string, Outgoing>();
+  /** Families by which everything wanted is to be asked for besides. */
+  private readonly catchUps: Schedule<Family>;
   private readonly foreign = new ForeignQueries();
   private readonly overheard = new OverheardQuestions();
   private sendNotBeforeMs = Number.NEGATIVE_INFINITY;
@@ -51,12 +63,19 @@ export class Browser {
 
   constructor(private readonly options: BrowserOptions) {
     this.state = new LinkState(options);
+    this.catchUps = new Schedule(options.random);
     this.clockOffsetMs = this.clockOffset();
   }
 
   /** Asks for everything from the start: at first, and again after the interface got another address. */
   restart(): void {
     this.state.schedule.restart(this.now);
+    this.arm();
+  }
+
+  /** This family came back, and the other was there all the time: its questions go on as they are, and this one catches up. */
+  catchUp(family: Family): void {
+    this.catchUps.start(family, this.now);
     this.arm();
   }
 
@@ -146,6 +165,10 @@ export class Browser {
       if ("type" in due.subject) this.ask(due.subject);
       else this.askForMissing(due.subject);
     }
+    for (let due = this.catchUps.takeDue(this.now); due; due = this.catchUps.takeDue(this.now)) {
+      for (const { question } of this.state.browses.values()) this.ask(question, due.subject);
+      if (due.attempts >= CATCH_UP_ATTEMPTS) this.catchUps.stop(due);
+    }
     this.flush();
     this.arm();
   }
@@ -194,23 +217,31 @@ export class Browser {
     for (const key of this.state.instances.keys()) this.state.reconfirm(key);
   }
 
-  private ask(question: Question): void {
+  private ask(question: Question, over?: Family): void {
     const key = questionKey(question);
-    if (this.overheard.has(key, this.options.families(), this.now)) return;
-    if (this.outbox.size < OUTBOX_LIMIT) this.outbox.set(key, question);
+    const families = over === undefined ? this.options.families() : [over];
+    if (this.overheard.has(key, families, this.now) || this.outbox.has(key)) return;
+    const outgoing: Outgoing = { question, over };
+    if (this.outbox.size < OUTBOX_LIMIT) this.outbox.set(over === undefined ? key : `${key} ${over}`, outgoing);
   }
 
   private flush(): void {
     if (this.outbox.size === 0 || this.now < this.sendNotBeforeMs) return;
-    const messages = packQuestions([...this.outbox.values()], (question) => this.state.knownAnswers(question));
+    const waiting = [...this.outbox.values()];
     this.outbox.clear();
+    const messages = [undefined, 4 as const, 6 as const].flatMap((over) => {
+      const questions = waiting.flatMap((outgoing) => (outgoing.over === over ? outgoing.question : []));
+      return packQuestions(questions, (question) => this.state.knownAnswers(question)).map((message) => ({
+        message,
+        over,
+      }));
+    });
     // A chain of known answers stays together, with its question first; what is too much waits for the next flush.
-    const isTooMuch = (message: QueryMessage, i: number) => i >= MESSAGES_PER_FLUSH && message.questions.length > 0;
-    const firstLeft = messages.findIndex(isTooMuch);
+    const firstLeft = messages.findIndex(({ message }, i) => i >= MESSAGES_PER_FLUSH && message.questions.length > 0);
     const now = firstLeft < 0 ? messages : messages.slice(0, firstLeft);
     const later = firstLeft < 0 ? [] : messages.slice(firstLeft);
-    for (const message of now) this.options.send(message);
-    for (const question of later.flatMap(({ questions }) => questions)) this.ask(question);
+    for (const { message, over } of now) this.options.send(message, over);
+    for (const { message, over } of later) for (const question of message.questions) this.ask(question, over);
     this.sendNotBeforeMs = this.now + FLUSH_GAP_MS;
   }
 
@@ -218,7 +249,7 @@ export class Browser {
   private arm(): void {
     const { cache, schedule } = this.state;
     // What is due before the next message may go out waits for that moment.
-    const questionMs = this.outbox.size > 0 ? this.now : schedule.dueMs;
+    const questionMs = this.outbox.size > 0 ? this.now : Math.min(schedule.dueMs, this.catchUps.dueMs);
     const atMs = Math.min(cache.dueMs, Math.max(questionMs, this.sendNotBeforeMs));
     if (atMs === this.timerAtMs) return;
     this.timer?.cancel();

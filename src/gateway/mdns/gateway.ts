@@ -8,20 +8,17 @@ import { type Logger, prefixed } from "../../core/log.js";
 import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
-import { isHostAddress } from "./addresses.js";
-import { Browser } from "./browser.js";
+import type { Browser } from "./browser.js";
 import { Echoes } from "./echoes.js";
 import { Instances } from "./instances.js";
-import { linkScope, listInterfaces, type NetworkInterface } from "./interfaces.js";
-import { type Family, type Link, type LinkOptions, openLink } from "./link.js";
+import { listInterfaces, type NetworkInterface } from "./interfaces.js";
+import { type Link, type LinkOptions, openLink } from "./link.js";
 import type { LinkLimits } from "./link-state.js";
 import { Looks, type WatchInterfaces } from "./looks.js";
-import { browserQuery } from "./messages.js";
 import { NameError } from "./names.js";
-import { heardRecords } from "./records.js";
+import { Port, type PortOptions } from "./port.js";
 import { Outbound } from "./responder/outbound.js";
 import { type PublishRule, ruleProblems } from "./responder/publish-rule.js";
-import type { Responder } from "./responder/responder.js";
 import { type BrowseName, parseBrowseName } from "./service-names.js";
 import { SourceRates } from "./source-rates.js";
 
@@ -79,28 +76,6 @@ export function mdnsGateway(
   return new MdnsGateway(options, context, { ...MACHINE, ...environment });
 }
 
-const FAMILIES = [4, 6] as const;
-
-/** A link that keeps breaking is tried again after 2^6 times `interfacePollSeconds` at most. */
-const RETRY_DOUBLINGS = 6;
-
-/** One interface that is in use. */
-interface Port {
-  interface: NetworkInterface;
-  isInScope: (source: string) => boolean;
-  /** That a limit was reached has been told. */
-  isOverflowTold: boolean;
-  readonly browser: Browser;
-  readonly links: Map<Family, OpenLink>;
-}
-
-interface OpenLink {
-  readonly link: Link;
-  readonly address: string;
-  readonly state: { isBroken: boolean };
-  readonly responder: Responder | undefined;
-}
-
 class MdnsGateway implements Gateway {
   readonly name = "mdns";
   private readonly browse: readonly BrowseName[] | "all";
@@ -117,9 +92,8 @@ class MdnsGateway implements Gateway {
   private ownAddresses: ReadonlySet<string> = new Set();
   private readonly echoes: Echoes;
   private readonly rates: SourceRates;
+  /** By name and number: an interface that was created anew is another one. */
   private readonly ports = new Map<string, Port>();
-  /** Links that broke and have not brought anything since, by interface and family. */
-  private readonly troubles = new Map<string, { failures: number; retryAtMs: number; isTold: boolean }>();
   private isListTroubleTold = false;
   private readonly looks: Looks;
   /** The interfaces that are named but not there, as last told. */
@@ -149,7 +123,7 @@ class MdnsGateway implements Gateway {
     const { watchInterfaces: watch } = environment;
     this.looks = new Looks({ clock, timers, watch, pollMs: this.pollMs, look: () => this.look() });
     const scope = options.scope ?? "local";
-    this.publications = new Publications({ directory, clock, log: this.log, limit: this.limits.instances });
+    this.publications = new Publications({ directory, clock, timers, log: this.log, limit: this.limits.instances });
     this.outbound = this.makeOutbound(scope);
     this.instances = new Instances({
       scope,
@@ -176,6 +150,7 @@ class MdnsGateway implements Gateway {
     await this.outbound?.stop();
     const closed = [...this.ports.keys()].map((key) => this.close(key));
     this.instances.stop(); // before it hears that everything is gone
+    this.publications.stop();
     await Promise.all(closed);
   }
 
@@ -221,15 +196,19 @@ class MdnsGateway implements Gateway {
     if (!wanted) return nowMs + this.pollMs;
     const present = new Map(wanted.map((found) => [`${found.name} ${found.index}`, found]));
     // New ones first: an interface that was created anew then shows its services before the old one's are missed.
-    for (const [key, found] of present) this.adjust(this.ports.get(key) ?? this.open(key, found), found);
+    for (const [key, found] of present) {
+      const port = this.ports.get(key);
+      if (port) port.adjust(found);
+      else this.open(key, found);
+    }
     for (const [key, port] of this.ports) {
       if (present.has(key)) continue;
-      this.log.info(() => `${port.interface.name} is gone.`);
+      this.log.info(() => `${port.name} is gone.`);
       void this.close(key);
     }
     this.tellWaiting(wanted.map(({ name }) => name));
-    const retries = [...this.troubles.values()].flatMap(({ retryAtMs }) => (retryAtMs > nowMs ? retryAtMs : []));
-    return retries.length > 0 ? Math.min(...retries) : undefined;
+    const dueMs = Math.min(...[...this.ports.values()].map((port) => port.dueMs));
+    return Number.isFinite(dueMs) ? dueMs : undefined;
   }
 
   /** Names each listed interface that is not there: it may be a mistake in writing. */
@@ -258,154 +237,42 @@ class MdnsGateway implements Gateway {
     }
   }
 
-  private open(key: string, found: NetworkInterface): Port {
+  private open(key: string, found: NetworkInterface): void {
     const { clock, timers, random } = this.context;
-    const port: Port = {
-      interface: found,
-      isInScope: linkScope(found),
-      isOverflowTold: false,
-      links: new Map(),
-      browser: new Browser({
-        interfaceName: found.name,
-        browse: this.browse,
-        limits: this.limits,
-        clock,
-        timers,
-        random,
-        acceptsAddress: (address) => isHostAddress(address, found.isLoopback),
-        send: (message) => {
-          const query = browserQuery(message);
-          for (const { link, state } of port.links.values()) if (!state.isBroken) link.send(query);
-        },
-        families: () => [...port.links].flatMap(([family, { state }]) => (state.isBroken ? [] : family)),
-        onDropped: (reason) => this.dropped.add(reason),
-        onChange: (instanceKey) => this.instances.change(instanceKey),
-      }),
+    const { log, echoes, rates, limits, browse } = this;
+    const options: PortOptions = {
+      clock,
+      timers,
+      random,
+      log,
+      echoes,
+      rates,
+      limits,
+      browse,
+      openLink: this.environment.openLink,
+      addResponder: (link) => this.outbound?.add(link),
+      removeResponder: (responder) => this.outbound?.remove(responder),
+      retryMs: this.pollMs,
+      onTrouble: (text, retryAtMs) => {
+        this.noteError(text);
+        this.looks.lookAt(retryAtMs);
+      },
+      onDropped: (reason) => this.dropped.add(reason),
+      onChange: (instanceKey) => this.instances.change(instanceKey),
     };
-    this.ports.set(key, port);
-    this.log.info(() => `browsing on ${found.name}.`);
-    return port;
-  }
-
-  /** Brings the links of an interface in line with its addresses; asks anew if any of these changed. */
-  private adjust(port: Port, found: NetworkInterface): void {
-    let isChanged = JSON.stringify(port.interface) !== JSON.stringify(found);
-    port.interface = found;
-    if (isChanged) port.isInScope = linkScope(found);
-    for (const family of FAMILIES) {
-      const present = port.links.get(family);
-      const addresses = found.addresses.filter((candidate) => candidate.family === family);
-      const isUsable =
-        present && !present.state.isBroken && addresses.some(({ address }) => address === present.address);
-      if (isUsable || this.isTooEarly(port, family)) continue;
-      if (present) {
-        port.links.delete(family);
-        void this.closeLink(present);
-      }
-      if (addresses.length === 0) continue;
-      this.openFamily(port, family, addresses[0].address);
-      isChanged = true;
-    }
-    if (!isChanged) return;
-    port.browser.restart();
-    for (const { responder } of port.links.values()) responder?.restart();
-  }
-
-  private openFamily(port: Port, family: Family, address: string): void {
-    const place = placeOf(port, family);
-    const state = { isBroken: false };
-    let responder: Responder | undefined;
-    const link = this.environment.openLink({
-      family,
-      interface: port.interface,
-      isInScope: (source) => port.isInScope(source),
-      echoes: this.echoes,
-      rates: this.rates,
-      onMessage: (message, from) => {
-        this.troubles.delete(place);
-        if (message.type === "query") {
-          responder?.query(message, from);
-          port.browser.overhear(message, from);
-          return;
-        }
-        responder?.response(message);
-        const records = heardRecords(message);
-        if (records.length === 0) return;
-        port.browser.receive(records, from.address);
-        this.tellOverflow(port);
-      },
-      onBroken: (error) => {
-        if (state.isBroken) return;
-        state.isBroken = true;
-        this.onTrouble(place, error);
-      },
-      log: this.log,
-    });
-    responder = this.outbound?.add({
-      linkName: `${port.interface.name} IPv${family}`,
-      interfaceName: port.interface.name,
-      addresses: () => port.interface.addresses.map((own) => own.address),
-      send: (message, to) => {
-        if (!state.isBroken) link.send(message, to);
-      },
-    });
-    port.links.set(family, { link, address, state, responder });
-  }
-
-  /** The link is opened anew after 5, 10, 20 … 320 s: each opening starts the questions again, which must not be a storm. */
-  private onTrouble(place: string, error: Error): void {
-    const { failures: before, isTold } = this.troubles.get(place) ?? { failures: 0, isTold: false };
-    const failures = before + 1;
-    const delayMs = this.pollMs * 2 ** Math.min(failures - 1, RETRY_DOUBLINGS);
-    // An IPv6 address cannot send for its first second or two (duplicate address detection): at each boot, say.
-    const isWarning = !isTold && !(failures === 1 && error.message.includes("EADDRNOTAVAIL"));
-    const retryAtMs = this.context.clock.monotonicMs() + delayMs;
-    this.troubles.set(place, { failures, retryAtMs, isTold: isTold || isWarning });
-    this.looks.lookAt(retryAtMs);
-    const text = () => `${place}: ${error.message}; trying again in ${delayMs / 1000} s.`;
-    this.noteError(text());
-    if (isWarning) this.log.warning(text);
-    else this.log.debug(text);
-  }
-
-  private isTooEarly(port: Port, family: Family): boolean {
-    const trouble = this.troubles.get(placeOf(port, family));
-    return trouble !== undefined && this.context.clock.monotonicMs() < trouble.retryAtMs;
-  }
-
-  private tellOverflow(port: Port): void {
-    if (port.isOverflowTold) return;
-    const { refused, records, instances } = port.browser.counts;
-    if (refused === 0) return;
-    port.isOverflowTold = true;
-    this.log.warning(
-      () =>
-        `${port.interface.name}: more is announced than a limit allows; ${instances} instances (${records} records) kept.`,
-    );
+    this.ports.set(key, new Port(options, found));
+    log.info(() => `browsing on ${found.name}.`);
   }
 
   private async close(key: string): Promise<void> {
     const port = this.ports.get(key);
-    if (!port) return;
     this.ports.delete(key);
-    for (const family of port.links.keys()) this.troubles.delete(placeOf(port, family));
-    port.browser.stop();
-    await Promise.all([...port.links.values()].map((open) => this.closeLink(open)));
-  }
-
-  private closeLink({ link, responder }: OpenLink): Promise<void> {
-    if (responder) this.outbound?.remove(responder);
-    return link.close();
+    await port?.close();
   }
 
   private noteError(text: string): void {
     this.lastError = { text, unixSeconds: this.context.clock.unixSeconds() };
   }
-}
-
-/** A link's name in the log; with the number, since an interface that is created anew starts without its past. */
-function placeOf({ interface: { name, index } }: Port, family: Family): string {
-  return `${name} (number ${index}), IPv${family}`;
 }
 
 function browseOption(type: string, i: number): BrowseName {

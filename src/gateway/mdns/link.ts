@@ -29,6 +29,8 @@ export interface LinkOptions {
    * nothing that RFC 6762 (18.3, 18.11) says to ignore. Of buffers in it, what shall last must be copied.
    */
   readonly onMessage: (message: DecodedMessage, from: Peer) => void;
+  /** A message has gone out by multicast. */
+  readonly onSent: () => void;
   /** The socket is of no use any more (interface gone, port refused): close it and open another one later. */
   readonly onBroken: (error: Error) => void;
   readonly log: Logger;
@@ -45,7 +47,7 @@ export interface Link {
 const WAITING_LIMIT = 64;
 
 export function openLink(options: LinkOptions): Link {
-  const { family, log, isInScope, echoes, rates, onMessage, onBroken } = options;
+  const { family, log, isInScope, echoes, rates, onMessage, onSent, onBroken } = options;
   const place = `mDNS on ${options.interface.name} (IPv${family})`;
   let isClosed = false;
   /** Absent once the socket is bound. */
@@ -81,13 +83,13 @@ export function openLink(options: LinkOptions): Link {
     }
   });
   let sending = 0;
-  let onSent: () => void = () => {};
+  let onAllSent: () => void = () => {};
   const sendPacket = (packet: Buffer, { address, port }: Peer) => {
     echoes.sent(packet);
     sending++;
     socket.send(packet, port, address, (error) => {
-      if (--sending === 0) onSent();
-      if (error && port === MDNS_PORT && address === GROUP[family]) broken(error);
+      if (--sending === 0) onAllSent();
+      if (address === GROUP[family]) error ? broken(error) : onSent();
       else if (error) log.debug(() => `${place}: cannot send to ${address}: ${error.message}`);
     });
   };
@@ -109,8 +111,8 @@ export function openLink(options: LinkOptions): Link {
       isClosed = true;
       return new Promise((resolve) => {
         // Node sends in a later tick: what is closed at once would never say goodbye.
-        onSent = () => void socket.close(resolve);
-        if (sending === 0) onSent();
+        onAllSent = () => void socket.close(resolve);
+        if (sending === 0) onAllSent();
       });
     },
   };

@@ -25,6 +25,12 @@ const MAX_PACKET_BYTES = 1_048_576;
 const MAX_BACKLOG_BYTES = 1_048_576;
 const MAX_UNACKNOWLEDGED = 1000;
 
+/**
+ * So many messages of QoS 1 the broker may send before we have acknowledged any. It is the default of the standard, but
+ * mosquitto takes 20 where nothing is said, and drops what it keeps for us beyond another 1,000 without a word.
+ */
+const MAX_UNREAD = 65_535;
+
 /** Messages that are too large are logged for so many topics. */
 const MAX_TOPICS_TOLD = 100;
 
@@ -206,7 +212,9 @@ export class BrokerConnection {
           queueQoSZero: false,
           // mqtt.js would write user names and packets to stderr if DEBUG were set
           log: () => {},
-          ...(this.version === 5 ? { properties: { maximumPacketSize: MAX_PACKET_BYTES } } : {}),
+          ...(this.version === 5
+            ? { properties: { maximumPacketSize: MAX_PACKET_BYTES, receiveMaximum: MAX_UNREAD } }
+            : {}),
         },
       );
       this.client = client;

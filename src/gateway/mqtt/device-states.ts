@@ -46,6 +46,8 @@ export type Input =
 
 export type Effect =
   | "publish"
+  /** The same, but what is known of it is old, or it sleeps: another gateway may know better. */
+  | "adopt"
   | "withdraw"
   | "orphan"
   /** Sets the deadline: TTL; the lesser of TTL and 600 s; grace; 1.5 × sleep; 1 h. */
@@ -70,8 +72,8 @@ const to = (next: Phase, ...effects: Effect[]): Transition => ({ next, effects }
 const nothing = (next: Phase): Transition => to(next);
 
 const LIVE = to("present", "publish", "await-ttl");
-const ADOPTED = to("provisional", "publish", "await-confirmation");
-const ASLEEP = to("asleep", "publish", "await-wake");
+const ADOPTED = to("provisional", "adopt", "await-confirmation");
+const ASLEEP = to("asleep", "adopt", "await-wake");
 const GRACE = to("grace", "await-return");
 const FORGOTTEN = to("new");
 const WITHDRAWN = to("new", "withdraw");
@@ -95,7 +97,7 @@ const published = (same: Phase): Transitions => ({
   replayed: nothing(same), // says nothing about its age; a flapping connection must not keep a dead device alive
   "replayed-changed": ADOPTED, // it was heard by the broker while we were not there
   cleared: WITHDRAWN,
-  up: to("present", "await-ttl"),
+  up: LIVE,
   "up-replayed": nothing(same),
   down: GRACE,
   "down-replayed": GRACE,
@@ -114,7 +116,7 @@ export const DEVICE: { readonly [phase in Phase]: Transitions } = {
   provisional: published("provisional"),
   asleep: {
     ...published("asleep"),
-    "replayed-changed": to("asleep", "publish"),
+    "replayed-changed": to("asleep", "adopt"),
     "up-replayed": to("provisional", "await-confirmation"),
     "asleep-replayed": nothing("asleep"),
   },

@@ -12,7 +12,8 @@ export type OnLoss = "withdraw" | "orphan";
 
 /** Where the outcome goes. All calls may be repeated without harm. */
 export interface DeviceSink {
-  publish(device: string, announcement: Announcement): void;
+  /** `isHeard`: it was heard just now. Otherwise the broker had kept what it said, or it sleeps. */
+  publish(device: string, announcement: Announcement, isHeard: boolean): void;
   withdraw(device: string): void;
   orphan(device: string): void;
   clearRetained(device: string): void;
@@ -176,7 +177,8 @@ export class Devices {
     const ttlMs = this.ttlMs(device);
     switch (effect) {
       case "publish":
-        if (device.announcement) sink.publish(device.name, device.announcement);
+      case "adopt":
+        if (device.announcement) sink.publish(device.name, device.announcement, effect === "publish");
         break;
       case "withdraw":
         sink.withdraw(device.name);

@@ -124,7 +124,7 @@ class MqttGateway implements Gateway {
     const root = checkedRoot(options.root ?? "sd1");
     const { presence, mirror = [], queries } = options;
     const limit = options.maxDevices ?? 10_000;
-    this.publications = new Publications({ directory, clock, log, limit, continues: true });
+    this.publications = new Publications({ directory, clock, timers, log, limit, continues: true });
     const shared = (presence?.directory ?? "shared") === "shared";
     this.owned = new OwnedDevices({
       target: this.target(site, root, log),
@@ -133,7 +133,11 @@ class MqttGateway implements Gateway {
       ...{ clock, timers, log },
     });
     this.ownedServices = new OwnedServices({
-      target: this.publications,
+      target: {
+        publish: (id, ttlSeconds, properties) => this.publications.publish(id, ttlSeconds, properties),
+        withdraw: (id) => this.withdraw(id),
+        release: (id) => this.publications.release(id),
+      },
       publishes: (name) => !shared || this.isMine(name),
       timers,
     });
@@ -157,6 +161,7 @@ class MqttGateway implements Gateway {
         onOwnersChanged: () => {
           this.owned.ownersChanged();
           this.ownedServices.ownersChanged();
+          this.reassertLater(timers);
         },
       });
     }
@@ -172,12 +177,10 @@ class MqttGateway implements Gateway {
       [],
       {
         up: () => {
-          if (this.phase === "waiting" && outbound) this.reassertLater(timers);
           this.phase = "running";
           this.router.brokerBack();
         },
         down: () => {
-          this.reasserting?.cancel();
           if (this.phase === "running") this.phase = "waiting";
           this.router.brokerLost();
         },
@@ -209,15 +212,25 @@ class MqttGateway implements Gateway {
     this.connection.start();
   }
 
-  /** Another gateway may have taken over while we did not hear the broker; when it has given back, what is ours is nobody's. */
+  /** What others give back to us, as they do some seconds later, is nobody's until we say that it is ours. */
   private reassertLater(timers: Timers): void {
     this.reasserting?.cancel();
     this.reasserting = timers.after("mqtt reassert", TIMES.reassertMs, () => this.publications.reassert());
   }
 
+  /**
+   * While the broker is out of reach we do not know whether a silent device is gone, nor whether another gateway hears
+   * it: the service is given up, and that gateway has its TTL to take it over.
+   */
+  private withdraw(id: bigint): void {
+    if (this.phase === "running") this.publications.withdraw(id);
+    else this.publications.release(id);
+  }
+
   async stop(): Promise<void> {
     this.phase = "stopped";
     this.reasserting?.cancel();
+    this.publications.stop();
     this.outbound?.leave();
     await this.connection.stop();
     this.router.stop();
@@ -255,14 +268,14 @@ class MqttGateway implements Gateway {
     const topics = topicsBelow(root);
     const id = (device: string) => serviceId(site, device);
     return {
-      publish: (device, announcement) => {
+      publish: (device, announcement, claim) => {
         const shown = serviceProperties(site, device, announcement);
-        this.publications.publish(id(device), BigInt(announcement.ttlSeconds), shown);
+        this.publications.publish(id(device), BigInt(announcement.ttlSeconds), shown, claim);
       },
-      withdraw: (device) => this.publications.withdraw(id(device)),
+      withdraw: (device) => this.withdraw(id(device)),
       orphan: (device) => this.publications.orphan(id(device)),
       release: (device) => this.publications.release(id(device)),
-      withdrawForeign: (device) => void this.publications.removeForeign(id(device)),
+      withdrawForeign: (device) => void this.publications.removeOrphan(id(device)),
       clearRetained: (device) => {
         log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
         for (const tree of ["a", "s"] as const) this.connection.publish(topics.of(tree, device), "", { retain: true });

@@ -22,8 +22,8 @@ export const TIMES = {
   mostTakeoverMs: 5_000,
   /** Who no longer acts for a device gives it up so long after: the new one has published it by then. */
   handOverMs: 10_000,
-  /** After the broker came back: others have noticed within 5 s, and have given back `handOverMs` later. */
-  reassertMs: 30_000,
+  /** After a change of who acts: others notice it up to 3 s later than we, and give back `handOverMs` after that. */
+  reassertMs: 15_000,
   /** What we said of ourselves comes back to us within this. */
   ownEchoMs: 10_000,
   /** The least time between two announcements of a gateway. */

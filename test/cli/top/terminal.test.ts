@@ -17,7 +17,7 @@ const suiteOfTop = suite("top on a terminal");
 const missing = ptyMissing();
 if (missing !== undefined) console.log(`Skipped: top on a terminal: ${missing}.`);
 const test = missing === undefined ? suiteOfTop : Object.assign(suiteOfTop.skip, suiteOfTop);
-const FOOT = "1 2 3 panes   / filter   s sort   r reverse   ? help   q quit";
+const FOOT = "1-4 panes   / filter   s sort   r reverse   ? help   q quit";
 const CTRL_C = "\x03";
 
 let address: string;
@@ -79,7 +79,7 @@ test("the whole picture on 80 x 24, from the services to the help", async () => 
     `${address}   protocol 3   latency L ms`,
     "Services 2   orphans 0   subscriptions 1   clients 2",
     "Changes/s: appeared R (0)  modified R (0)  disappeared R (0)",
-    "[1 Services]  2 Subscriptions   3 Clients    by Service Id",
+    "[1 Services] 2 Subscriptions  3 Clients  4 Gateways  by Service Id",
     "     Service Id*           Gen  TTL  Orphan Owner            Properties",
     "              1f             0   30       - 2a               {'name': '日本語プ",
     "7fffffffffffffff 1700000000000 3600       - 2a               {'text': 'a\\x1b[2J\\",
@@ -150,7 +150,7 @@ test("scrolling, sorting, a filter, and a window that changes its size", async (
   );
   terminal.resize(40, 10);
   const small = await terminal.shows(
-    (seen) => ids(seen)[0] === 67 && ids(seen).length === 4 && seen[9].startsWith("1 2 3 panes"),
+    (seen) => ids(seen)[0] === 67 && ids(seen).length === 4 && seen[9].startsWith("1-4 panes"),
     "a small page",
   );
   assert.is(small.length, 10);
@@ -163,7 +163,7 @@ test("scrolling, sorting, a filter, and a window that changes its size", async (
     "1000 sorts before 901 as text",
   );
   terminal.type("r");
-  await terminal.shows((seen) => seen[3].includes("(descending)") && ids(seen)[0] === 2, "999 first");
+  await terminal.shows((seen) => seen[3].includes("(down)") && ids(seen)[0] === 2, "999 first");
   terminal.type("/': 95x\x7f"); // backspace
   await terminal.shows((seen) => seen[23].startsWith("/': 95_") && ids(seen)[9] === 0x33, "only 950 to 959");
   terminal.type("\r");

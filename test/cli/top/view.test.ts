@@ -76,6 +76,7 @@ const VARIANTS: readonly Partial<Picture>[] = [
   {},
   { active: 1 },
   { active: 2 },
+  { active: 3 },
   { mode: "help" },
   { mode: "filter", typed: "日本\x1b" },
   { link: { state: "lost", reason: "日".repeat(200), retryInSeconds: 3.2 } },
@@ -109,13 +110,38 @@ test("services", () => {
     "tcp:example.com:4711   protocol 3   latency 0.4 ms",
     "Services 4   orphans 3   subscriptions 2",
     "Changes/s: appeared 12.3 (100)  modified 0.0 (0)  disappeared 1.0 (7)",
-    "[1 Services]  2 Subscriptions   3 Clients    by Service Id",
+    "[1 Services] 2 Subscriptions  3 Clients  4 Gateways  by Service Id",
     "     Service Id*                 Gen                 TTL              Orphan Owner            Proper",
     "               1                   0                  30                  20 2a               {'name",
     "               2                   0                  30                   5 2a               {}",
     "               3                   0                  30                   - 2a               {'name",
     "7fffffffffffffff 9223372036854775807 9223372036854775807 9223372036854775808 7fffffffffffffff {'n':",
-    "1 2 3 panes   / filter   s sort   r reverse   ? help   q quit",
+    "1-4 panes   / filter   s sort   r reverse   ? help   q quit",
+  ]);
+});
+
+test("gateways: those of the services that are some, with what each tells", () => {
+  const gateway = (id: bigint, more: Parameters<typeof properties>[0]) =>
+    state(id, { src: "gateway:attic", host: "attic", time: NOW - 5, ...more });
+  const { panes } = domain(
+    gateway(1n, {
+      name: "mqtt localhost:1883",
+      gateway: "mqtt",
+      state: "waiting",
+      "count.devices": 3,
+      "dropped.not understood": 2,
+      "dropped.too many devices": 1,
+      error: "refused\x1b[2J",
+    }),
+    { ...gateway(2n, { gateway: "mdns", state: "running", "count.interfaces": 1 }), orphanSince: NOW - 2 },
+    state(3n, { src: "mqtt:local", name: "lamp" }),
+  );
+  const lines = render(picture({ panes, active: 3 }), { columns: 120, rows: 10 }).map(({ text }) => text.trimEnd());
+  assert.equal(lines.slice(4, 8), [
+    "Host*    Gateway             State               Told  Dropped Counts And Errors",
+    "attic    mqtt localhost:1883 waiting          0:00:05        3 devices 3; dropped: not understood 2, too many devices 1;",
+    "attic    mdns                running, orphan  0:00:05        0 interfaces 1",
+    "",
   ]);
 });
 
@@ -174,7 +200,7 @@ test("End and Home before the next picture, and arrows after them", () => {
 
 test("subscriptions and clients", () => {
   assert.equal(texts({ active: 1 }).slice(3, 8), [
-    " 1 Services  [2 Subscriptions]  3 Clients    by Subscription Id",
+    " 1 Services [2 Subscriptions] 3 Clients  4 Gateways  by Subscription Id",
     "Subscription Id* Owner            Filter Expression",
     "               1 2                (名前=プリンタ*)",
     "7fffffffffffffff 7fffffffffffffff -",

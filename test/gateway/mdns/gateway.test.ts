@@ -41,6 +41,8 @@ class Bench {
   /** Open links, by interface, index and family: `eth0#2/4`. */
   readonly links = new Map<string, LinkOptions>();
   queries = 0;
+  /** When a query went out, by the key of its link. */
+  readonly asked = new Map<string, number[]>();
   /** What the gateway logged above level debug. */
   readonly logged: string[] = [];
   broken: LinkOptions | undefined;
@@ -67,7 +69,10 @@ class Bench {
           const key = `${link.interface.name}#${link.interface.index}/${link.family}`;
           this.links.set(key, link);
           return {
-            send: () => void this.queries++,
+            send: () => {
+              this.queries++;
+              this.asked.set(key, [...(this.asked.get(key) ?? []), clock.monotonicMs()]);
+            },
             close: async () => void (this.links.get(key) === link && this.links.delete(key)),
           };
         },
@@ -335,6 +340,57 @@ test("a link that keeps breaking is tried ever more rarely, and causes no storm 
   }
   assert.ok(opened >= 8 && opened <= 20, `${opened} times in an hour`);
   assert.ok(bench.queries < 200, `${bench.queries} queries`);
+});
+
+/** Breaks the link; the seconds until it is tried again, as the log tells. */
+async function secondsToRetry(bench: Bench, key: string): Promise<number> {
+  bench.links.get(key)!.onBroken(new Error("send ENETUNREACH"));
+  const seconds = Number(/trying again in (\d+) s/.exec(bench.gateway.state().lastError!.text)?.[1]);
+  await bench.during(seconds * 1000 + 5000);
+  return seconds;
+}
+
+test("a link that hears but cannot send is tried ever more rarely; one that sent for a minute is sound again", async () => {
+  const bench = new Bench();
+  const seconds: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    seconds.push(await secondsToRetry(bench, "eth0#2/6"));
+    bench.hear("eth0#2/6", ...instance("a"));
+  }
+  assert.equal(seconds, [5, 10, 20, 40]);
+  bench.links.get("eth0#2/6")!.onSent();
+  assert.is(await secondsToRetry(bench, "eth0#2/6"), 80, "it sent for a moment only");
+  await bench.during(60_000);
+  bench.links.get("eth0#2/6")!.onSent();
+  assert.is(await secondsToRetry(bench, "eth0#2/6"), 5);
+});
+
+test("one family that breaks neither holds up the other nor makes it ask again; it catches up alone", async () => {
+  const bench = new Bench();
+  await bench.during(100_000);
+  const [v4, before] = [bench.links.get("eth0#2/4"), bench.asked.get("eth0#2/4")!.length];
+  bench.links.get("eth0#2/6")!.onBroken(new Error("send ENETUNREACH"));
+  bench.asked.delete("eth0#2/6");
+  await bench.during(10_000);
+  assert.is(bench.links.get("eth0#2/4"), v4);
+  assert.is(bench.asked.get("eth0#2/4")!.length, before);
+  assert.equal(bench.asked.get("eth0#2/6"), [105_070, 106_070, 108_070]);
+  v4!.onBroken(new Error("send ENETUNREACH"));
+  assert.match(bench.gateway.state().lastError!.text, /IPv4.*trying again in 5 s/);
+});
+
+test("a broken link whose interface has other addresses now is opened anew at once", async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 5; i++) await secondsToRetry(bench, "eth0#2/4");
+  const before = bench.links.get("eth0#2/4")!;
+  before.onBroken(new Error("send ENETUNREACH"));
+  await bench.during(10_000);
+  assert.is(bench.links.get("eth0#2/4"), before);
+  bench.interfaces = [
+    { ...ETH0, addresses: [{ family: 4, address: "10.0.0.7", prefixLength: 24 }, ETH0.addresses[1]] },
+  ];
+  await bench.during(5000);
+  assert.is.not(bench.links.get("eth0#2/4"), before);
 });
 
 test("while the interfaces cannot be listed all stays as it is", async () => {

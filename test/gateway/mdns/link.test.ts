@@ -48,6 +48,7 @@ class Bench {
   readonly heard: string[] = [];
   readonly queries: { readonly message: DecodedMessage; readonly from: Peer }[] = [];
   readonly sockets: Socket[] = [];
+  sent = 0;
   link!: Link;
   private expected: { label: string; resolve: () => void } | undefined;
 
@@ -59,6 +60,7 @@ class Bench {
       echoes: new Echoes(SYSTEM_CLOCK, isOwnAddress),
       rates: this.rates,
       onMessage: (message, from) => this.hear(message, from),
+      onSent: () => this.sent++,
       onBroken: (error) => this.heard.push(String(error)),
       log: SILENT,
     });
@@ -151,6 +153,7 @@ test("what the link sends does not come back to it, and goes out although it is 
   bench.link.send({ ...OWN, id: 2 });
   await bench.link.close();
   await second;
+  assert.is(bench.sent, 2);
   await bench.close();
 });
 
@@ -214,6 +217,7 @@ test("a link that cannot be opened says so, instead of throwing", async () => {
     echoes: new Echoes(SYSTEM_CLOCK, isOwnAddress),
     rates: new SourceRates(SYSTEM_CLOCK, () => {}),
     onMessage() {},
+    onSent: () => {},
     onBroken,
     log: SILENT,
   });

@@ -8,6 +8,7 @@ import { sameProperties } from "../../../src/core/properties.js";
 
 /** Keeps the directory's rules of generations; orphans stay for ever. */
 export class RecordingDirectory implements Directory {
+  readonly clientId = 1n;
   readonly services = new Map<bigint, ServiceState>();
   /** `appeared <device>`, `modified …`, `disappeared …`, `orphaned …`, in order. */
   readonly history: string[] = [];

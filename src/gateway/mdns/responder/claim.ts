@@ -11,17 +11,21 @@ export type ClaimPhase = "probing" | "held" | "standby";
 const PROBES = 3;
 const PROBE_GAP_MS = 250;
 const LOST_TIE_WAIT_MS = 1000;
+/** Answers to probes that leave open who is there; after these many it is somebody else. */
+const OPEN_ANSWERS = 2;
 /** Gaps after the first announcement, and after those of a change. */
 const ANNOUNCEMENT_GAPS_MS = [1000, 2000] as const;
 const UPDATE_GAPS_MS = [1000] as const;
 
 export class Claim {
   phase: ClaimPhase = "probing";
-  /** When `step` is due. */
-  nextMs: number;
+  private nextMs: number;
+  /** When it is to be probed anew; until then nothing changes. */
+  private againMs = Number.POSITIVE_INFINITY;
   /** It has been announced, under this name, on this link. */
   isAnnounced = false;
   private probes = 0;
+  private openAnswers = 0;
   private gapsMs: readonly number[] = [];
 
   constructor(
@@ -39,14 +43,25 @@ export class Claim {
     this.nextMs = startMs;
   }
 
+  /** Others may be told of it. A host that was ours and is probed anew is no reason to fall silent. */
   get isReady(): boolean {
-    return this.phase === "held" && this.host?.phase !== "probing" && this.host?.phase !== "standby";
+    const { phase, host } = this;
+    return phase === "held" && (!host || host.phase === "held" || (host.phase === "probing" && host.isAnnounced));
   }
 
-  /** What is due now; the caller does it. A held name whose host is not ours yet waits. */
+  /** When `step` is due. A held name whose host is not ours yet waits. */
+  get dueMs(): number {
+    return this.phase !== "held" || this.isReady ? Math.min(this.nextMs, this.againMs) : this.againMs;
+  }
+
+  /** What is due now; the caller does it. */
   step(nowMs: number): "probe" | "announce" | undefined {
+    if (nowMs >= this.againMs) this.restart(nowMs);
     if (nowMs < this.nextMs) return undefined;
-    if (this.phase === "standby") this.restart(nowMs);
+    if (this.phase === "standby") {
+      this.restart(nowMs);
+      this.host?.wanted(nowMs);
+    }
     if (this.phase === "probing") {
       if (this.probes < PROBES) {
         this.probes++;
@@ -54,6 +69,7 @@ export class Claim {
         return "probe";
       }
       this.phase = "held";
+      this.openAnswers = 0;
       this.gapsMs = ANNOUNCEMENT_GAPS_MS;
     }
     if (!this.isReady) return undefined;
@@ -69,16 +85,42 @@ export class Claim {
     this.phase = "probing";
     this.probes = 0;
     this.nextMs = atMs;
+    this.againMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** The link may lead elsewhere now: probes from that time on. What is ours remains so until then, and is answered. */
+  again(atMs: number): void {
+    if (this.phase !== "probing") this.againMs = Math.min(this.againMs, atMs);
+    else if (this.probes > 0 || this.nextMs > atMs) this.restart(atMs);
   }
 
   lostTie(nowMs: number): void {
     this.restart(nowMs + LOST_TIE_WAIT_MS);
   }
 
-  standBy(untilMs: number): void {
+  /**
+   * Somebody has the name, and what he says does not tell whether it is the same service: he is asked once more, since the
+   * answer to a probe is all that he has. False: he has been asked often enough.
+   */
+  askAgain(nowMs: number): boolean {
+    if (this.probes === 0) return true; // he has not been asked yet
+    if (this.openAnswers++ >= OPEN_ANSWERS) return false;
+    this.restart(nowMs);
+    return true;
+  }
+
+  /** Without a time: a host that is not needed, until an instance wants it. */
+  standBy(untilMs = Number.POSITIVE_INFINITY): void {
     this.phase = "standby";
     this.isAnnounced = false;
+    this.openAnswers = 0;
     this.nextMs = untilMs;
+    this.againMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** An instance is to be on this host. */
+  wanted(atMs: number): void {
+    if (this.phase === "standby") this.restart(atMs);
   }
 
   /** New data under the same name: announced twice, without probing (RFC 6762, 8.4). */

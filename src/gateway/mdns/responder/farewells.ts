@@ -15,7 +15,7 @@ interface Farewell {
   /** When to say it again. */
   readonly atMs: number;
   readonly records: readonly OwnRecord[];
-  readonly isContested: boolean;
+  readonly isPartial: boolean;
 }
 
 const SECOND_GOODBYE_MS = 250;
@@ -31,9 +31,9 @@ export class Farewells {
     return this.waiting[0]?.atMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** `isContested`: see `goodbyes`. */
-  say(records: readonly OwnRecord[], isContested: boolean, nowMs: number): void {
-    const farewell = { atMs: nowMs + SECOND_GOODBYE_MS, records, isContested };
+  /** `isPartial`: see `goodbyes`. */
+  say(records: readonly OwnRecord[], isPartial: boolean, nowMs: number): void {
+    const farewell = { atMs: nowMs + SECOND_GOODBYE_MS, records, isPartial };
     this.send(farewell);
     this.waiting.push(farewell);
   }
@@ -48,9 +48,9 @@ export class Farewells {
   }
 
   /** Not for what is claimed again meanwhile. */
-  private send({ records, isContested }: Farewell): void {
+  private send({ records, isPartial }: Farewell): void {
     const zone = this.options.zone();
     const gone = records.filter((record) => !zone.answers(record).some(({ key }) => key === record.key));
-    for (const message of goodbyes(gone, isContested)) this.options.send(message);
+    for (const message of goodbyes(gone, isPartial)) this.options.send(message);
   }
 }

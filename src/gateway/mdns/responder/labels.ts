@@ -1,6 +1,7 @@
 /** Names that we give: instance labels and host labels, made to fit, and the next one if a name is taken. */
 
 import { LABEL_BYTES_LIMIT, labelText } from "../names.js";
+import { DOMAIN } from "../service-names.js";
 
 /** At most `limit` bytes of UTF-8, cut between characters (not between a letter and its accent, or within an emoji). */
 function cutToBytes(text: string, limit: number): string {
@@ -48,3 +49,6 @@ export function hostLabel(text: string): string {
 
 /** A label that a person wrote or would read, in the text form of names.ts. */
 export const asLabel = (text: string) => labelText(Buffer.from(text, "utf8"));
+
+/** The host name of a service's own, if the rule gives it none: any gateway gives it the same. */
+export const proxyHost = (sdid: string) => `d-${sdid}.${DOMAIN}`;

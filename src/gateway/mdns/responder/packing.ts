@@ -52,11 +52,11 @@ export function announcements(records: readonly OwnRecord[]): OutgoingMessage[] 
   return groups(records, recordBytes).map((group) => ({ type: "response", answers: group.map(outgoing) }));
 }
 
-/** `isContested`: somebody else has the name now, whose records must not be flushed. */
-export function goodbyes(records: readonly OwnRecord[], isContested = false): OutgoingMessage[] {
+/** `isPartial`: others of these names and types stay (somebody else's, or ours), and must not be flushed. */
+export function goodbyes(records: readonly OwnRecord[], isPartial = false): OutgoingMessage[] {
   return announcements(records).map(({ answers = [], ...message }) => ({
     ...message,
-    answers: answers.map((record) => ({ ...record, ttl: 0, flush: record.flush && !isContested })),
+    answers: answers.map((record) => ({ ...record, ttl: 0, flush: record.flush && !isPartial })),
   }));
 }
 

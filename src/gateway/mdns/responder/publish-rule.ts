@@ -10,7 +10,7 @@ import { isHostAddress } from "../addresses.js";
 import { canonicalName, LABEL_BYTES_LIMIT, NameError } from "../names.js";
 import { browseNameOf, DOMAIN } from "../service-names.js";
 import { Claim } from "./claim.js";
-import { asLabel, hostLabel, instanceLabel } from "./labels.js";
+import { asLabel, hostLabel, instanceLabel, proxyHost } from "./labels.js";
 import { PROBE_BYTES_LIMIT, probeBytes } from "./packing.js";
 import type { WantedService } from "./publisher.js";
 import { type OutboundHost, serviceRecords } from "./service-records.js";
@@ -191,17 +191,18 @@ function hostOf(
   const stated = listOf(rule.addresses ?? PRESET.addresses, properties);
   if (!stated && rule.addresses !== undefined) return "lacks a property";
   if (!stated && rule.host === undefined) return undefined;
-  let name = `d-${sdid}`;
+  let name = proxyHost(sdid);
   if (rule.host !== undefined) {
     const text = expandTemplate(rule.host, properties);
     if (text === undefined) return "lacks a property";
-    name = ownHostLabel(text);
-    if (name === "") return "host is not a host name";
+    const label = ownHostLabel(text);
+    if (label === "") return "host is not a host name";
+    name = `${label}.${DOMAIN}`;
   }
   const all = [...new Set(stated ?? [])];
   for (const what of all) if (!isPublishable(what)) leaveOut({ reason: "address is not usable", what });
   const addresses = all.filter(isPublishable).sort().slice(0, ADDRESSES_LIMIT);
-  return addresses.length > 0 ? { name: `${name}.${DOMAIN}`, addresses } : "has no usable address";
+  return addresses.length > 0 ? { name, addresses } : "has no usable address";
 }
 
 const ownHostLabel = (text: string) => hostLabel(text.replace(/\.local\.?$/i, ""));

@@ -13,6 +13,7 @@ import type { DecodedMessage, DecodedRecord } from "../records.js";
 import { Answering } from "./answering.js";
 import { Claim } from "./claim.js";
 import { Farewells } from "./farewells.js";
+import { proxyHost } from "./labels.js";
 import { heardKey, type OwnRecord } from "./own-records.js";
 import { announcements, probes } from "./packing.js";
 import { hostRecordsOf, type OutboundHost, type OutboundService, serviceRecords } from "./service-records.js";
@@ -68,8 +69,9 @@ export class Responder {
   }
 
   phases(): { readonly held: number; readonly probing: number; readonly standby: number } {
-    const number = (phase: string) => [...this.services.values()].filter(({ claim }) => claim.phase === phase).length;
-    return { held: number("held"), probing: number("probing"), standby: number("standby") };
+    const counts = { held: 0, probing: 0, standby: 0 };
+    for (const { claim } of this.services.values()) counts[claim.host?.phase === "standby" ? "standby" : claim.phase]++;
+    return counts;
   }
 
   /**
@@ -101,16 +103,21 @@ export class Responder {
     this.touch();
   }
 
-  /** Begins anew with all names, a few each second: the link or its addresses changed. */
+  /** The link may lead elsewhere now: all names are probed anew, a few each second, and answered until it is their turn. */
   restart(): void {
     this.spread = new Spread(this.options.random);
-    for (const { service, claim } of this.services.values()) {
+    for (const { claim } of this.services.values()) {
       const atMs = this.spread.next(this.now);
-      claim.restart(atMs);
-      if (claim.host) {
-        this.setHostRecords(claim.host, service.host);
-        if (claim.host.phase !== "probing" || claim.host.nextMs > atMs) claim.host.restart(atMs);
-      }
+      claim.again(atMs);
+      claim.host?.again(atMs);
+    }
+    this.touch();
+  }
+
+  /** The link has other addresses: news of our own host, under the name that it has. */
+  readdress(): void {
+    for (const { service, claim } of this.services.values()) {
+      if (claim.host && !service.host.addresses) this.setHostRecords(claim.host, service.host);
     }
     this.touch();
   }
@@ -130,10 +137,12 @@ export class Responder {
       const key = heardKey(record);
       if (key === undefined) continue;
       if (claim && this.isConflict(claim, record, key)) conflicts.add(claim);
-      else if (claim?.phase === "standby" && record.ttl === 0) this.standBy(claim, TAKE_OVER_MS);
+      else if (claim?.phase === "standby" && record.ttl === 0) this.takeOver(claim);
       else this.hearOwn(record, key);
     }
-    for (const claim of conflicts) this.resolve(claim, records);
+    // Instances first: what their TXT tells counts for their hosts, too.
+    for (const claim of conflicts) if (claim.host) this.resolve(claim, records);
+    for (const claim of conflicts) if (!claim.host) this.resolve(claim, records);
     this.arm();
   }
 
@@ -181,6 +190,7 @@ export class Responder {
     const present = this.claims.get(nameKey(host.name));
     if (present) {
       this.setHostRecords(present, host);
+      present.wanted(startMs);
       return present;
     }
     const claim = new Claim(host.name, this.hostRecords(host), [], undefined, undefined, startMs);
@@ -196,7 +206,11 @@ export class Responder {
   private setHostRecords(claim: Claim, host: OutboundHost): void {
     const records = this.hostRecords(host);
     if (sameKeys(records, claim.unique)) return;
+    const gone = without(claim.unique, records);
     claim.unique = records;
+    this.zone = undefined;
+    this.answering.forget(gone);
+    if (claim.isAnnounced && gone.length > 0) this.farewells.say(gone, true, this.now);
     claim.changed(this.now);
   }
 
@@ -206,8 +220,8 @@ export class Responder {
     claim.host = this.hostClaim(service.host, startMs);
     const isChanged = !sameKeys([...unique, ...shared], [...claim.unique, ...claim.shared]);
     this.services.set(service.key, { service, claim });
-    const gone = claim.shared.filter(({ key }) => !shared.some((record) => record.key === key));
-    this.answering.forget([...claim.unique, ...gone]);
+    const gone = without(claim.shared, shared);
+    this.answering.forget([...without(claim.unique, unique), ...gone]);
     claim.unique = unique;
     claim.shared = shared;
     this.zone = undefined;
@@ -217,7 +231,7 @@ export class Responder {
   }
 
   private dropUnusedHost(host: Claim | undefined): void {
-    if (!host || [...this.services.values()].some(({ claim }) => claim.host === host)) return;
+    if (!host || this.servicesOn(host).length > 0) return;
     this.claims.delete(nameKey(host.name));
     this.zone = undefined;
     if (host.isAnnounced) this.farewells.say(host.unique, host.phase !== "held", this.now);
@@ -243,21 +257,45 @@ export class Responder {
 
   /** While probing, the name is lost; later we probe again, and only then give it up (RFC 6762, 9). */
   private resolve(claim: Claim, records: readonly DecodedRecord[]): void {
+    if (claim.phase === "standby") return; // since its instance is
     if (claim.phase === "held") {
       claim.restart(this.now);
       this.zone = undefined;
       this.claimsAtMs = undefined;
-    } else if (isMarked(claim, records)) {
-      this.standBy(claim, STANDBY_MS);
-    } else {
-      this.options.onConflict(claim.name);
+      return;
     }
+    const isTwin = claim.host ? isMarked(claim, records) : this.isTwinHost(claim);
+    if (isTwin) this.standBy(claim, STANDBY_MS);
+    else if (isTwin === undefined && claim.askAgain(this.now)) this.claimsAtMs = undefined;
+    else this.options.onConflict(claim.name);
+  }
+
+  /** Whether another gateway's host of this name is there for the same services. `undefined`: not known yet. */
+  private isTwinHost(host: Claim): boolean | undefined {
+    const services = this.servicesOn(host);
+    if (services.some(({ service }) => !service.host.addresses)) return false; // our own
+    const isShared = services.some(
+      ({ service, claim }) => claim.phase === "standby" || nameKey(host.name) === nameKey(proxyHost(service.sdid)),
+    );
+    return isShared || undefined;
+  }
+
+  private servicesOn(host: Claim) {
+    return [...this.services.values()].filter(({ claim }) => claim.host === host);
   }
 
   private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
     claim.standBy(this.now + least + this.options.random() * (most - least));
+    const { host } = claim;
+    // The other gateway shows the host, too, and may know other addresses of it.
+    if (host && this.servicesOn(host).every((other) => other.claim.phase === "standby")) host.standBy();
     this.zone = undefined;
     this.claimsAtMs = undefined;
+  }
+
+  /** The other gateway's goodbye. A host that is not needed follows its instances. */
+  private takeOver(claim: Claim): void {
+    if (claim.dueMs < Number.POSITIVE_INFINITY) this.standBy(claim, TAKE_OVER_MS);
   }
 
   /** A record of ours, maybe, from somebody else. */
@@ -313,9 +351,7 @@ export class Responder {
 
   private nextClaimMs(): number {
     let atMs = Number.POSITIVE_INFINITY;
-    for (const claim of this.claims.values()) {
-      if (claim.phase !== "held" || claim.isReady) atMs = Math.min(atMs, claim.nextMs);
-    }
+    for (const { dueMs } of this.claims.values()) atMs = Math.min(atMs, dueMs);
     return atMs;
   }
 
@@ -334,15 +370,16 @@ export class Responder {
   }
 }
 
+const without = (records: readonly OwnRecord[], others: readonly OwnRecord[]) =>
+  records.filter(({ key }) => !others.some((other) => other.key === key));
+
 const sameKeys = (a: readonly OwnRecord[], b: readonly OwnRecord[]) =>
   a.length === b.length && a.every(({ key }) => b.some((other) => other.key === key));
 
-/** Whether these records show our service as another gateway announces it. */
-function isMarked({ name, sdid }: Claim, records: readonly DecodedRecord[]): boolean {
-  if (sdid === undefined) return false;
+/** Whether these records show our service as another gateway announces it. `undefined`: without a TXT they do not tell. */
+function isMarked({ name, sdid }: Claim, records: readonly DecodedRecord[]): boolean | undefined {
+  const texts = records.filter(({ type, name: of }) => type === "TXT" && nameKey(of) === nameKey(name));
+  if (texts.length === 0) return undefined;
   const mark = Buffer.from(`sdid=${sdid}`);
-  return records.some(
-    ({ name: of, type, data }) =>
-      type === "TXT" && nameKey(of) === nameKey(name) && (data as Buffer[]).some((string) => mark.equals(string)),
-  );
+  return texts.some(({ data }) => (data as Buffer[]).some((string) => mark.equals(string)));
 }

@@ -31,11 +31,18 @@ export class Zone {
   additionals({ type, name, data }: OwnRecord): readonly OwnRecord[] {
     if (type === "PTR") {
       const claim = this.claims.get(nameKey(data as string));
-      return claim ? [...claim.unique, ...hostRecords(claim.host)] : [];
+      return claim ? [...claim.unique, ...this.hostRecords(claim.host)] : [];
     }
     const claim = this.claims.get(nameKey(name));
-    if (type === "SRV") return hostRecords(claim?.host);
-    return ADDRESS_TYPES.includes(type) ? hostRecords(claim) : [];
+    if (type === "SRV") return this.hostRecords(claim?.host);
+    return ADDRESS_TYPES.includes(type) ? this.hostRecords(claim) : [];
+  }
+
+  /** None of a host that is not sure to be ours just now. */
+  private hostRecords(host: Claim | undefined): readonly OwnRecord[] {
+    if (!host || this.claims.get(nameKey(host.name)) !== host) return [];
+    const isWhole = ADDRESS_TYPES.every((type) => host.unique.some((record) => record.type === type));
+    return isWhole ? host.unique : [...host.unique, denialOf(host)];
   }
 
   private allPointers(): Map<string, OwnRecord[]> {
@@ -55,12 +62,6 @@ export class Zone {
     present.push(record);
     to.set(key, present);
   }
-}
-
-function hostRecords(host: Claim | undefined): readonly OwnRecord[] {
-  if (!host) return [];
-  const isWhole = ADDRESS_TYPES.every((type) => host.unique.some((record) => record.type === type));
-  return isWhole ? host.unique : [...host.unique, denialOf(host)];
 }
 
 function denialOf({ name, unique }: Claim): OwnRecord {

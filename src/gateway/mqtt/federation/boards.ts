@@ -17,6 +17,8 @@ export type BoardInput =
   | "says-complete"
   /** Its will, or an empty presence. */
   | "says-gone"
+  /** Nothing new was heard of it for several of its heartbeats, although we did hear our broker. */
+  | "silent"
   /** Our connection to the broker was lost. */
   | "broker-lost"
   /** The time that an `await-…` effect set has come. */
@@ -47,6 +49,7 @@ const to = (next: BoardPhase, ...effects: BoardEffect[]): Transition => ({ next,
 const ARRIVING = to("arriving", "stop-timer", "show");
 const PRESENT = to("present", "show", "await-settled");
 const LOST = to("grace", "await-return");
+const OVER = to("gone", "orphan", "await-forget");
 
 /** A pair that is missing changes nothing. */
 export const BOARD: { readonly [phase in BoardPhase]: { readonly [input in BoardInput]?: Transition } } = {
@@ -56,18 +59,19 @@ export const BOARD: { readonly [phase in BoardPhase]: { readonly [input in Board
     "says-gone": to("gone", "await-forget"),
     deadline: to("unknown", "forget"),
   },
-  arriving: { "says-complete": to("present", "await-settled"), "says-gone": LOST, "broker-lost": LOST },
+  arriving: { "says-complete": to("present", "await-settled"), "says-gone": LOST, "broker-lost": LOST, silent: OVER },
   present: {
     "says-arriving": to("arriving", "stop-timer"),
     "says-complete": to("present", "await-settled-too"),
     "says-gone": LOST,
     "broker-lost": LOST,
+    silent: OVER,
     deadline: to("present", "sweep"),
   },
   grace: {
     "says-arriving": ARRIVING,
     "says-complete": PRESENT,
-    deadline: to("gone", "orphan", "await-forget"),
+    deadline: OVER,
   },
   gone: { "says-arriving": ARRIVING, "says-complete": PRESENT, deadline: to("gone", "forget") },
 };

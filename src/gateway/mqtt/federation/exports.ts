@@ -1,13 +1,15 @@
 /**
  * What this board tells the federation: each service of its directory that it did not import from there, as one retained
- * message. Compares what the broker is to keep with what it keeps, and sends the difference, not too fast.
+ * message. Compares what the broker is to keep with what it keeps, and sends the difference: not too fast, and not too often
+ * of one service (damping.ts).
  *
  * Knows no broker: messages go out through `publish`, and what the broker keeps comes in through `heard`.
  */
 
 import { createHash } from "node:crypto";
-import type { Timer, Timers } from "../../../core/clock.js";
+import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Match, ServiceState } from "../../../core/directory-access.js";
+import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
 import { isGatewayState, ORIGIN, RECORD_LIMITS, withoutOrigin, writeRecord } from "./record.js";
 
@@ -20,6 +22,9 @@ const PAUSE_MS = 100;
  * while to find this board again, and the others are not to notice.
  */
 export const RETURN_MS = 30_000;
+
+/** Holds that end within this are looked at together. */
+const HOLDS_MS = 1000;
 
 export type SendResult = "sent" | "not-connected" | "too-large";
 
@@ -36,6 +41,9 @@ export interface ExportsOptions {
   readonly publish: (id: bigint, payload: string) => SendResult;
   /** Everything the broker is to keep has been sent. Called once after each `synced`. */
   readonly onComplete: () => void;
+  /** A service changes too often, and waits; called once in each hold. */
+  readonly onHeld: (id: bigint) => void;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly dropped: Dropped;
   /** Services; further ones are not told. */
@@ -50,6 +58,10 @@ export class Exports {
   private readonly differing = new Set<bigint>();
   /** Of those, what stands between us and "that is all"; later changes do not put it off. */
   private readonly untold = new Set<bigint>();
+  /** What changes too often waits here, and until when. */
+  private readonly held = new Map<bigint, number>();
+  private readonly damping: Damping<bigint>;
+  private holdTimer: Timer | undefined;
   private phase: "offline" | "hearing" | "telling" | "complete" = "offline";
   private timer: Timer | undefined;
   /** Runs for RETURN_MS from the start. */
@@ -58,6 +70,7 @@ export class Exports {
   private readonly ended = new Set<bigint>();
 
   constructor(private readonly options: ExportsOptions) {
+    this.damping = new Damping(options.limit, 0);
     this.returning = options.timers.after("federation leftovers", RETURN_MS, () => this.allReturned());
   }
 
@@ -75,6 +88,7 @@ export class Exports {
   connected(): void {
     this.kept.clear();
     this.differing.clear();
+    this.held.clear();
     this.phase = "hearing";
   }
 
@@ -98,6 +112,13 @@ export class Exports {
     this.send();
   }
 
+  /** Somebody else speaks in our name: nothing is sent before the next `synced`. */
+  pause(): void {
+    if (this.phase !== "offline") this.phase = "hearing";
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
   disconnected(): void {
     this.phase = "offline";
     this.timer?.cancel();
@@ -106,6 +127,7 @@ export class Exports {
 
   stop(): void {
     this.disconnected();
+    this.holdTimer?.cancel();
     this.returning?.cancel();
   }
 
@@ -152,10 +174,38 @@ export class Exports {
     if (this.wanted.get(id)?.digest === this.kept.get(id) || this.isLeftover(id)) {
       this.differing.delete(id);
       this.untold.delete(id);
+      this.held.delete(id);
+      return;
+    }
+    const { damping, options } = this;
+    const nowMs = options.clock.monotonicMs();
+    if (this.phase === "complete" && damping.isHeld(id, nowMs)) {
+      this.differing.delete(id);
+      if (!this.held.has(id)) options.onHeld(id);
+      this.held.set(id, nowMs + damping.waitMs(id, nowMs));
+      this.awaitHolds();
       return;
     }
     this.differing.add(id);
     if (this.phase === "telling" || this.phase === "complete") this.sendSoon();
+  }
+
+  private awaitHolds(): void {
+    if (this.holdTimer || this.held.size === 0) return;
+    const { clock, timers } = this.options;
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const untilMs of this.held.values()) nextMs = Math.min(nextMs, untilMs);
+    const delayMs = Math.max(HOLDS_MS, nextMs - clock.monotonicMs());
+    this.holdTimer = timers.after("federation exports held", delayMs, () => {
+      this.holdTimer = undefined;
+      const nowMs = clock.monotonicMs();
+      for (const [id, untilMs] of [...this.held]) {
+        if (untilMs > nowMs) continue;
+        this.held.delete(id);
+        this.compare(id);
+      }
+      this.awaitHolds();
+    });
   }
 
   private sendSoon(): void {
@@ -165,11 +215,14 @@ export class Exports {
   private send(): void {
     this.timer?.cancel(); // not fired yet if this is the first time
     this.timer = undefined;
+    const nowMs = this.options.clock.monotonicMs();
     let left = BURST;
     for (const id of this.differing) {
       if (left-- === 0) break;
       const wanted = this.wanted.get(id);
       const result = this.options.publish(id, wanted?.payload ?? "");
+      // What is told anew to a broker that has forgotten is no change.
+      if (result !== "not-connected" && this.phase === "complete") this.damping.changed(id, nowMs);
       // Without a connection `connected` begins anew; a broker that takes nothing at the moment is tried again.
       if (result === "not-connected") break;
       if (result === "too-large") {

@@ -4,7 +4,7 @@
  * Knows no broker library: messages come in through `message`, and go out through `publish`.
  */
 
-import type { Clock, Timer, Timers } from "../../../core/clock.js";
+import type { Clock, Random, Timer, Timers } from "../../../core/clock.js";
 import type { Directory, Match, ServiceState, Subscription } from "../../../core/directory-access.js";
 import { type Logger, logStack } from "../../../core/log.js";
 import { Dropped } from "../../dropped.js";
@@ -14,7 +14,8 @@ import { AnnouncementError, show } from "../announced.js";
 import { Complaints } from "../complaints.js";
 import { Exports, type SendResult } from "./exports.js";
 import { Imports } from "./imports.js";
-import { GONE, OwnPresence, presenceOf } from "./own-presence.js";
+import { OwnPresence } from "./own-presence.js";
+import { farewellOf, instanceOf, readWord, WORD_BYTES } from "./presence.js";
 import { type FederatedService, ORIGIN, readRecord } from "./record.js";
 import { type FederationTopics, federationTopics } from "./topics.js";
 
@@ -26,6 +27,8 @@ export interface FederationOptions {
   readonly root: string;
   /** Which services are told to the others; `undefined`: all. */
   readonly filter: string | undefined;
+  /** Least time between two words of this board. */
+  readonly heartbeatSeconds: number;
   readonly maxBoards: number;
   readonly maxServicesPerBoard: number;
 }
@@ -34,6 +37,7 @@ export interface FederationContext {
   readonly directory: Directory;
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly random: Random;
   readonly log: Logger;
   /** Sends a retained message. */
   readonly publish: (topic: string, payload: string) => SendResult;
@@ -50,6 +54,8 @@ const CLEARED_PER_SECOND = 50;
 export class Federation {
   readonly topics: FederationTopics;
   readonly dropped = new Dropped();
+  /** Tells this process from all others, also of boards with the same name. */
+  readonly instance: string;
   /** To be left with the broker, for the case that this board is lost. */
   readonly will: { readonly topic: string; readonly payload: string };
   private readonly exports: Exports;
@@ -68,14 +74,17 @@ export class Federation {
     private readonly options: FederationOptions,
     private readonly context: FederationContext,
   ) {
-    const { name, board, root, maxBoards, maxServicesPerBoard } = options;
-    const { directory, clock, timers, log, publish } = context;
+    const { name, board, root, heartbeatSeconds, maxBoards, maxServicesPerBoard } = options;
+    const { directory, clock, timers, random, log, publish } = context;
     const { dropped } = this;
     this.topics = federationTopics(root, name);
-    this.will = { topic: this.topics.presence(board), payload: GONE };
+    const instance = instanceOf(random);
+    this.instance = instance;
+    this.will = { topic: this.topics.presence(board), payload: farewellOf(instance) };
     this.complaints = new Complaints(clock, log);
     this.exports = new Exports({
-      ...{ name, board, timers, dropped, limit: maxServicesPerBoard },
+      ...{ name, board, clock, timers, dropped, limit: maxServicesPerBoard },
+      onHeld: (id) => this.complaints.add(() => `Service ${id.toString(16)} changes all the time; held for a minute.`),
       publish: (id, payload) => publish(this.topics.service(board, id), payload),
       onComplete: () => {
         this.presence.complete();
@@ -83,16 +92,27 @@ export class Federation {
       },
     });
     this.presence = new OwnPresence({
-      ...{ topic: this.will.topic, board, publish, timers, log },
-      start: Math.floor(clock.unixSeconds()),
+      ...{ topic: this.will.topic, board, instance, heartbeatSeconds, publish, clock, timers, log },
       size: () => this.exports.size,
+      boards: () => this.imports.present.length,
       onHeard: () => this.exports.synced(),
+      onListened: (ms) => this.imports.listened(ms),
+      onYield: () => this.exports.pause(),
     });
     const limit = maxBoards * maxServicesPerBoard;
     this.imports = new Imports({
       ...{ name, board, clock, timers, dropped, maxBoards, maxServicesPerBoard },
-      publications: new Publications({ directory, clock, log, limit, yieldsTo: (present) => this.isLocal(present) }),
+      publications: new Publications({
+        directory,
+        clock,
+        timers,
+        log,
+        limit,
+        yieldsTo: (present) => this.isLocal(present),
+      }),
       onForgotten: (gone, ids) => this.clear(gone, ids),
+      onSilent: (silent) =>
+        log.warning(() => `Nothing new is heard of board ${silent}: what it had told runs out with its TTL.`),
       onMissed: () => this.replaySoon(),
       onIncomplete: (from, heard, claims) =>
         log.warning(
@@ -117,7 +137,7 @@ export class Federation {
     const { directory } = this.context;
     const { filter } = this.options;
     const noteLocal = (match: Match) => {
-      if (match.type === "disappeared") this.imports.localService(match.serviceId, false);
+      if (match.type === "disappeared") this.imports.localGone(match.serviceId);
       else this.imports.localService(match.service.id, this.isLocal(match.service));
     };
     if (filter === undefined) {
@@ -172,8 +192,11 @@ export class Federation {
     this.replayTimer = this.clearTimer = undefined;
   }
 
-  /** Takes in one message; whatever it is, it costs nothing but itself. */
-  message(topic: string, payload: Uint8Array): void {
+  /**
+   * Takes in one message; whatever it is, it costs nothing but itself. `isKept`: the broker says that it had kept it before we
+   * subscribed.
+   */
+  message(topic: string, payload: Uint8Array, isKept: boolean): void {
     if (this.isStopped) return;
     this.presence.noteMessage();
     try {
@@ -181,9 +204,9 @@ export class Federation {
       if (parsed.kind === "foreign") throw new AnnouncementError(parsed.reason);
       const isOwn = parsed.board === this.options.board;
       if (parsed.kind === "presence") {
-        const text = Buffer.from(payload.subarray(0, 40)).toString("latin1");
+        const text = Buffer.from(payload.subarray(0, WORD_BYTES)).toString("latin1");
         if (isOwn) this.presence.heard(text);
-        else this.imports.presence(parsed.board, ...presenceOf(text));
+        else this.imports.presence(parsed.board, readWord(text), isKept);
       } else if (isOwn) {
         this.exports.heard(parsed.id, Buffer.from(payload).toString("utf8"));
       } else {

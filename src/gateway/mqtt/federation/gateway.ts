@@ -7,11 +7,12 @@ import type { Gateway, GatewayContext, GatewayState } from "../../gateway.js";
 import type { BrokerOptions } from "../broker-options.js";
 import { BrokerConnection } from "../connection.js";
 import { Federation } from "./federation.js";
+import { HEARTBEAT } from "./presence.js";
 import { FEDERATION_NAME } from "./topics.js";
 
 /** What the configuration says of one federation. Only `url` is needed. */
 export interface FederationGatewayOptions extends Omit<BrokerOptions, "clientId" | "keepaliveSeconds" | "will"> {
-  /** Default: `pathfinder-edge-<federation>-<board>`. */
+  /** Default: `pathfinder-edge-<federation>-<board>-<12 digits of this process>`. */
   readonly clientId?: string;
   /** A hung broker is noticed within 1.5 times this. Default: 60, 5 at least. */
   readonly keepaliveSeconds?: number;
@@ -23,6 +24,11 @@ export interface FederationGatewayOptions extends Omit<BrokerOptions, "clientId"
   readonly root?: string;
   /** Which services are told to the other boards. Default: all. */
   readonly filter?: string;
+  /**
+   * Seconds between two words of this board; with more than half as many boards as that, two for each of them. A board that
+   * is silent for three of its heartbeats is gone. Default: 60.
+   */
+  readonly heartbeatSeconds?: number;
   /** Default: 64. */
   readonly maxBoards?: number;
   /** That are told of one board, or by this one. Default: 10,000. */
@@ -60,20 +66,22 @@ class FederationGateway implements Gateway {
     const name = checkedFederationName(options.name ?? "site");
     const board = checkedFederationName(options.board ?? boardNamed(hostname()));
     const { root = "pf1", filter, maxBoards = 64, maxServices: maxServicesPerBoard = 10_000 } = options;
+    const { heartbeatSeconds = HEARTBEAT.leastSeconds } = options;
     this.federation = new Federation(
-      { name, board, root, filter, maxBoards, maxServicesPerBoard },
+      { name, board, root, filter, heartbeatSeconds, maxBoards, maxServicesPerBoard },
       {
-        ...{ directory, clock, timers, log },
+        ...{ directory, clock, timers, random, log },
         // At least once: a record that is lost would be missing until the next change of it.
         publish: (topic, payload) => this.connection.publish(topic, payload, { qos: 1, retain: true }),
         replay: () => this.connection.renew(this.federation.topics.filters[0]),
       },
     );
-    const { will, topics } = this.federation;
+    const { will, topics, instance } = this.federation;
     this.connection = new BrokerConnection(
       {
         ...options,
-        clientId: options.clientId ?? `pathfinder-edge-${name}-${board}`,
+        // Boards that have the same name by mistake are not to throw each other out all the time.
+        clientId: options.clientId ?? `pathfinder-edge-${name}-${board}-${instance}`,
         keepaliveSeconds: Math.max(5, options.keepaliveSeconds ?? 60),
         will: () => ({ ...will, retain: true, qos: 1 }),
       },
@@ -87,7 +95,7 @@ class FederationGateway implements Gateway {
           if (this.phase !== "stopped") this.phase = "waiting";
           this.federation.disconnected();
         },
-        message: (topic, payload) => this.federation.message(topic, payload),
+        message: (topic, payload, { retained }) => this.federation.message(topic, payload, retained),
         leftOut: () => this.federation.dropped.add("message larger than 1 MiB"),
       },
       { clock, timers, random, log },

@@ -8,6 +8,8 @@ import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Dropped } from "../../dropped.js";
 import type { Publications } from "../../publications.js";
 import { BOARD, type BoardEffect, type BoardInput, type BoardPhase } from "./boards.js";
+import { Liveness } from "./liveness.js";
+import type { Farewell, Word } from "./presence.js";
 import { type FederatedService, isGatewayState, withOrigin } from "./record.js";
 
 export const IMPORT_TIMES = {
@@ -20,6 +22,9 @@ export const IMPORT_TIMES = {
   /** A board that is gone for longer is forgotten. */
   forgetMs: 3_600_000,
 } as const;
+
+/** Services of one board that are not taken, and counted: it is more than our own limit, of which it need not know. */
+const MAX_UNUSABLE = 100_000;
 
 /** Bytes of records that one board may have us hold. */
 const BOARD_BYTES = 64 * 1_048_576;
@@ -34,6 +39,7 @@ interface Told {
 
 interface Board {
   readonly name: string;
+  readonly liveness: Liveness;
   phase: BoardPhase;
   readonly services: Map<bigint, Told>;
   bytes: number;
@@ -60,6 +66,8 @@ export interface ImportsOptions {
   readonly maxServicesPerBoard: number;
   /** A board has been gone for so long that the broker need not keep anything of it; `ids`: of its services. */
   readonly onForgotten: (board: string, ids: readonly bigint[]) => void;
+  /** Nothing new is heard of a board: its services are orphans now. */
+  readonly onSilent: (board: string) => void;
   /** Less was heard of a board than it has: the broker shall tell once more what it keeps. */
   readonly onMissed: () => void;
   /** That has not helped. */
@@ -70,6 +78,8 @@ export class Imports {
   private readonly boards = new Map<string, Board>();
   /** Which boards tell a service. */
   private readonly tellers = new Map<bigint, Set<Board>>();
+  /** Boards that were forgotten, and when we heard of them: what the broker still keeps of them is no news. */
+  private readonly forgotten = new Map<string, Liveness>();
   /** Services that the directory has from elsewhere. */
   private readonly local = new Set<bigint>();
   /** What we published, and from which board. */
@@ -103,6 +113,7 @@ export class Imports {
   /** Leaves everything as it is, with no timer left. */
   stop(): void {
     for (const { timer } of this.boards.values()) timer?.cancel();
+    this.options.publications.stop();
     this.boards.clear();
   }
 
@@ -114,12 +125,31 @@ export class Imports {
     this.choose(id);
   }
 
-  /** `claims`: the number of services that it says it has. */
-  presence(name: string, says: "says-arriving" | "says-complete" | "says-gone", claims: number): void {
-    const board = this.boards.get(name) ?? (says === "says-gone" ? undefined : this.create(name));
-    if (!board) return;
+  /** It is gone from the directory, whoever had it: another user's orphan, for one, refuses what the federation has of it. */
+  localGone(id: bigint): void {
+    this.local.delete(id);
+    this.choose(id);
+  }
+
+  /** `isKept`: our broker says that it had kept it. */
+  presence(name: string, word: Word | Farewell, isKept: boolean): void {
+    const isFarewell = word.state === "gone";
+    const board = this.boards.get(name) ?? (isFarewell ? undefined : this.create(name));
+    if (!board?.liveness.heard(word, isKept)) return;
+    const claims = isFarewell ? 0 : word.services;
+    const isMereHeartbeat = board.phase === "present" && word.state === "complete" && board.claims === claims;
+    if (isMereHeartbeat) return; // and no reason to look whether we have heard everything
     board.claims = claims;
-    this.happen(board, says);
+    this.happen(board, `says-${word.state}`);
+  }
+
+  /** We have listened to our broker for so long, all the time: who has fallen silent meanwhile is gone. */
+  listened(ms: number): void {
+    for (const board of this.boards.values()) {
+      if ((board.phase !== "arriving" && board.phase !== "present") || !board.liveness.passed(ms)) continue;
+      this.happen(board, "silent");
+      this.options.onSilent(board.name);
+    }
   }
 
   /** `undefined`: the board does not have it any more. */
@@ -148,7 +178,7 @@ export class Imports {
   unusable(name: string, id: bigint): void {
     const board = this.boards.get(name);
     if (!board) return;
-    if (board.unusable.size < this.options.maxServicesPerBoard) board.unusable.add(id);
+    if (board.unusable.size < MAX_UNUSABLE) board.unusable.add(id);
     this.untold(board, id);
   }
 
@@ -193,9 +223,17 @@ export class Imports {
       return undefined;
     }
     const board: Board = {
-      ...{ name, phase: "unknown", services: new Map(), bytes: 0, unusable: new Set() },
+      ...{
+        name,
+        liveness: this.forgotten.get(name) ?? new Liveness(),
+        phase: "unknown",
+        services: new Map(),
+        bytes: 0,
+        unusable: new Set(),
+      },
       ...{ claims: 0, isDoubted: false, timer: undefined, goneMs: 0 },
     };
+    this.forgotten.delete(name);
     this.boards.set(name, board);
     this.await(board, IMPORT_TIMES.forgetMs);
     return board;
@@ -228,6 +266,8 @@ export class Imports {
     },
     forget: (board) => {
       this.boards.delete(board.name);
+      this.forgotten.set(board.name, board.liveness);
+      if (this.forgotten.size > this.options.maxBoards) this.forgotten.delete(this.forgotten.keys().next().value!);
       const ids = [...board.services.keys()];
       for (const id of ids) this.untold(board, id);
       this.options.onForgotten(board.name, ids);

@@ -1,16 +1,22 @@
 /**
- * That this board is there, as the others hear it: `1;<start>;<services>` when it has told everything, `2;…` when it has
- * only just come, `0` (its will) when it is gone. It is told until it comes back from the broker, which says that the
- * broker has told all that it keeps; and again when something else stands in its place.
+ * That this board is there, as the others hear it (presence.ts): told when it comes, when it has told everything, and from
+ * then on once in a heartbeat. It is told until it comes back from the broker, which says that the broker has told all that
+ * it keeps; and again when something else stands in its place.
+ *
+ * Two boards of one name (a copied image) would undo each other's work for ever. Each that hears another instance speak in
+ * its name answers it by name, so that the other one knows that it is no leftover: a board that has told everything stays
+ * rather than one that has only just come, else the one whose instance is the lower. The other one falls silent, and looks
+ * whether the first is still there.
  */
 
-import type { Timer, Timers } from "../../../core/clock.js";
+import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
-import { AnnouncementError, show } from "../announced.js";
+import { Damping } from "../../damping.js";
+import { AnnouncementError } from "../announced.js";
+import { TIMES } from "../times.js";
 import type { SendResult } from "./exports.js";
-
-const PRESENCE = /^([12]);([0-9]{1,12});([0-9]{1,9})$/;
-export const GONE = "0";
+import { Liveness } from "./liveness.js";
+import { farewellOf, HEARTBEAT, readWord, type Word, writeWord } from "./presence.js";
 
 /** In milliseconds. */
 export const PRESENCE_TIMES = {
@@ -20,44 +26,76 @@ export const PRESENCE_TIMES = {
   countMs: 10_000,
   /** Without a word from the broker after connecting: then we are not allowed to write, or to read. */
   silenceMs: 30_000,
+  /** A board that comes is no more than arriving for so long: one of the same name that was there before has answered. */
+  arrivingMs: 3000,
 } as const;
 
 export interface OwnPresenceOptions {
   readonly topic: string;
   readonly board: string;
-  /** Seconds since the UNIX epoch, to tell this life of the board from another one. */
-  readonly start: number;
+  /** Tells this process from all others: 12 digits of 0-9 a-f. */
+  readonly instance: string;
+  /** Least time between two words. */
+  readonly heartbeatSeconds: number;
   /** The number of services that this board has. */
   readonly size: () => number;
+  /** The number of boards that are there, without this one. */
+  readonly boards: () => number;
   readonly publish: (topic: string, payload: string) => SendResult;
   /** It has come back. */
   readonly onHeard: () => void;
+  /** For so long we have heard the broker, without a pause. */
+  readonly onListened: (ms: number) => void;
+  /** Another board has our name, and it stays: nothing more is to be told of ours. */
+  readonly onYield: () => void;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
 }
 
 export class OwnPresence {
+  private readonly bornMs: number;
   private isConnected = false;
   private isComplete = false;
-  /** It has come back from the broker. */
-  isHeard = false;
-  private isRivalTold = false;
+  /** A word of this connection has come back from the broker. */
+  private hasEcho = false;
+  /** Of the last word told, and of the last one that came back. */
+  private toldAge = -1;
+  private heardAge = -1;
+  private arrivedMs = 0;
+  private toldState: Word["state"] = "arriving";
+  private toldSize = 0;
   /** Messages of any kind since the last look at whether there are any. */
   private messages = 0;
-  private toldSize = 0;
+  /** Another instance of our name that was heard last, and the one that stays rather than we. */
+  private namesake: string | undefined;
+  private winner: { readonly instance: string; readonly liveness: Liveness } | undefined;
+  /** The warnings about it that were given: whether we stay. */
+  private readonly warned = new Set<boolean>();
+  private heartbeatSeconds: number;
   private timer: Timer | undefined;
+  private timerMs = 0;
   private isCorrecting = false;
+  private readonly damping = new Damping(1);
   private silenceTimer: Timer | undefined;
+  private heartbeat: Timer | undefined;
 
-  constructor(private readonly options: OwnPresenceOptions) {}
+  constructor(private readonly options: OwnPresenceOptions) {
+    this.bornMs = options.clock.monotonicMs();
+    this.heartbeatSeconds = options.heartbeatSeconds;
+  }
+
+  /** The broker takes what we say, and nobody else says it in our name. */
+  get isHeard(): boolean {
+    return this.hasEcho && !this.winner;
+  }
 
   connected(): void {
     this.isConnected = true;
-    this.isComplete = false;
-    this.isHeard = false;
-    this.tell();
+    this.arrive();
     this.messages = 0;
     this.awaitEcho();
+    if (!this.heartbeat) this.beat();
   }
 
   /** Everything has been told. */
@@ -68,7 +106,7 @@ export class OwnPresence {
 
   /** The number of services may have changed. */
   look(): void {
-    if (this.isComplete && this.options.size() !== this.toldSize) this.tellSoon(PRESENCE_TIMES.countMs);
+    if (this.isComplete && this.options.size() !== this.toldSize) this.tellWithin(PRESENCE_TIMES.countMs);
   }
 
   /** The broker has said something, whatever it is. */
@@ -78,7 +116,8 @@ export class OwnPresence {
 
   disconnected(): void {
     this.isConnected = false;
-    this.isHeard = false;
+    this.hasEcho = false;
+    this.winner = undefined;
     this.timer?.cancel();
     this.silenceTimer?.cancel();
     this.timer = this.silenceTimer = undefined;
@@ -87,56 +126,168 @@ export class OwnPresence {
 
   /** Leaves in order: the last word before the connection is closed. */
   leave(): void {
-    if (this.isConnected) this.options.publish(this.options.topic, GONE);
+    const { publish, topic, instance } = this.options;
+    if (this.isConnected && !this.winner) publish(topic, farewellOf(instance));
     this.disconnected();
+    this.heartbeat?.cancel();
   }
 
   /**
-   * The echo of what we said, or something else: what another broker of a bridge kept of us, an old connection's will, or
-   * a rival; which of two rivals is there longer is silent, so that they do not answer each other for ever.
+   * The echo of what we said, or something else: what another broker of a bridge kept of us, an old connection's will, or a
+   * board of the same name.
    */
   heard(text: string): void {
-    const { start: ourStart, board, onHeard, log } = this.options;
-    const [, state, digits] = PRESENCE.exec(text) ?? [];
-    const start = digits === undefined ? undefined : Number(digits);
-    if (start === ourStart) {
-      const wasComplete = this.isComplete;
-      this.isHeard = true;
-      onHeard();
-      if (wasComplete && state !== "1") this.correct(); // another broker of a bridge had kept it
-      return;
+    const word = understood(text);
+    if (this.winner) this.heardWhileSilent(this.winner, word);
+    else if (!word || word.state === "gone") this.correct();
+    else if (word.instance !== this.options.instance) this.heardNamesake(word);
+    else {
+      this.hasEcho = true;
+      this.heardAge = Math.max(this.heardAge, word.ageSeconds);
+      this.options.onHeard();
+      if (word.ageSeconds < this.toldAge)
+        this.correct(); // another broker of a bridge had kept it, unless ours follows
+      else if (this.isCorrecting) this.stopCorrecting();
     }
-    if (start !== undefined && start > ourStart && !this.isRivalTold) {
-      this.isRivalTold = true;
-      log.warning(() => `Another gateway calls itself ${board}, too: each needs a name of its own (board).`);
-    }
-    // Without an echo we would wait for ever.
-    if (!this.isComplete || start === undefined || start < ourStart) this.correct();
+  }
+
+  // --- telling ----------------------------------------------------------------------------------------------------------
+
+  private arrive(): void {
+    this.isComplete = false;
+    this.hasEcho = false;
+    this.namesake = undefined;
+    this.arrivedMs = this.options.clock.monotonicMs();
+    this.tell();
   }
 
   private tell(): void {
-    const { topic, start, publish } = this.options;
-    const size = this.options.size();
-    const result = publish(topic, `${this.isComplete ? 1 : 2};${start};${size}`);
-    if (result === "sent") this.toldSize = size;
-    else if (this.isConnected) this.tellSoon(PRESENCE_TIMES.correctionMs);
+    if (this.winner) return;
+    const { topic, instance, clock, publish } = this.options;
+    const services = this.options.size();
+    const state = this.isComplete && this.arrivingMs <= 0 ? "complete" : "arriving";
+    const ageSeconds = Math.max(this.toldAge + 1, Math.floor((clock.monotonicMs() - this.bornMs) / 1000));
+    const { heartbeatSeconds, namesake } = this;
+    const result = publish(topic, writeWord({ state, instance, ageSeconds, heartbeatSeconds, services, namesake }));
+    if (result === "sent") {
+      this.toldAge = ageSeconds;
+      this.toldSize = services;
+      this.toldState = state;
+      if (this.isComplete && state === "arriving") this.tellWithin(this.arrivingMs);
+    } else if (this.isConnected) this.tellWithin(PRESENCE_TIMES.correctionMs);
   }
 
-  private tellSoon(delayMs: number): void {
-    if (this.timer && delayMs === PRESENCE_TIMES.countMs) return;
+  private tellWithin(delayMs: number): void {
+    const { clock, timers } = this.options;
+    const atMs = clock.monotonicMs() + delayMs;
+    if (this.timer && this.timerMs <= atMs) return;
     this.timer?.cancel();
-    this.timer = this.options.timers.after("federation presence", delayMs, () => {
+    this.timerMs = atMs;
+    this.timer = timers.after("federation presence", delayMs, () => {
       this.timer = undefined;
+      if (this.isCorrecting) this.damping.changed("", clock.monotonicMs());
       this.isCorrecting = false;
       this.tell();
     });
   }
 
-  /** Not at once: somebody may go on to overwrite it. */
+  /** Not at once: somebody may go on to overwrite it. And no more than a few times a minute. */
   private correct(): void {
     if (this.isCorrecting) return;
     this.isCorrecting = true;
-    this.tellSoon(PRESENCE_TIMES.correctionMs);
+    const waitMs = this.damping.waitMs("", this.options.clock.monotonicMs());
+    this.tellWithin(Math.max(PRESENCE_TIMES.correctionMs, waitMs));
+  }
+
+  /** What is to be told for another reason is told a little later, or with the next heartbeat. */
+  private stopCorrecting(): void {
+    this.isCorrecting = false;
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (this.isComplete && this.toldState === "arriving") this.tellWithin(Math.max(0, this.arrivingMs));
+    this.look();
+  }
+
+  /** Until it may say that it has told everything. */
+  private get arrivingMs(): number {
+    return this.arrivedMs + PRESENCE_TIMES.arrivingMs - this.options.clock.monotonicMs();
+  }
+
+  /** The only wake-up of a board where nothing happens: it speaks, and looks for those who do not. */
+  private beat(): void {
+    const { options } = this;
+    const { clock, timers } = options;
+    const shared = (options.boards() + 1) * HEARTBEAT.perBoardSeconds;
+    this.heartbeatSeconds = Math.min(Math.max(options.heartbeatSeconds, shared), HEARTBEAT.mostSeconds);
+    const ms = this.heartbeatSeconds * 1000;
+    const dueMs = clock.monotonicMs() + ms;
+    this.heartbeat = timers.after("federation heartbeat", ms, () => {
+      // Who stood still has not read yet what others said meanwhile; and a broker that is frozen tells nothing.
+      const isAttentive = clock.monotonicMs() - dueMs < TIMES.stalledMs && this.heardAge === this.toldAge;
+      this.beat();
+      if (!this.isConnected) return;
+      this.namesake = undefined;
+      if (this.winner?.liveness.passed(ms)) this.takeOver();
+      else this.tell();
+      if (isAttentive) options.onListened(ms);
+    });
+  }
+
+  // --- others of this name ----------------------------------------------------------------------------------------------
+
+  private heardNamesake(word: Word): void {
+    const { instance, log, board } = this.options;
+    const wasNamed = this.namesake === word.instance;
+    this.namesake = word.instance;
+    // It may be what is kept of our former life, unless it has heard us.
+    if (word.namesake !== instance) {
+      this.correct();
+      return;
+    }
+    const stays = word.state === this.toldState ? instance < word.instance : this.toldState === "complete";
+    if (!this.warned.has(stays)) {
+      this.warned.add(stays);
+      const which = stays
+        ? "this one tells its services, that one does not"
+        : "that one tells its services, this one does not";
+      log.warning(
+        () => `Another gateway calls itself ${board}, too: each needs a name of its own (board). By now ${which}.`,
+      );
+    }
+    if (stays) {
+      this.correct();
+      return;
+    }
+    if (!wasNamed) this.tell(); // or it would not know
+    const liveness = new Liveness();
+    liveness.heard(word, false);
+    this.winner = { instance: word.instance, liveness };
+    this.stopTelling();
+    this.options.onYield();
+  }
+
+  private stopTelling(): void {
+    this.isComplete = false;
+    this.isCorrecting = false;
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  private heardWhileSilent(
+    { instance, liveness }: NonNullable<typeof this.winner>,
+    word: ReturnType<typeof understood>,
+  ) {
+    if (word?.instance !== instance) return;
+    if (word.state === "gone") this.takeOver();
+    else liveness.heard(word, false);
+  }
+
+  private takeOver(): void {
+    this.winner = undefined;
+    this.options.log.info(
+      () => `The other gateway that calls itself ${this.options.board} is gone: this one tells again.`,
+    );
+    this.arrive();
   }
 
   /**
@@ -147,7 +298,7 @@ export class OwnPresence {
   private awaitEcho(attempt = 0, isTold = false): void {
     const { timers, log, topic } = this.options;
     this.silenceTimer = timers.after("federation silence", PRESENCE_TIMES.silenceMs, () => {
-      if (this.isHeard) return;
+      if (this.hasEcho || this.winner) return;
       const isTroubling = this.messages === 0 || attempt > 0;
       if (isTroubling && !isTold) log.warning(() => noEcho(topic));
       this.messages = 0;
@@ -161,12 +312,12 @@ const noEcho = (topic: string) =>
   `What this board writes to ${topic} does not come back from the broker, so nothing is told to other boards: ` +
   "is it allowed to write there, and to read?";
 
-/** What another board's presence says of it, and the number of its services. Throws an `AnnouncementError`. */
-export function presenceOf(text: string): ["says-arriving" | "says-complete" | "says-gone", number] {
-  if (text === "" || text === GONE) return ["says-gone", 0];
-  const [, state, , services] = PRESENCE.exec(text) ?? [];
-  if (state === undefined) {
-    throw new AnnouncementError(`presence ${show(text)}: expected 0, 1;<start>;<services> or 2;…`);
+/** `undefined`: whatever it is, it stands in the place of what we said. */
+function understood(text: string) {
+  try {
+    return readWord(text);
+  } catch (error) {
+    if (error instanceof AnnouncementError) return undefined;
+    throw error;
   }
-  return [state === "1" ? "says-complete" : "says-arriving", Number(services)];
 }

@@ -6,13 +6,15 @@
 
 import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
+import type { Claim } from "../../publications.js";
 import type { Announcement } from "../announced.js";
 import { type DeviceSink, sameAnnouncement } from "../devices.js";
 import { TIMES } from "../times.js";
 import { DampedChanges } from "./damped-changes.js";
 
 /** Where devices are published. All calls may be repeated without harm. */
-export interface DeviceTarget extends DeviceSink {
+export interface DeviceTarget extends Omit<DeviceSink, "publish"> {
+  publish(device: string, announcement: Announcement, claim: Claim): void;
   /** Somebody else publishes it from now on: it is left there, as an orphan unless that one has taken it over. */
   release(device: string): void;
   /** It is gone, and the gateway that had published it can no longer withdraw it. */
@@ -28,6 +30,8 @@ const MAX_DAMPED = 100_000;
 interface Wanted {
   readonly announcement: Announcement;
   readonly orphaned: boolean;
+  /** We have heard it ourselves since it said this. */
+  readonly isHeard: boolean;
 }
 
 export interface OwnedDevicesOptions {
@@ -64,10 +68,10 @@ export class OwnedDevices implements DeviceSink {
     return this.told.size;
   }
 
-  publish(device: string, announcement: Announcement): void {
+  publish(device: string, announcement: Announcement, isHeard: boolean): void {
     const before = this.wanted.get(device);
     this.left.delete(device);
-    this.wanted.set(device, { announcement, orphaned: false });
+    this.wanted.set(device, { announcement, orphaned: false, isHeard });
     const same = before && !before.orphaned && sameAnnouncement(before.announcement, announcement);
     if (!same) this.changes.change(device);
     else if (!this.changes.isWaiting(device)) this.tell(device); // perhaps it was refused before
@@ -148,7 +152,13 @@ export class OwnedDevices implements DeviceSink {
       target.orphan(device);
     } else {
       this.told.add(device);
-      target.publish(device, wanted.announcement);
+      target.publish(device, wanted.announcement, this.claimOn(device, wanted));
     }
+  }
+
+  /** What we have heard ourselves is ours; but not against the gateway to which we are about to hand it over. */
+  private claimOn(device: string, { isHeard }: Wanted): Claim {
+    if (!isHeard) return "hearsay";
+    return this.options.publishes(device) ? "fresh" : "usual";
   }
 }

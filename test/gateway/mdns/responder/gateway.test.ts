@@ -16,12 +16,13 @@ import { FakeClock } from "../../../support/fake-clock.js";
 import { RecordingDirectory } from "../../recording-directory.js";
 
 const v4 = (address: string) => ({ family: 4 as const, address, prefixLength: 24 });
+const v6 = (address: string) => ({ family: 6 as const, address, prefixLength: 64 });
 const ETH0: NetworkInterface = {
   name: "eth0",
   index: 2,
   isLoopback: false,
   carrierChanges: 2,
-  addresses: [v4("10.0.0.1"), { family: 6, address: "fe80::1", prefixLength: 64 }],
+  addresses: [v4("10.0.0.1"), v6("fe80::1")],
 };
 const ETH1: NetworkInterface = { name: "eth1", index: 3, isLoopback: false, addresses: [v4("10.1.0.1")] };
 
@@ -89,7 +90,7 @@ class Bench {
 
   /** Data of all address records sent on this link. */
   addresses(): unknown[] {
-    const records = this.messages.flatMap(({ answers = [] }) => answers);
+    const records = this.messages.flatMap(({ answers = [], additionals = [] }) => [...answers, ...additionals]);
     return [...new Set(records.filter(({ type }) => type === "A" || type === "AAAA").map(({ data }) => data))];
   }
 
@@ -133,14 +134,74 @@ test("A.3.10: a link that was away between two looks is probed and announced aga
   assert.equal(bench.during(60_000), []);
 });
 
-test("A.3.10: another address is announced, the interface's former one no more", () => {
-  const bench = new Bench([ETH1]);
+const RENUMBERED: readonly [what: string, before: NetworkInterface, after: NetworkInterface["addresses"]][] = [
+  ["IPv4: one more", ETH1, [v4("10.1.0.1"), v4("10.1.0.7")]],
+  ["IPv4: another instead", ETH1, [v4("10.1.0.7")]],
+  ["IPv6: one more, listed first", ETH0, [v4("10.0.0.1"), v6("fd00::7"), v6("fe80::1")]],
+  ["IPv6: another instead", ETH0, [v4("10.0.0.1"), v6("fe80::2")]],
+  ["both others", ETH0, [v4("10.0.0.9"), v6("fe80::2")]],
+];
+for (const [what, before, after] of RENUMBERED) {
+  test(`8.4, 10.2: other addresses (${what}): announced, those that are gone taken back, and nothing else happens`, () => {
+    const bench = new Bench([before]);
+    bench.show(1n, "lamp");
+    bench.during(60_000);
+    bench.messages.length = 0;
+    bench.interfaces = [{ ...before, addresses: after }];
+    const log = bench.during(60_000);
+    assert.equal([...new Set(log.map((line) => line.split(" ")[1]))].includes("probe"), false, `${log}`);
+    const said = bench.messages.flatMap(({ answers = [] }) => answers);
+    assert.equal(new Set(said.map(({ name }) => name)), new Set(["pf-gw.local"]));
+    const of = (addresses: NetworkInterface["addresses"]) => addresses.map(({ address }) => address);
+    const gone = of(before.addresses).filter((address) => !of(after).includes(address));
+    const data = (isGone: boolean) =>
+      [...new Set(said.filter(({ ttl }) => (ttl === 0) === isGone).map((record) => record.data as string))].sort();
+    assert.equal(data(true), gone.sort());
+    assert.equal(data(false), of(after).sort());
+    bench.messages.length = 0;
+    bench.hear(`${before.name}/4`, { type: "query", questions: [{ name: "lamp._x._tcp.local", type: "SRV" }] });
+    bench.during(0);
+    assert.equal(bench.addresses().sort(), of(after).sort());
+  });
+}
+
+test("IPv4 sends from the address that its socket was told: when that is gone, another socket takes its place", () => {
+  const bench = new Bench([ETH0]);
+  const before = bench.links.get("eth0/4");
+  bench.interfaces = [{ ...ETH0, addresses: [...ETH0.addresses, v4("10.0.0.9")] }];
+  bench.during(6000);
+  assert.is(bench.links.get("eth0/4"), before);
+  bench.interfaces = [{ ...ETH0, addresses: [v4("10.0.0.9"), ETH0.addresses[1]] }];
+  bench.during(6000);
+  const { addresses } = bench.links.get("eth0/4")!.interface;
+  assert.is(addresses[0].address, "10.0.0.9");
+});
+
+test("a family that has no address left goes without a word: by the other one all is as it was", () => {
+  const bench = new Bench([ETH0]);
   bench.show(1n, "lamp");
   bench.during(60_000);
+  bench.interfaces = [{ ...ETH0, addresses: [ETH0.addresses[1]] }];
   bench.messages.length = 0;
-  bench.interfaces = [{ ...ETH1, addresses: [v4("10.1.0.1"), v4("10.1.0.7")] }];
   bench.during(60_000);
-  assert.equal(bench.addresses(), ["10.1.0.1", "10.1.0.7"]);
+  assert.equal([...bench.links.keys()], ["eth0/6"]);
+  const said = bench.messages.flatMap(({ answers = [] }) => answers);
+  assert.equal(
+    new Set(said.map(({ type, name }) => `${type} ${name}`)),
+    new Set(["A pf-gw.local", "AAAA pf-gw.local"]),
+  );
+});
+
+test("A.3.10: an interface that comes is probed there alone, and the others go on answering", () => {
+  const bench = new Bench([ETH0]);
+  bench.show(1n, "lamp");
+  bench.during(60_000);
+  bench.interfaces = [ETH0, ETH1];
+  bench.during(5000);
+  bench.hear("eth0/4", { type: "query", questions: [{ name: "lamp._x._tcp.local", type: "SRV" }] });
+  const log = bench.during(60_000);
+  assert.is(log.filter((line) => line.startsWith("eth0")).join(), "eth0/4 announce", "the answer");
+  assert.is(log.filter((line) => line === "eth1/4 announce").length, 3);
 });
 
 test("an interface that is deleted and created anew is served again", () => {
@@ -161,6 +222,14 @@ test("a link that broke is served again when it is open again", () => {
   bench.links.get("eth1/4")!.onBroken(new Error("send ENODEV"));
   assert.match(bench.gateway.state().lastError!.text, /eth1 \(number 3\), IPv4: send ENODEV/);
   assert.equal(bench.during(60_000).sort(), times(3, "eth1/4 announce").concat(times(3, "eth1/4 probe")));
+});
+
+test("a family that broke and is open again is probed anew, and the other one is not", () => {
+  const bench = new Bench();
+  bench.show(1n, "lamp");
+  bench.during(60_000);
+  bench.links.get("eth0/6")!.onBroken(new Error("send ENETUNREACH"));
+  assert.equal(bench.during(60_000).sort(), times(3, "eth0/6 announce").concat(times(3, "eth0/6 probe")));
 });
 
 test("our own address, heard on the other interface, is no conflict; a foreign one is", () => {

@@ -99,13 +99,16 @@ const wanted = (label: string, sdid: string, more: Partial<WantedService> = {}):
   ...more,
 });
 
-const foreign = (label: string) => ({
-  name: `${label}._x._tcp.local`,
-  type: "SRV",
-  ttl: 120,
-  flush: true,
-  data: { priority: 0, weight: 0, port: 1, target: "foreign.local" },
-});
+const foreign = (label: string): NonNullable<OutgoingMessage["answers"]> => [
+  {
+    name: `${label}._x._tcp.local`,
+    type: "SRV",
+    ttl: 120,
+    flush: true,
+    data: { priority: 0, weight: 0, port: 1, target: "foreign.local" },
+  },
+  { name: `${label}._x._tcp.local`, type: "TXT", ttl: 4500, flush: true, data: [Buffer.from("a=b")] },
+];
 
 function two(options: { hostLabel?: string } = {}) {
   const clock = new FakeClock();
@@ -164,6 +167,31 @@ test("the same service on both, a hundred times: one is shown, and the other whe
   }
 });
 
+test("the same proxied service, of which each knows another address, a hundred times: one is shown, and none renamed", () => {
+  for (let round = 0; round < 100; round++) {
+    const { clock, ether, a, b } = two();
+    const put = ({ name, publisher }: Host, address: string) => {
+      const host = { name: "d-01.local", addresses: [address] };
+      publisher.put("lamp", wanted("lamp", "01", { host, txt: [Buffer.from("sdid=01"), Buffer.from(`sdgw=${name}`)] }));
+    };
+    put(a, "10.0.0.50");
+    clock.advanceMs(random() * 1000);
+    put(b, "10.0.0.51");
+    clock.advanceMs(20_000);
+    put(random() < 0.5 ? a : b, "10.0.0.52");
+    clock.advanceMs(200_000);
+    assert.equal(ether.shown(), ["lamp → d-01"]);
+    assert.equal([a.names.toJson(), b.names.toJson()], Array(2).fill(new RememberedNames().toJson()));
+    const published = [a, b].map((host) => host.publisher.counts.published);
+    assert.equal(published.sort(), [0, 1]);
+    const isA = a.publisher.counts.published === 1;
+    (isA ? a : b).publisher.drop("lamp");
+    clock.advanceMs(20_000);
+    assert.equal(ether.shown(), ["lamp → d-01"]);
+    assert.is((isA ? b : a).publisher.counts.published, 1);
+  }
+});
+
 test("two hosts of one name: one takes another, and its services say so", () => {
   const { clock, ether, a, b } = two({ hostLabel: "pf-x" });
   a.publisher.put("1", wanted("lamp", "01"));
@@ -215,9 +243,9 @@ test("A.3.6: a conflict on one interface renames on all; elsewhere the pointer g
   there.join(a, "10.1.0.1", "eth1");
   a.publisher.put("1", wanted("lamp", "01"));
   clock.advanceMs(10_000);
-  here.say(foreign("lamp"));
+  here.say(...foreign("lamp"));
   clock.advanceMs(100);
-  here.say(foreign("lamp"));
+  here.say(...foreign("lamp"));
   clock.advanceMs(10_000);
   for (const [ether, hasPointer] of [
     [here, false],
@@ -246,7 +274,7 @@ test("8.1: fifteen conflicts in ten seconds: five seconds before each further at
     for (const { name } of message?.type === "query" ? (message.questions ?? []) : []) {
       if (probed.has(name) || name === "pf-a.local") continue;
       probed.set(name, atMs!);
-      ether.say(foreign(name.replace("._x._tcp.local", "")));
+      ether.say(...foreign(name.replace("._x._tcp.local", "")));
     }
   }
   const lamps = [...probed].filter(([name]) => name.startsWith("lamp"));

@@ -7,7 +7,11 @@ import type { OutgoingMessage, OutgoingRecord } from "../../../../src/gateway/md
 import { dnsPacket } from "../../../../src/gateway/mdns/name-codec.js";
 import type { DecodedMessage } from "../../../../src/gateway/mdns/records.js";
 import { Responder } from "../../../../src/gateway/mdns/responder/responder.js";
-import { addressesOn, type OutboundService } from "../../../../src/gateway/mdns/responder/service-records.js";
+import {
+  addressesOn,
+  type OutboundHost,
+  type OutboundService,
+} from "../../../../src/gateway/mdns/responder/service-records.js";
 import { FakeClock } from "../../../support/fake-clock.js";
 
 const PEER: Peer = { address: "10.0.0.2", port: 5353 };
@@ -37,12 +41,12 @@ const srv = (port: number, { label = "lamp", ttl = 120, target = "other.local" }
   flush: true,
   data: { priority: 0, weight: 0, port, target },
 });
-const txt = (text: string, label = "lamp"): OutgoingRecord => ({
-  name: `${label}.${T}`,
+const txt = (...strings: string[]): OutgoingRecord => ({
+  name: LAMP,
   type: "TXT",
   ttl: 4500,
   flush: true,
-  data: [Buffer.from(text)],
+  data: strings.map((text) => Buffer.from(text)),
 });
 const a = (address: string, name = "h.local", ttl = 120): OutgoingRecord => ({
   name,
@@ -170,31 +174,109 @@ test("A.3.7: while probing nothing is answered", () => {
   assert.equal(bench.during(100), []);
 });
 
-const PROBE_CONFLICTS: readonly [what: string, records: OutgoingRecord[], conflicts: string[]][] = [
-  ["another SRV", [srv(80)], [LAMP]],
-  ["another type of record", [{ name: LAMP, type: "HINFO", ttl: 9, data: { cpu: "a", os: "b" } }], [LAMP]],
-  ["in capitals", [{ ...srv(80), name: LAMP.toUpperCase() }], [LAMP]],
-  ["our own data", [srv(80, { target: "H.local" }), txt("sdid=id-lamp")], []],
-  ["a goodbye", [srv(80, { ttl: 0 })], []],
-  ["another address of our host", [a("10.0.0.9")], ["h.local"]],
-  ["the address of another interface of ours", [a("10.1.0.1")], []],
-  ["the host only by AAAA", [{ name: "h.local", type: "AAAA", ttl: 120, data: "fd00::1" }], ["h.local"]],
-  ["other names", [srv(80, { label: "other" }), ptr()], []],
+const PROXIED = { name: "d-id-lamp.local", addresses: ["10.0.0.50"] };
+const CUSTOM = { name: "c.local", addresses: ["10.0.0.50"] };
+const HINFO: OutgoingRecord = { name: LAMP, type: "HINFO", ttl: 9, data: { cpu: "a", os: "b" } };
+/** `conflict`: at once, or if it is said again after each of two more probes; `standby`: it is another gateway. */
+type Outcome = "conflict" | "conflict, if said three times" | "standby" | "none";
+const PROBE_CONFLICTS: readonly [what: string, records: OutgoingRecord[], outcome: Outcome, host?: OutboundHost][] = [
+  ["another SRV and TXT", [srv(80), txt("a=b")], "conflict"],
+  ["another SRV alone", [srv(80)], "conflict, if said three times"],
+  [
+    "another SRV, and a TXT of something else",
+    [srv(80), { ...txt("a=b"), name: `tv.${T}` }],
+    "conflict, if said three times",
+  ],
+  ["another TXT alone", [txt("a=b")], "conflict"],
+  ["another type of record", [HINFO], "conflict, if said three times"],
+  ["in capitals", [{ ...srv(80), name: LAMP.toUpperCase() }], "conflict, if said three times"],
+  ["our own data", [srv(80, { target: "H.local" }), txt("sdid=id-lamp")], "none"],
+  ["a goodbye", [srv(80, { ttl: 0 })], "none"],
+  ["another address of our host", [a("10.0.0.9")], "conflict"],
+  ["the address of another interface of ours", [a("10.1.0.1")], "none"],
+  ["the host only by AAAA", [{ name: "h.local", type: "AAAA", ttl: 120, data: "fd00::1" }], "conflict"],
+  ["other names", [srv(80, { label: "other" }), ptr()], "none"],
   [
     "that other types do not exist",
     [{ name: LAMP, type: "NSEC", ttl: 120, data: { nextDomain: LAMP, rrtypes: ["TXT"] } }],
-    [],
+    "none",
+  ],
+  ["another SRV and the TXT of the same service", [srv(80), txt("sdid=id-lamp")], "standby"],
+  ["the TXT of the same service alone", [txt("sdid=id-lamp", "sdgw=x")], "standby"],
+  ["the proxied host, the same", [a("10.0.0.50", PROXIED.name)], "none", PROXIED],
+  ["the proxied host, another address", [a("10.0.0.51", PROXIED.name)], "standby", PROXIED],
+  ["a host that a rule names, another address", [a("10.0.0.51", "c.local")], "conflict, if said three times", CUSTOM],
+  [
+    "that host, and the TXT of the same service",
+    [a("10.0.0.51", "c.local"), srv(1), txt("sdid=id-lamp")],
+    "standby",
+    CUSTOM,
   ],
 ];
-for (const [what, records, conflicts] of PROBE_CONFLICTS) {
-  test(`A.3.2: while probing, a response with ${what}: ${conflicts.length > 0 ? "conflict" : "none"}`, () => {
+for (const [what, records, outcome, host] of PROBE_CONFLICTS) {
+  test(`A.3.2: while probing, a response with ${what}: ${outcome}`, () => {
     const bench = new Bench();
-    bench.responder.put(service("lamp"));
+    bench.responder.put(service("lamp", host && { host }));
     bench.skip(100);
-    bench.response(...records);
-    assert.equal(bench.conflicts, conflicts);
+    const conflicts: number[] = [];
+    for (let said = 1; said <= 3 && bench.conflicts.length === 0; said++) {
+      bench.response(...records);
+      assert.is(bench.during(0).length, said < 3 && outcome.includes("three") ? 1 : 0, "asked again at once");
+      conflicts.push(bench.conflicts.length);
+    }
+    assert.equal(conflicts, outcome === "conflict" ? [1] : [0, 0, outcome.includes("three") ? 1 : 0]);
+    assert.is(bench.responder.phases().standby, outcome === "standby" ? 1 : 0);
   });
 }
+
+test("9: a proxied host whose addresses another gateway knows otherwise is left to it, and not renamed", () => {
+  const bench = new Bench(() => 0.5);
+  bench.responder.put(service("lamp", { host: PROXIED }));
+  bench.skip(200);
+  bench.response(a("10.0.0.51", PROXIED.name));
+  bench.skip(200);
+  bench.response(srv(80, { target: PROXIED.name }));
+  bench.response(srv(80, { target: PROXIED.name }), txt("sdid=id-lamp", "sdgw=x"));
+  assert.equal([bench.conflicts, bench.responder.phases().standby], [[], 1]);
+  bench.log.length = 0;
+  assert.equal(bench.during(100_000), []);
+  bench.response(a("10.0.0.51", PROXIED.name, 0), srv(80, { ttl: 0 }));
+  const sent = bench.during(10_000);
+  assert.is(sent.filter((text) => text.includes("probe")).length, 4);
+  assert.is(sent.at(-4), "102400 probe d-id-lamp lamp (A.d-id-lamp SRV.lamp TXT.lamp)");
+  assert.is(sent.at(-3), `102650 A.d-id-lamp! ${ALL}`);
+  bench.query([ask("A", PROXIED.name)]);
+  assert.is(bench.during(0).length, 1);
+});
+
+test("8.1: he who answers without a TXT at first, and then with that of the same service, is another gateway", () => {
+  const bench = new Bench();
+  bench.responder.put(service("lamp"));
+  bench.skip(100);
+  bench.response(srv(80));
+  bench.skip(250);
+  bench.response(txt("sdid=id-lamp"), srv(80));
+  assert.equal([bench.conflicts, bench.responder.phases().standby], [[], 1]);
+});
+
+test("8.1: he who was heard before we asked is asked first", () => {
+  const bench = new Bench(() => 0.4);
+  bench.responder.put(service("lamp"));
+  for (let i = 0; i < 5; i++) bench.response(srv(80));
+  assert.equal(bench.conflicts, []);
+  assert.is(bench.during(10_000).length, 6);
+  assert.equal(bench.responder.phases(), { held: 1, probing: 0, standby: 0 });
+});
+
+test("a second service on a host that is left to another gateway makes it wanted", () => {
+  const bench = new Bench();
+  bench.responder.put(service("lamp", { host: PROXIED }));
+  bench.skip(100);
+  bench.response(srv(80), txt("sdid=id-lamp"));
+  bench.skip(1000);
+  bench.responder.put(service("tv", { host: PROXIED }));
+  assert.match(bench.during(10_000).at(-1)!, /A\.d-id-lamp! PTR=tv/);
+});
 
 const TIES: readonly [what: string, authorities: OutgoingRecord[], waits: boolean][] = [
   ["a higher port: it wins", [srv(81), txt("sdid=id-lamp")], true],
@@ -265,7 +347,7 @@ test("A.3.4: a subtype that goes gets a goodbye, a new one is announced", () => 
 
 test("A.3.5: somebody else's record later: back to probing; unopposed we keep the name", () => {
   const bench = Bench.held();
-  bench.response(srv(81));
+  bench.response(srv(81), txt("a=b"));
   const sent = bench.during(10_000);
   assert.equal(
     sent.map((text) => text.split(" ")[1]),
@@ -274,17 +356,13 @@ test("A.3.5: somebody else's record later: back to probing; unopposed we keep th
   assert.equal(bench.conflicts, []);
   bench.response(srv(81));
   bench.skip(100);
-  bench.response(srv(81));
+  bench.response(srv(81), txt("a=b"));
   assert.equal(bench.conflicts, [LAMP], "opposed we give it up");
 });
 
 test("A.3.5: what is of another type, the same, or a goodbye does not disturb", () => {
   const bench = Bench.held();
-  bench.response(
-    { name: LAMP, type: "HINFO", ttl: 9, data: { cpu: "a", os: "b" } },
-    srv(80, { target: "h.local" }),
-    srv(81, { ttl: 0 }),
-  );
+  bench.response(HINFO, srv(80, { target: "h.local" }), srv(81, { ttl: 0 }));
   assert.equal(bench.during(5000), []);
 });
 
@@ -500,13 +578,70 @@ test("A.3.9: of very many legacy queries no more than 64 wait for their answer",
   assert.is(bench.responder.refusedReplies, 36);
 });
 
-test("A.3.10: after the link changed all is probed and announced again, with the new address", () => {
+test("A.3.10: after the link changed all is probed and announced again", () => {
   const bench = Bench.held();
-  bench.addresses = ["10.0.0.7"];
   bench.responder.restart();
   const sent = bench.during(10_000).map((text) => text.split(" ")[1]);
   assert.equal(sent, ["probe", "probe", "probe", "A.h!", "A.h!", "A.h!"]);
-  assert.is(bench.messages[0].message.authorities?.[0].data, "10.0.0.7");
+});
+
+test("8: after the link changed each name is answered until its own turn to be probed comes, and then again", () => {
+  const services = Array.from({ length: 25 }, (_, i) => service(`s${i}`));
+  const bench = Bench.held(services);
+  const silentMs = new Map<string, number>();
+  bench.responder.restart();
+  for (let ms = 0; ms < 4000; ms += 50) {
+    bench.log.length = 0;
+    for (const { name } of services) bench.query([ask("TXT", name)], {}, { address: "10.0.0.2", port: 40_000 });
+    bench.query([ask("A", "h.local")], {}, { address: "10.0.0.2", port: 40_000 });
+    const answered = bench.log.concat(bench.during(50)).filter((text) => text.includes(" to 10.0.0.2:40000"));
+    for (const name of ["h.local", ...services.map(({ name }) => name)]) {
+      const label = name.split(".")[0];
+      if (answered.some((text) => text.split(/ |, /).some((word) => word === `TXT.${label}` || word === `A.${label}`)))
+        continue;
+      silentMs.set(label, (silentMs.get(label) ?? 0) + 50);
+    }
+  }
+  assert.is(Math.max(...silentMs.values()), 750, "as long as its three probes take");
+  assert.is(silentMs.size, 26);
+});
+
+test("8: while a host is probed anew, answers come without its addresses", () => {
+  const bench = Bench.held([service("lamp"), ...Array.from({ length: 10 }, (_, i) => service(`s${i}`))]);
+  bench.responder.restart();
+  bench.skip(100);
+  bench.query([ask("SRV", `s9.${T}`)]);
+  assert.equal(bench.during(0), ["60100 SRV.s9!"]);
+});
+
+test("8.4: another address of the link: announced twice, a goodbye for that which is gone, and no probe", () => {
+  const bench = new Bench();
+  bench.addresses = ["10.0.0.1", "fd00::1"];
+  bench.responder.put(service("lamp"));
+  bench.responder.put(service("tv"));
+  bench.skip(60_000);
+  bench.addresses = ["10.0.0.1", "fd00::1", "fd00::2"];
+  bench.responder.readdress();
+  const all = "A.h! AAAA.h! AAAA.h!";
+  assert.equal(bench.during(5000), [`60000 ${all}`, `61000 ${all}`]);
+  bench.messages.length = 0;
+  bench.addresses = ["10.0.0.1", "fd00::2"];
+  bench.responder.readdress();
+  const goodbye = "AAAA.h~";
+  const now = "A.h! AAAA.h!";
+  assert.equal(bench.during(5000), [`65000 ${goodbye}`, `65000 ${now}`, `65250 ${goodbye}`, `66000 ${now}`]);
+  assert.is(bench.messages[0].message.answers?.[0].data, "fd00::1", "without a flush: fd00::2 stays");
+  bench.responder.readdress();
+  assert.equal(bench.during(5000), [], "the same again is nothing new");
+});
+
+test("8.4: what changes while another answer waits for its time does not hold that up", () => {
+  const bench = Bench.held([service("lamp")], () => 0.5);
+  bench.query([ask("PTR", T)]);
+  bench.addresses = ["10.0.0.7"];
+  bench.responder.readdress();
+  bench.responder.put(service("lamp"));
+  assert.ok(bench.during(5000).some((text) => text.includes("60070 PTR=lamp +")));
 });
 
 test("A.3.11: a proxied host is claimed and announced with its own addresses, those of other links left out", () => {

@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SeededRandom } from "../../../../scripts/fuzz/random.js";
 import { FakeClock } from "../../../support/fake-clock.js";
-import { Board, Broker, settled } from "./site.js";
+import { Board, Broker, settled, word } from "./site.js";
 
 function site(...names: string[]) {
   const clock = new FakeClock();
@@ -231,22 +231,140 @@ test("a board in two federations passes services on, and none goes round in a ci
   assert.is(north.messages + south.messages, messages);
 });
 
-test("two gateways with one name: a warning, once", async () => {
-  const { clock, broker, pass } = site();
+/** Two boards of one name, and a third one that sees them. */
+async function namesakes(services: number, between: (pass: (seconds: number) => Promise<void>) => Promise<void>) {
+  const { clock, broker, boards, pass } = site("yard");
+  const [yard] = boards;
+  yard.connect();
   const first = new Board("attic", clock, broker);
-  first.connect();
-  await pass(2);
   const second = new Board("attic", clock, broker);
+  for (let i = 0; i < services; i++) {
+    await first.publish(BigInt(1 + i), 1n, `first ${i}`);
+    await second.publish(BigInt(100_001 + i), 1n, `second ${i}`);
+  }
+  first.connect();
+  await between(pass);
   second.connect();
-  await pass(2);
-  assert.is(first.log.length, 1);
-  assert.match(first.log[0], /Another gateway calls itself attic/);
+  return { broker, yard, first, second, pass };
+}
+
+test("two boards with one name: the one that was there first stays, both warn, once, and it is quiet", async () => {
+  for (let round = 0; round < 10; round++) {
+    const { broker, yard, first, second, pass } = await namesakes(2, (pass) => pass(40));
+    await pass(10);
+    assert.equal(await yard.services(), { 1: "first 0@attic", 2: "first 1@attic" });
+    assert.is(first.log.length, 1);
+    assert.match(
+      first.log[0],
+      /Another gateway calls itself attic, too: .*this one tells its services, that one does not/,
+    );
+    assert.is(second.log.length, 1);
+    assert.match(
+      second.log[0],
+      /Another gateway calls itself attic, too: .*that one tells its services, this one does not/,
+    );
+    assert.equal([first.isHeard, second.isHeard], [true, false]);
+    const { messages } = broker;
+    await pass(300);
+    assert.is(broker.messages, messages);
+    first.die();
+    await pass(35);
+    assert.equal(await yard.services(), { 100001: "second 0@attic", 100002: "second 1@attic" });
+    assert.ok(second.isHeard);
+  }
+});
+
+test("two boards with one name start at once: one of them stays, always the same one, after few messages", async () => {
+  for (let round = 0; round < 10; round++) {
+    const { broker, yard, first, second, pass } = await namesakes(500, async () => {});
+    await pass(10);
+    const stays = first.instance < second.instance ? first : second;
+    assert.equal([first.isHeard, second.isHeard], [stays === first, stays === second]);
+    await pass(60);
+    assert.ok(broker.messages < 2500, `${broker.messages} messages`);
+    const shown = Object.values(await yard.services());
+    assert.is(shown.length, 500);
+    assert.ok(shown.every((one) => one.startsWith(stays === first ? "first" : "second")));
+    const { messages } = broker;
+    await pass(300);
+    assert.is(broker.messages, messages);
+  }
+});
+
+test("two boards with one name, each long there on its side of a bridge that is mended: one of them stays", async () => {
+  const { clock, broker: north, boards, pass } = site("yard");
+  const south = new Broker();
+  const first = new Board("attic", clock, north);
+  const second = new Board("attic", clock, south);
+  boards[0].connect();
+  for (let i = 0; i < 300; i++) {
+    await first.publish(BigInt(1 + i), 1n, `first ${i}`);
+    await second.publish(BigInt(1 + i), 1n, `second ${i}`);
+  }
+  first.connect();
+  second.connect();
+  await pass(60);
+  const before = north.messages + south.messages;
+  north.bridgeTo(south);
+  await pass(120);
+  const told = north.messages + south.messages - before;
+  assert.equal([first.isHeard, second.isHeard], [first.instance < second.instance, first.instance > second.instance]);
+  const shown = Object.values(await boards[0].services());
+  assert.is(shown.length, 300);
+  assert.ok(shown.every((one) => one.startsWith(first.isHeard ? "first" : "second")));
+  assert.ok(told < 4000, `${told} messages`);
+  const { messages } = north;
+  await pass(300);
+  assert.is(north.messages, messages);
+});
+
+test("the one that fell silent for another of its name takes over when nothing new is heard of that one", async () => {
+  const { broker, yard, second, pass } = await namesakes(2, (pass) => pass(40));
+  await pass(10);
+  assert.not(second.isHeard);
+  broker.mayWrite = (_, __, instance) => instance === second.instance;
+  await pass(190);
+  assert.ok(second.isHeard);
+  assert.equal(await yard.services(), { 100001: "second 0@attic", 100002: "second 1@attic" });
+});
+
+test("a board that takes less than another one tells withdraws nevertheless what that one has withdrawn", async () => {
+  const { clock, broker, boards, pass } = site("attic");
+  const [attic] = boards;
+  const cellar = new Board("cellar", clock, broker, { maxServicesPerBoard: 3 });
+  for (const board of [attic, cellar]) board.connect();
+  for (let id = 1n; id <= 20n; id++) await attic.publish(id, 1n, `s${id}`);
+  await pass(20);
+  assert.is(Object.keys(await cellar.services()).length, 3);
+  cellar.disconnect();
+  await attic.local.unpublish(2n);
+  await pass(12);
+  cellar.connect();
+  await pass(10);
+  assert.not.ok("2" in (await cellar.services()));
+  assert.equal(cellar.log, []);
+});
+
+test("what another user's orphan stands in the way of is shown when that one is gone", async () => {
+  const { boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  const stranger = cellar.user("uid:1000");
+  await stranger.publish({ id: 1n, generation: 1n, ttlSeconds: 30n, properties: new Map([["name", ["old lamp"]]]) });
+  stranger.close();
+  await pass(1);
+  assert.is(await attic.publish(1n, LATE, "lamp"), "ok");
+  await pass(10);
+  assert.equal(await cellar.services(), { 1: "old lamp@here!" });
+  await pass(20);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
 });
 
 for (const [title, stale] of [
-  ["of its former life", "1;1;5"],
-  ["of a former life in which its clock was ahead", "1;99999999999;5"],
-  ["that it is gone", "0"],
+  ["of its former life", word(5)],
+  ["of a former life that was longer", word(5, { age: 99_999_999 })],
+  ["that it is gone", "0;aaaaaaaaaaaa"],
+  ["that it is gone for good", ""],
 ] as const) {
   test(`a bridge brings what another broker kept of a board, ${title}: it says how it is, and tells all`, async () => {
     const { broker, boards, pass } = site("attic", "cellar");
@@ -264,11 +382,12 @@ for (const [title, stale] of [
     await attic.publish(1n, 1n, "lamp");
     await pass(3);
     assert.equal(await cellar.services(), { 1: "lamp@attic" });
-    assert.match(broker.retained.get("pf1/site/b/attic")!, /^1;[0-9]+;1$/);
-    assert.not.equal(broker.retained.get("pf1/site/b/attic"), stale);
-    broker.publish("pf1/site/b/attic", stale === "0" ? "0" : "1;1;5");
+    const itsOwn = new RegExp(`^1;${attic.instance};[0-9]+;60;1(;a{12})?$`);
     await pass(3);
-    assert.not.match(broker.retained.get("pf1/site/b/attic")!, /^(0|1;1;5)$/);
+    assert.match(broker.kept("pf1/site/b/attic"), itsOwn);
+    broker.publish("pf1/site/b/attic", stale);
+    await pass(3);
+    assert.match(broker.kept("pf1/site/b/attic"), itsOwn);
     const { messages } = broker;
     await pass(60);
     assert.is(broker.messages, messages);
@@ -314,7 +433,7 @@ test("a broker that takes nothing for a while gets everything afterwards, and th
   broker.isBusy = false;
   await pass(2);
   assert.is(Object.keys(await cellar.services()).length, 12);
-  assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;12$/);
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;[0-9a-f]{12};\d+;60;12$/);
   broker.isBusy = true;
   await attic.publish(13n, 1n, "late");
   await pass(1);
@@ -334,7 +453,7 @@ test("the presence, too, is told again when the broker does not take it", async 
   assert.match(broker.kept("pf1/site/b/attic"), /^1;/);
 });
 
-test("services that change without pause do not put off that the board has told all", async () => {
+test("services that change without pause do not put off that the board has told all, and are held then", async () => {
   const { clock, broker, boards, pass } = site("attic");
   const [attic] = boards;
   await attic.publish(1n, 1n, "lamp");
@@ -346,8 +465,13 @@ test("services that change without pause do not put off that the board has told 
   }
   assert.match(broker.kept("pf1/site/b/attic"), /^1;/);
   assert.ok(broker.messages <= 600, `${broker.messages} messages in 5 s`);
-  await pass(2);
+  const { messages } = broker;
+  await pass(50);
+  assert.is(broker.messages, messages);
+  await pass(15);
   assert.match(broker.kept("pf1/site/s/attic/000000000000001e"), /s99/);
+  assert.is(attic.log.length, 1);
+  assert.match(attic.log[0], /changes all the time; held for a minute/);
 });
 
 test("a board that comes back after it was forgotten, but not cleared, is shown completely", async () => {
@@ -419,7 +543,7 @@ test("a board that may not write, or not read, says so, once", async () => {
   assert.match(attic.log[0], /pf1\/site\/b\/attic does not come back from the broker/);
   broker.mayWrite = () => true;
   await pass(32);
-  assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;1$/);
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;[0-9a-f]{12};\d+;60;1$/);
 });
 
 test("a board that may not write says so, also where others are heard all the time", async () => {
@@ -452,11 +576,11 @@ test("the will of an older connection, before or after we have told all, is corr
   attic.connect();
   broker.publish = publish;
   await pass(3);
-  assert.match(broker.kept("pf1/site/b/attic"), /^1;\d+;1$/);
-  const { messages } = broker;
+  assert.match(broker.kept("pf1/site/b/attic"), /^1;[0-9a-f]{12};\d+;60;1$/);
+  const told = broker.messages + broker.heartbeats;
   for (let i = 0; i < 100; i++) attic.hear("pf1/site/b/attic", "0");
   await pass(2);
-  assert.is(broker.messages, messages + 1);
+  assert.is(broker.messages + broker.heartbeats, told + 1);
 });
 
 test("after its end a board does nothing, and leaves no timer", async () => {
@@ -467,8 +591,8 @@ test("after its end a board does nothing, and leaves no timer", async () => {
   await pass(1);
   attic.leave();
   cellar.leave();
-  cellar.hear("pf1/site/b/yard", "1;5;1");
-  cellar.hear("pf1/site/b/cellar", "0");
+  cellar.hear("pf1/site/b/yard", word(1));
+  cellar.hear("pf1/site/b/cellar", "0;aaaaaaaaaaaa");
   await settled();
   assert.equal(
     clock.timers().filter((name) => name.startsWith("federation")),
@@ -482,10 +606,12 @@ for (const [topic, payload] of [
   ["pf1/site/s/attic/0000000000000001", '{"generation":1,"ttl":1,"properties":{}}'],
   ["pf1/site/s/attic/8000000000000001", '{"generation":1,"ttl":1,"path":["site"],"via":["attic"],"properties":{}}'],
   ["pf1/site/s/attic/1", "{}"],
-  ["pf1/site/b/attic", "3;1;1"],
-  ["pf1/site/b/at+tic", "1;1;1"],
+  ["pf1/site/b/attic", word(1, { state: 3 })],
+  ["pf1/site/b/attic", word(1, { instance: "AAAAAAAAAAAA" })],
+  ["pf1/site/b/attic", "1;1700000000;1"],
+  ["pf1/site/b/at+tic", word(1)],
   ["pf1/site/x/attic", "1"],
-  ["pf2/site/b/attic", "1;1;1"],
+  ["pf2/site/b/attic", word(1)],
   [
     "pf1/site/s/attic/0000000000000001",
     '{"generation":1,"ttl":1,"path":["site"],"via":["attic"],"properties":{"federation.board":["x"]}}',
@@ -500,7 +626,7 @@ for (const [topic, payload] of [
     const [cellar] = boards;
     cellar.connect();
     cellar.hear(topic, payload);
-    cellar.hear("pf1/site/b/attic", "1;1;1");
+    cellar.hear("pf1/site/b/attic", word(1));
     await pass(1);
     assert.equal(await cellar.services(), {});
     assert.equal(cellar.dropped, { "not understood": 1 });
@@ -514,7 +640,7 @@ test("a record whose origin contradicts its topic, or that came from here, is dr
   cellar.connect();
   const record = (via: string, path: string) =>
     `{"generation":1,"ttl":9,"path":${path},"via":${via},"properties":{"name":["x"]}}`;
-  cellar.hear("pf1/site/b/attic", "1;1;1");
+  cellar.hear("pf1/site/b/attic", word(1));
   cellar.hear("pf1/site/s/attic/0000000000000001", record('["yard"]', '["site"]'));
   cellar.hear("pf1/site/s/attic/0000000000000001", record('["attic"]', '["elsewhere"]'));
   cellar.hear("pf1/site/s/attic/0000000000000001", record('["cellar","attic"]', '["site"]'));
@@ -527,7 +653,7 @@ test("no board can forge how another one's gateways are doing", async () => {
   const { boards, pass } = site("cellar");
   const [cellar] = boards;
   cellar.connect();
-  cellar.hear("pf1/site/b/attic", "1;1;1");
+  cellar.hear("pf1/site/b/attic", word(1));
   const properties = '{"name":["mqtt"],"src":["x","gateway:cellar"]}';
   const record = `{"generation":1,"ttl":9,"path":["site"],"via":["attic"],"properties":${properties}}`;
   cellar.hear("pf1/site/s/attic/0000000000000001", record);
@@ -540,7 +666,7 @@ test("what a board can make us hold is bounded in bytes, too; a change and an en
   const { boards, pass } = site("cellar");
   const [cellar] = boards;
   cellar.connect();
-  cellar.hear("pf1/site/b/attic", "1;1;1");
+  cellar.hear("pf1/site/b/attic", word(1));
   const big = JSON.stringify(Array.from({ length: 2 }, (_, i) => `${i}${"x".repeat(62_000)}`));
   const record = (properties: string) =>
     `{"generation":1,"ttl":9,"path":["site"],"via":["attic"],"properties":${properties}}`;
@@ -559,6 +685,133 @@ test("what a board can make us hold is bounded in bytes, too; a change and an en
   tell(fitting + 2);
   assert.equal(cellar.dropped, { "more bytes than a board may have": 2 });
   await pass(1);
+});
+
+const record = (name: string, board = "attic") =>
+  `{"generation":1,"ttl":30,"path":["site"],"via":["${board}"],"properties":{"name":["${name}"]}}`;
+
+test("a board that dies together with its broker: its services are orphans after three heartbeats, then they go", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp", 20n);
+  await pass(70);
+  broker.mayWrite = (board) => board !== "attic"; // nothing comes from there any more, and no will
+  await pass(119);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  await pass(61);
+  assert.equal(await cellar.services(), { 1: "lamp@attic!" });
+  await pass(20);
+  assert.equal(await cellar.services(), {});
+  assert.equal(cellar.log, ["Nothing new is heard of board attic: what it had told runs out with its TTL."]);
+  broker.mayWrite = () => true;
+  await pass(61);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+});
+
+test("a board lives while it speaks, also without any service, and costs one message in a heartbeat", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await pass(10);
+  const { messages, heartbeats } = broker;
+  await pass(600);
+  assert.equal(cellar.counts, { boards: 1, imported: 0, exported: 0 });
+  assert.equal(attic.counts, { boards: 1, imported: 0, exported: 0 });
+  assert.is(broker.messages, messages);
+  assert.is(broker.heartbeats, heartbeats + 2 * 10);
+});
+
+test("many boards speak more seldom: one is woken every two seconds at most", async () => {
+  const { broker, boards, pass } = site(...Array.from({ length: 50 }, (_, i) => `b${i}`));
+  for (const board of boards) board.connect();
+  await pass(130); // the first heartbeat may come when few others are there
+  const { heartbeats } = broker;
+  await pass(300);
+  assert.is(broker.heartbeats, heartbeats + 3 * 50);
+  assert.match(broker.kept("pf1/site/b/b7"), /^1;[0-9a-f]{12};\d+;100;0$/);
+  assert.is(boards[0].counts.boards, 49);
+});
+
+test("what a broker keeps of a board is believed for three heartbeats, and not again if it is no news", async () => {
+  const { broker, boards, pass } = site("cellar");
+  const [cellar] = boards;
+  broker.retained.set("pf1/site/s/attic/0000000000000001", record("lamp"));
+  broker.retained.set("pf1/site/b/attic", word(1, { age: 500 }));
+  cellar.connect();
+  await pass(119);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  await pass(62);
+  assert.equal(await cellar.services(), { 1: "lamp@attic!" });
+  await pass(30);
+  assert.equal(await cellar.services(), {});
+  cellar.disconnect();
+  cellar.connect();
+  await pass(2);
+  cellar.hear("pf1/site/b/attic", word(1, { age: 500 })); // a bridge that reconnects, and does not say that it is old
+  cellar.hear("pf1/site/b/attic", word(1, { age: 499 }), true);
+  await pass(2);
+  assert.equal(await cellar.services(), {});
+  cellar.hear("pf1/site/b/attic", word(1, { age: 501 }));
+  await pass(2);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+});
+
+test("after an hour and a reconnect a board that is gone for good is still gone, where nobody may tidy up", async () => {
+  const { broker, clock, boards, pass } = site("cellar");
+  const [cellar] = boards;
+  broker.mayWrite = (board, topic) => topic.split("/")[3] === board;
+  broker.retained.set("pf1/site/s/attic/0000000000000001", record("lamp"));
+  broker.retained.set("pf1/site/b/attic", word(1));
+  cellar.connect();
+  for (let i = 0; i < 400; i++) {
+    clock.advanceMs(10_000);
+    await settled();
+  }
+  assert.equal(cellar.counts, { boards: 0, imported: 0, exported: 0 });
+  cellar.disconnect();
+  cellar.connect();
+  await pass(10);
+  assert.equal(await cellar.services(), {});
+});
+
+test("while the broker is frozen, or we are, nobody is silent", async () => {
+  const { broker, clock, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(70);
+  const { publish } = broker;
+  const late: [string, string, string | undefined][] = [];
+  broker.publish = (...said) => {
+    late.push(said as (typeof late)[number]);
+    return "sent";
+  };
+  await pass(600);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  broker.publish = publish;
+  for (const said of late) broker.publish(...said);
+  await pass(100);
+  clock.stallMs(600_000);
+  await pass(100);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.equal(cellar.log, []);
+});
+
+test("the will of a former process does not count when the board is back", async () => {
+  const { boards, pass } = site("cellar");
+  const [cellar] = boards;
+  cellar.connect();
+  cellar.hear("pf1/site/s/attic/0000000000000001", record("lamp"));
+  cellar.hear("pf1/site/b/attic", word(1, { instance: "00000000000a", age: 900 }));
+  cellar.hear("pf1/site/b/attic", word(1, { instance: "00000000000b", age: 0 }));
+  cellar.hear("pf1/site/b/attic", "0;00000000000a");
+  cellar.hear("pf1/site/b/attic", word(1, { instance: "00000000000a", age: 900 })); // from another broker of a bridge
+  await pass(20);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  cellar.hear("pf1/site/b/attic", "0;00000000000b");
+  await pass(11);
+  assert.equal(await cellar.services(), { 1: "lamp@attic!" });
 });
 
 const STEPS = 120;

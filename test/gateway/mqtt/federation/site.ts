@@ -17,20 +17,23 @@ export async function settled(): Promise<void> {
 interface Peer {
   readonly filters: readonly string[];
   readonly will: { readonly topic: string; readonly payload: string };
-  deliver(topic: string, payload: Uint8Array): void;
+  deliver(topic: string, payload: Uint8Array, isKept: boolean): void;
 }
 
 export class Broker {
   readonly retained = new Map<string, string>();
   private readonly peers = new Set<Peer>();
+  /** Heartbeats that say nothing new are counted apart. */
   messages = 0;
+  heartbeats = 0;
   maxPayload = Number.POSITIVE_INFINITY;
   /** It takes nothing at the moment, although it is connected. */
   isBusy = false;
   /** Of what it keeps, a new subscriber hears so much, filter by filter (as mosquitto's max_queued_messages). */
   maxReplay = Number.POSITIVE_INFINITY;
   /** Whether this board may write there. */
-  mayWrite: (board: string, topic: string) => boolean = () => true;
+  mayWrite: (board: string, topic: string, instance: string) => boolean = () => true;
+  private across: Broker | undefined;
 
   kept(topic: string): string {
     return this.retained.get(topic) ?? "";
@@ -45,19 +48,37 @@ export class Broker {
     for (const filter of filters) {
       const pattern = new RegExp(`^${filter.replaceAll(".", "\\.").replaceAll("+", "[^/]+")}$`);
       const kept = [...this.retained].filter(([topic]) => pattern.test(topic));
-      for (const [topic, payload] of kept.slice(0, this.maxReplay)) peer.deliver(topic, Buffer.from(payload));
+      for (const [topic, payload] of kept.slice(0, this.maxReplay)) peer.deliver(topic, Buffer.from(payload), true);
     }
   }
 
-  publish(topic: string, payload: string, board?: string): "sent" | "too-large" | "not-connected" {
+  /** From now on both keep and tell the same: each begins by telling what it keeps, as if it were new (as mosquitto's). */
+  bridgeTo(other: Broker): void {
+    const kept = [...other.retained];
+    const ours = [...this.retained];
+    for (const [topic, payload] of kept) this.publish(topic, payload);
+    for (const [topic, payload] of ours) other.publish(topic, payload);
+    this.across = other;
+    other.across = this;
+  }
+
+  publish(
+    topic: string,
+    payload: string,
+    board?: string,
+    instance = "",
+    isBridged = false,
+  ): "sent" | "too-large" | "not-connected" {
     if (this.isBusy) return "not-connected";
-    if (board !== undefined && !this.mayWrite(board, topic)) return "sent";
+    if (board !== undefined && !this.mayWrite(board, topic, instance)) return "sent";
     if (payload.length > this.maxPayload) return "too-large";
-    this.messages++;
+    if (withoutAge(payload) === withoutAge(this.kept(topic))) this.heartbeats++;
+    else this.messages++;
     if (payload === "") this.retained.delete(topic);
     else this.retained.set(topic, payload);
     for (const peer of [...this.peers])
-      queueMicrotask(() => this.peers.has(peer) && peer.deliver(topic, Buffer.from(payload)));
+      queueMicrotask(() => this.peers.has(peer) && peer.deliver(topic, Buffer.from(payload), false));
+    if (!isBridged) queueMicrotask(() => this.across?.publish(topic, payload, undefined, "", true));
     return "sent";
   }
 
@@ -66,6 +87,14 @@ export class Broker {
     if (this.peers.delete(peer) && lost) this.publish(peer.will.topic, peer.will.payload);
   }
 }
+
+/** Nor whom it answers. */
+const withoutAge = (payload: string) =>
+  payload.replace(/^([12];[0-9a-f]{12});[0-9]+;([0-9]+;[0-9]+)(?:;.*)?$/, "$1;$2");
+
+/** What a board says of itself (presence.ts), here one that is not simulated. */
+export const word = (services: number, { state = 1, instance = "aaaaaaaaaaaa", age = 1, more = "" } = {}) =>
+  `${state};${instance};${age};60;${services}${more}`;
 
 let seeds = 1;
 
@@ -98,17 +127,24 @@ export class Board {
         board: name,
         root: "pf1",
         filter: undefined,
+        heartbeatSeconds: 60,
         maxBoards: 64,
         maxServicesPerBoard: 1000,
         ...options,
       },
       {
-        ...{ directory: this.access, clock, timers: clock, log },
-        publish: (topic, payload) => (this.peer ? this.broker.publish(topic, payload, name) : "not-connected"),
+        ...{ directory: this.access, clock, timers: clock, random: unit, log },
+        publish: (topic, payload) =>
+          this.peer ? this.broker.publish(topic, payload, name, this.instance) : "not-connected",
         replay: () => this.peer && this.broker.replay(this.peer, this.peer.filters.slice(0, 1)),
       },
     );
     this.federation.follow();
+  }
+
+  /** Somebody else who publishes on this board. */
+  user(name: string): LocalDirectory {
+    return new LocalDirectory(this.directory, name, Math.random);
   }
 
   /** The same board's part in another federation. */
@@ -128,13 +164,17 @@ export class Board {
     return this.federation.dropped.counts;
   }
 
+  get instance(): string {
+    return this.federation.instance;
+  }
+
   get isConnected(): boolean {
     return this.peer !== undefined;
   }
 
   connect(): void {
     const { filters } = this.federation.topics;
-    const peer: Peer = { filters, will: this.federation.will, deliver: (t, p) => this.federation.message(t, p) };
+    const peer: Peer = { filters, will: this.federation.will, deliver: (...said) => this.federation.message(...said) };
     this.peer = peer;
     this.federation.connected(); // it publishes before it subscribes
     this.broker.attach(peer);
@@ -160,8 +200,8 @@ export class Board {
     this.disconnect(false);
   }
 
-  hear(topic: string, payload: string): void {
-    this.federation.message(topic, Buffer.from(payload));
+  hear(topic: string, payload: string, isKept = false): void {
+    this.federation.message(topic, Buffer.from(payload), isKept);
   }
 
   publish(id: bigint, generation: bigint, name: string, ttlSeconds = 20n) {

@@ -18,7 +18,8 @@ function fixture(mine: readonly string[] = ["x"]) {
   const call = (what: string) => (device: string) => void calls.push(`${what} ${device}`);
   const devices = new OwnedDevices({
     target: {
-      publish: (device, { properties: shown }) => void calls.push(`publish ${device} ${shown.get("room")}`),
+      publish: (device, { properties: shown }, claim) =>
+        void calls.push(`publish ${device} ${shown.get("room")}${claim === "fresh" ? "" : ` (${claim})`}`),
       withdraw: call("withdraw"),
       orphan: call("orphan"),
       release: call("release"),
@@ -40,9 +41,9 @@ function fixture(mine: readonly string[] = ["x"]) {
 test("D.7: only what is ours is published, withdrawn, orphaned and cleared", () => {
   const { devices, took } = fixture();
   for (const device of ["x", "y"]) {
-    devices.publish(device, announcement());
+    devices.publish(device, announcement(), true);
     devices.orphan(device);
-    devices.publish(device, announcement());
+    devices.publish(device, announcement(), true);
     devices.withdraw(device);
     devices.clearRetained(device);
   }
@@ -51,11 +52,11 @@ test("D.7: only what is ours is published, withdrawn, orphaned and cleared", () 
 
 test("take-over: the state was followed all along and is published as it is now", () => {
   const { devices, become, took } = fixture([]);
-  devices.publish("x", announcement());
-  devices.publish("x", announcement("cellar"));
-  devices.publish("y", announcement());
+  devices.publish("x", announcement(), true);
+  devices.publish("x", announcement("cellar"), true);
+  devices.publish("y", announcement(), true);
   devices.withdraw("y");
-  devices.publish("z", announcement());
+  devices.publish("z", announcement(), true);
   devices.orphan("z");
   assert.equal(took(), []);
   become("x", "y", "z");
@@ -63,19 +64,29 @@ test("take-over: the state was followed all along and is published as it is now"
   assert.is(devices.size, 1);
 });
 
+test("what only the broker says is hearsay, also when it becomes ours, until it is heard", () => {
+  const { devices, become, took } = fixture(["x"]);
+  devices.publish("x", announcement(), false);
+  devices.publish("y", announcement(), false);
+  become("x", "y");
+  assert.equal(took(), ["publish x kitchen (hearsay)", "publish y kitchen (hearsay)"]);
+  devices.publish("y", announcement(), true);
+  assert.equal(took(), ["publish y kitchen"]);
+});
+
 test("hand-over: given up 10 s later, unless it comes back; until then changes are still told", () => {
   const { clock, devices, become, took } = fixture(["x", "y", "z"]);
-  for (const device of ["x", "y", "z"]) devices.publish(device, announcement());
+  for (const device of ["x", "y", "z"]) devices.publish(device, announcement(), true);
   took();
   become("z");
-  devices.publish("x", announcement("cellar"));
+  devices.publish("x", announcement("cellar"), true);
   devices.withdraw("y");
-  assert.equal(took(), ["publish x cellar", "withdraw y"], "double ownership does no harm, a gap would");
+  assert.equal(took(), ["publish x cellar (usual)", "withdraw y"], "double ownership does no harm, a gap would");
   clock.advanceMs(9999);
   assert.equal(took(), []);
   clock.advanceMs(1);
   assert.equal(took(), ["release x"]);
-  devices.publish("x", announcement("hall"));
+  devices.publish("x", announcement("hall"), true);
   assert.equal(took(), []);
   become("x");
   assert.equal(took(), ["publish x hall"]);
@@ -89,9 +100,9 @@ test("hand-over: given up 10 s later, unless it comes back; until then changes a
 
 test("D.6: a device that changes all the time is held; equal announcements are no changes", () => {
   const { clock, devices, took, log } = fixture();
-  for (let n = 0; n < 20; n++) devices.publish("x", announcement());
+  for (let n = 0; n < 20; n++) devices.publish("x", announcement(), true);
   assert.is(took().length, 20, "the one below knows that nothing differs");
-  for (let n = 0; n < 20; n++) devices.publish("x", announcement(`r${n}`));
+  for (let n = 0; n < 20; n++) devices.publish("x", announcement(`r${n}`), true);
   assert.equal(took(), ["publish x r0", "publish x r1", "publish x r2", "publish x r3", "publish x r4"]);
   assert.is(log.count(/MQTT device x changes all the time; held for a minute/), 1);
   clock.advanceMs(60_000);
@@ -100,12 +111,12 @@ test("D.6: a device that changes all the time is held; equal announcements are n
 
 test("what left while another was to withdraw it, and died before it did, is withdrawn by the next", () => {
   const { clock, devices, become, took } = fixture([]);
-  for (const device of ["x", "y", "z"]) devices.publish(device, announcement());
+  for (const device of ["x", "y", "z"]) devices.publish(device, announcement(), true);
   devices.withdraw("y");
   clock.advanceMs(60_001);
   devices.withdraw("x");
   devices.withdraw("z");
-  devices.publish("z", announcement());
+  devices.publish("z", announcement(), true);
   clock.advanceMs(60_000);
   become("x", "y", "z");
   assert.equal(took(), ["publish z kitchen", "withdraw foreign x"], "y left too long ago");
@@ -115,7 +126,7 @@ test("what left while another was to withdraw it, and died before it did, is wit
 
 test("stopping tells nothing and leaves no timer", () => {
   const { clock, devices, become, took } = fixture();
-  for (let n = 0; n < 9; n++) devices.publish("x", announcement(`r${n}`));
+  for (let n = 0; n < 9; n++) devices.publish("x", announcement(`r${n}`), true);
   become();
   took();
   devices.stop();

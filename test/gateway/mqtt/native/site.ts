@@ -1,6 +1,6 @@
 /** A site for tests: a real directory, gateways in front of a real mosquitto, devices, and somebody who sees everything. */
 
-import type { Match } from "../../../../src/core/directory-access.js";
+import type { Directory, Match } from "../../../../src/core/directory-access.js";
 import { LocalDirectory } from "../../../../src/core/local-directory.js";
 import { ServiceDirectory } from "../../../../src/core/service-directory.js";
 import type { Gateway, GatewayState } from "../../../../src/gateway/gateway.js";
@@ -41,9 +41,12 @@ export class Site {
     return new LocalDirectory(this.inner, user, Math.random);
   }
 
-  gateway(options: MqttGatewayOptions, { version = 5 as 4 | 5 } = {}): SiteGateway {
+  /** `directory`: default: one more access to that of the site. */
+  gateway(
+    options: MqttGatewayOptions,
+    { version = 5 as 4 | 5, directory = this.directory() as Directory & { close(): void } } = {},
+  ): SiteGateway {
     const log = keptLog(() => this.watch.happened());
-    const directory = this.directory();
     const context = { directory, clock: this.clock, timers: this.clock, random: Math.random, log };
     const gateway = mqttGateway(options, context) as SiteGateway["gateway"];
     const inside = (gateway as unknown as { connection: Inside }).connection;
@@ -57,6 +60,7 @@ export class Site {
       if (ended) return;
       ended = true;
       await gateway.stop();
+      directory.close();
     };
     this.open.push(stop);
     return {
@@ -101,6 +105,14 @@ export class Site {
   /** So much time of the gateways goes by: for a course of events, and for what must not happen. */
   passes(ms: number): Promise<void> {
     return new Promise((resolve) => this.clock.after("test", ms, resolve));
+  }
+
+  /** Waits until `condition` holds, which is looked at once a second of the gateways. */
+  async passing(what: string, condition: () => boolean, limitMs = 400_000): Promise<void> {
+    for (let ms = 0; !condition(); ms += 1000) {
+      if (ms > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
+      await this.passes(1000);
+    }
   }
 
   /** Waits until `condition` holds; it is looked at after each match and log line. */
