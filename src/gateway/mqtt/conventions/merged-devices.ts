@@ -22,9 +22,9 @@ import { LIMITS, TIMES, TTL_SECONDS } from "./limits.js";
 import { type Described, mergedProperties } from "./merging.js";
 import { type Sighting, sameKeys } from "./sighting.js";
 
-/** Where services go: `Publications` (gateway/publications.ts). */
+/** Where services go: owned-services.ts. */
 export interface ServiceSink {
-  publish(id: bigint, ttlSeconds: bigint, properties: Properties): boolean;
+  publish(id: bigint, ttlSeconds: bigint, properties: Properties): void;
   withdraw(id: bigint): void;
 }
 
@@ -79,7 +79,7 @@ export class MergedDevices {
 
   constructor(private readonly options: MergedDevicesOptions) {}
 
-  /** Devices that are shown as services. */
+  /** Devices that are there: they are shown, or are to be when there is room. */
   get size(): number {
     return this.byId.size;
   }
@@ -277,13 +277,9 @@ export class MergedDevices {
   }
 
   private publish(group: Group, id: bigint, properties: Properties): void {
-    const { sink, clock, dropped } = this.options;
-    if (!sink.publish(id, BigInt(TTL_SECONDS), properties)) {
-      dropped.add("too many devices");
-      return;
-    }
+    this.options.sink.publish(id, BigInt(TTL_SECONDS), properties);
     this.give(id, group, properties);
-    this.damping.changed(id, clock.monotonicMs());
+    this.damping.changed(id, this.options.clock.monotonicMs());
   }
 
   private withdraw(group: Group, id: bigint): void {
