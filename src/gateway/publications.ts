@@ -60,6 +60,8 @@ export interface PublicationsOptions {
   readonly log: Logger;
   /** At most so many services; further ones are refused with a warning. */
   readonly limit: number;
+  /** There is room for one more service than before. */
+  readonly onRoom?: () => void;
   /** A service that is there already and is neither replaced nor removed, although it has the id of one of ours. */
   readonly yieldsTo?: (present: ServiceState) => boolean;
   /**
@@ -191,7 +193,9 @@ export class Publications {
     } while (publication.wanted !== wanted);
     // Nothing may run between the last comparison and this, or a change in between would be lost.
     publication.busy = false;
-    if (wanted.state !== "published" && wanted.state !== "orphaned") this.publications.delete(id);
+    if (wanted.state === "published" || wanted.state === "orphaned") return;
+    this.publications.delete(id);
+    this.options.onRoom?.();
   }
 
   private async tell(id: bigint, publication: Publication, wanted: Wanted): Promise<void> {

@@ -125,7 +125,11 @@ class MqttGateway implements Gateway {
     const root = checkedRoot(options.root ?? "sd1");
     const { presence, mirror = [], queries } = options;
     const limit = options.maxDevices ?? 10_000;
-    this.publications = new Publications({ directory, clock, timers, log, limit, continues: true });
+    this.publications = new Publications({
+      ...{ directory, clock, timers, log, limit },
+      continues: true,
+      onRoom: () => this.ownedServices.roomForOne(), // native devices say again what they are, and are tried again then
+    });
     const shared = (presence?.directory ?? "shared") === "shared";
     this.owned = new OwnedDevices({
       target: this.target(site, root, log),
@@ -138,9 +142,11 @@ class MqttGateway implements Gateway {
         publish: (id, ttlSeconds, properties) => this.publications.publish(id, ttlSeconds, properties),
         withdraw: (id) => this.withdraw(id),
         release: (id) => this.publications.release(id),
+        withdrawForeign: (id) => void this.publications.removeOrphan(id),
       },
       publishes: (name) => !shared || this.isMine(name),
-      timers,
+      dropped: this.dropped,
+      ...{ clock, timers },
     });
     const lossOfKind = new Map(Object.entries(options.onLossOfKind ?? {}));
     this.devices = new Devices({

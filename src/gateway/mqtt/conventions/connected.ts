@@ -1,6 +1,6 @@
 /** Which announcements are about one device. */
 
-import type { DeviceKey } from "./device-keys.js";
+import { type DeviceKey, isHardwareKey, isWeakKey } from "./device-keys.js";
 import type { Sighting } from "./sighting.js";
 
 interface Keyed {
@@ -8,22 +8,26 @@ interface Keyed {
 }
 
 /** The members in groups that have a key in common, directly or over others. */
-export function connected<Member extends Keyed>(members: ReadonlySet<Member>): Member[][] {
+export function connected<Member extends Keyed>(
+  members: Iterable<Member>,
+  counts: (key: DeviceKey) => boolean = () => true,
+): Member[][] {
+  const left = new Set(members);
   const byKey = new Map<DeviceKey, Member[]>();
-  for (const member of members) {
-    for (const key of member.sighting.keys) {
+  const keysOf = ({ sighting }: Member) => sighting.keys.filter(counts);
+  for (const member of left) {
+    for (const key of keysOf(member)) {
       const others = byKey.get(key);
       if (others) others.push(member);
       else byKey.set(key, [member]);
     }
   }
-  const left = new Set(members);
   const parts: Member[][] = [];
-  for (const member of members) {
-    if (!left.delete(member)) continue;
+  for (const member of left) {
+    left.delete(member);
     const part = [member];
     for (let at = 0; at < part.length; at++) {
-      for (const key of part[at].sighting.keys) {
+      for (const key of keysOf(part[at])) {
         for (const other of byKey.get(key)!) if (left.delete(other)) part.push(other);
         byKey.set(key, []);
       }
@@ -31,4 +35,19 @@ export function connected<Member extends Keyed>(members: ReadonlySet<Member>): M
     parts.push(part);
   }
   return parts;
+}
+
+/**
+ * The devices among members that are connected: one, unless a weak key joins several that have hardware addresses. Nobody
+ * can tell then whom that key means, so each of them is one device, and those without an address are others.
+ */
+export function devicesAmong<Member extends Keyed>(members: Iterable<Member>): Member[][] {
+  const all = [...members];
+  const addresses = new Set(all.flatMap(({ sighting }) => sighting.keys.filter(isHardwareKey)));
+  if (addresses.size < 2) return [all];
+  const has = (part: readonly Member[]) => part.some(({ sighting }) => sighting.keys.some(isHardwareKey));
+  const parts = connected(all, (key) => !isWeakKey(key));
+  const addressed = parts.filter(has);
+  if (addressed.length < 2) return [all];
+  return [...addressed, ...connected(parts.filter((part) => !has(part)).flat())];
 }

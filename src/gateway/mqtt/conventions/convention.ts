@@ -4,6 +4,7 @@ import type { Clock, Random, Timers } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
 import type { Dropped } from "../../dropped.js";
 import type { Complaints } from "../complaints.js";
+import type { FilterBudget } from "./filter-budget.js";
 import type { MergedDevices } from "./merged-devices.js";
 import type { Replay } from "./replay.js";
 
@@ -19,11 +20,6 @@ export interface Convention {
   brokerLost(): void;
   /** Forgets everything; what is shown stays. */
   stop(): void;
-}
-
-/** Subscriptions that may still be made, over all conventions. */
-export interface FilterBudget {
-  left: number;
 }
 
 export interface ConventionContext {

@@ -2,6 +2,7 @@
 
 import { BUILT_IN_TABLES } from "./built-in-tables.js";
 import type { Convention, ConventionContext } from "./convention.js";
+import { FilterBudget } from "./filter-budget.js";
 import { HomeAssistant } from "./homeassistant.js";
 import { Homie4 } from "./homie4.js";
 import { Homie5 } from "./homie5.js";
@@ -48,7 +49,7 @@ export function conventions(options: ConventionsOptions, context: ConventionsCon
   const each: ConventionContext = {
     ...context,
     devices,
-    budget: { left: LIMITS.filters },
+    budget: new FilterBudget(LIMITS.filters),
     replay: new Replay(context),
     onFiltersChanged: (convention, added, removed) => context.onFiltersChanged(convention, added, removed),
   };

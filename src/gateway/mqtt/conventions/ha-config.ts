@@ -1,7 +1,7 @@
 /** From a discovery payload of Home Assistant's, in either form, to what it says of its device. */
 
 import { type Availability, availabilityOf } from "./availability.js";
-import { ieeeOf, macOf } from "./device-keys.js";
+import { ieeeOf, macInName } from "./device-keys.js";
 import { DEVICE_KEYS, ENTITY_KEYS, ORIGIN_KEYS } from "./ha-abbreviations.js";
 import { isObject, type Json, type JsonObject, listOf, member } from "./json.js";
 import { LIMITS } from "./limits.js";
@@ -188,7 +188,7 @@ function identify(collector: SightingCollector, device: JsonObject): boolean {
     collector.key("ha", text);
     if (text === undefined) continue;
     // what ESPHome, Tasmota and Zigbee2MQTT put there leads to their own announcements
-    if (macOf(text) !== undefined) collector.mac(text);
+    if (macInName(text) !== undefined) collector.mac(text);
     else if (ieeeOf(text.slice(-18)) !== undefined) collector.ieee(text.slice(-18));
   }
   return collector.sighting() !== undefined;

@@ -2,6 +2,7 @@
 
 import type { ConventionContext } from "./convention.js";
 import { DeviceConvention } from "./device-convention.js";
+import { macInName } from "./device-keys.js";
 import { presenceOfState } from "./homie5.js";
 import { payloadText } from "./json.js";
 import { LIMITS } from "./limits.js";
@@ -112,7 +113,7 @@ export class Homie4 extends DeviceConvention {
 }
 
 function sightingOf(base: string, id: string, attributes: ReadonlyMap<string, string>): Sighting | undefined {
-  const collector = new SightingCollector().key("base", base).mac(attributes.get("$mac") ?? id);
+  const collector = new SightingCollector().key("base", base).mac(attributes.get("$mac") ?? macInName(id));
   collector
     .add("name", attributes.get("$name") ?? id)
     .add("mqtt.base", base)

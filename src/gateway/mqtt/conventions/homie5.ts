@@ -2,6 +2,7 @@
 
 import type { ConventionContext } from "./convention.js";
 import { DeviceConvention } from "./device-convention.js";
+import { macInName } from "./device-keys.js";
 import { isObject, type Json, member, payloadText, readJson } from "./json.js";
 import { LIMITS } from "./limits.js";
 import { refuse } from "./refuse.js";
@@ -12,6 +13,8 @@ interface Homie5Device {
   state?: string | undefined;
   /** The device whose will counts for this one, too. */
   root?: string | undefined;
+  /** Outlives an empty state: the broker keeps it, but does not say it again when there is a state. */
+  described?: Sighting | undefined;
   /** Those whose state this one is part of. */
   readonly children: Set<string>;
 }
@@ -62,6 +65,8 @@ export class Homie5 extends DeviceConvention {
       });
     }
     this.tell(base, retained);
+    const described = this.devices.get(base)?.described;
+    if (described && this.sightings.isUnannounced(base)) this.sightings.announced(base, described, retained);
     for (const child of this.devices.get(base)?.children ?? []) this.tell(child, retained);
   }
 
@@ -69,6 +74,9 @@ export class Homie5 extends DeviceConvention {
     if (payload.length === 0) {
       this.sightings.cleared(base);
       this.setRoot(base, undefined);
+      this.update(base, (device) => {
+        device.described = undefined;
+      });
       return;
     }
     const read = readJson(payload);
@@ -81,7 +89,11 @@ export class Homie5 extends DeviceConvention {
     this.setRoot(base, root === undefined || root === id ? undefined : base.slice(0, -id.length) + root);
     this.tell(base, retained);
     const sighting = sightingOf(base, id, read.json);
-    if (sighting) this.sightings.announced(base, sighting, retained);
+    if (!sighting) return;
+    this.update(base, (device) => {
+      device.described = sighting;
+    });
+    this.sightings.announced(base, sighting, retained);
   }
 
   private setRoot(base: string, root: string | undefined): void {
@@ -98,10 +110,12 @@ export class Homie5 extends DeviceConvention {
   private update(base: string, change: (device: Homie5Device) => void): void {
     const device: Homie5Device = this.devices.get(base) ?? { children: new Set() };
     change(device);
-    if (device.state === undefined && device.root === undefined && device.children.size === 0)
+    const { state, root, described, children } = device;
+    if (state === undefined && root === undefined && described === undefined && children.size === 0) {
       this.devices.delete(base);
-    else if (this.devices.has(base) || this.devices.size < LIMITS.subjects) this.devices.set(base, device);
-    else this.context.dropped.add("too many announcements");
+    } else if (this.devices.has(base) || this.devices.size < LIMITS.subjects) {
+      this.devices.set(base, device);
+    } else this.context.dropped.add("too many announcements");
   }
 
   private tell(base: string, retained: boolean): void {
@@ -134,7 +148,7 @@ function idOf(value: Json | undefined): string | undefined {
 }
 
 function sightingOf(base: string, id: string, json: Json): Sighting | undefined {
-  const collector = new SightingCollector().key("base", base).mac(id);
+  const collector = new SightingCollector().key("base", base).mac(macInName(id));
   collector.add("name", member(json, "name"), ...(member(json, "name") === undefined ? [id] : []));
   collector.add("kind", member(json, "type")).add("mqtt.base", base);
   collector.add("parent", idOf(member(json, "parent")) ?? idOf(member(json, "root")));

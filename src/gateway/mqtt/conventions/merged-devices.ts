@@ -1,6 +1,8 @@
 /**
  * Devices that speak several conventions become one service: announcements that have a key in common (device-keys.ts)
- * are one device, directly or over others.
+ * are one device, directly or over others. What the service says follows from what its announcements said last, not from
+ * when or in which order: one that was merely silent for long still describes the device as long as another says that it
+ * is there, for a gateway that starts now learns of it, too.
  *
  * The id follows from the best key of all announcements that are known, also of those whose device is not there at the
  * moment, because these are what every gateway and every later start of this one learns from the broker. If a better key
@@ -14,15 +16,15 @@ import { type Properties, sameProperties } from "../../../core/properties.js";
 import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
 import { show } from "../announced.js";
-import { connected } from "./connected.js";
-import { betterKey, type DeviceKey, deviceId } from "./device-keys.js";
+import { connected, devicesAmong } from "./connected.js";
+import { betterKey, type DeviceKey, deviceId, isWeakKey } from "./device-keys.js";
 import { LIMITS, TIMES, TTL_SECONDS } from "./limits.js";
 import { type Described, mergedProperties } from "./merging.js";
 import { type Sighting, sameKeys } from "./sighting.js";
 
-/** Where services go: `Publications` (gateway/publications.ts). */
+/** Where services go: owned-services.ts. */
 export interface ServiceSink {
-  publish(id: bigint, ttlSeconds: bigint, properties: Properties): boolean;
+  publish(id: bigint, ttlSeconds: bigint, properties: Properties): void;
   withdraw(id: bigint): void;
 }
 
@@ -44,20 +46,26 @@ export type Standing = "up" | "down" | "assumed" | "unsettled" | "silent";
 interface Member extends Described {
   sighting: Sighting;
   standing: Standing;
-  device: Device;
+  group: Group;
 }
 
-interface Device {
+/** Announcements that are connected: one device, as a rule (connected.ts). */
+interface Group {
   readonly members: Set<Member>;
   /** What leads here; kept while the last change is not carried out. */
   readonly keys: Set<DeviceKey>;
-  /** Under which it is shown: one, unless devices were joined just now. */
-  readonly ids: Set<bigint>;
-  shown?: { readonly id: bigint; readonly properties: Properties };
+  /** What is shown, by id: one for each device, unless groups were joined just now. */
+  readonly shown: Map<bigint, Properties>;
   timer?: Timer;
   /** When the first of the changes came that are not carried out yet. */
   changedAtMs?: number;
   held: boolean;
+}
+
+/** What is to become of a group: what each of its devices that are there shows, and the ids of all of them. */
+interface Wanted {
+  readonly properties: ReadonlyMap<bigint, Properties>;
+  readonly ids: ReadonlySet<bigint>;
 }
 
 /** Ids whose changes are counted. */
@@ -65,13 +73,13 @@ const MAX_DAMPED = 100_000;
 
 export class MergedDevices {
   private readonly members = new Map<string, Member>();
-  private readonly byKey = new Map<DeviceKey, Device>();
-  private readonly byId = new Map<bigint, Device>();
+  private readonly byKey = new Map<DeviceKey, Group>();
+  private readonly byId = new Map<bigint, Group>();
   private readonly damping = new Damping<bigint>(MAX_DAMPED, 0);
 
   constructor(private readonly options: MergedDevicesOptions) {}
 
-  /** Devices that are shown as services. */
+  /** Devices that are there: they are shown, or are to be when there is room. */
   get size(): number {
     return this.byId.size;
   }
@@ -80,17 +88,17 @@ export class MergedDevices {
     const name = `${convention}\0${subject}`;
     let member = this.members.get(name);
     if (member && sameKeys(member.sighting.keys, sighting.keys)) {
-      const { device } = member;
+      const { group } = member;
       if (member.sighting === sighting && member.standing === standing) return;
       // it is being waited for quiet since this was announced, which is long enough
-      const isAwaited = member.sighting === sighting && member.standing === "unsettled" && !device.held;
+      const isAwaited = member.sighting === sighting && member.standing === "unsettled" && !group.held;
       member.sighting = sighting;
       member.standing = standing;
-      if (!isAwaited || device.changedAtMs === undefined) this.changed(device);
+      if (!isAwaited || group.changedAtMs === undefined) this.changed(group);
       return;
     }
     if (member) this.leave(member);
-    member = { convention, subject, sighting, standing, device: newDevice() };
+    member = { convention, subject, sighting, standing, group: newGroup() };
     if (this.join(member)) this.members.set(name, member);
     else this.members.delete(name);
   }
@@ -106,7 +114,7 @@ export class MergedDevices {
 
   /** Forgets everything; what is shown stays. */
   stop(): void {
-    for (const device of new Set(this.byKey.values())) device.timer?.cancel();
+    for (const group of new Set(this.byKey.values())) group.timer?.cancel();
     this.members.clear();
     this.byKey.clear();
     this.byId.clear();
@@ -114,166 +122,193 @@ export class MergedDevices {
 
   /** False: too much is said of that device already. */
   private join(member: Member): boolean {
-    const devices = new Set<Device>();
+    const groups = new Set<Group>();
     for (const key of member.sighting.keys) {
       const known = this.byKey.get(key);
-      if (known) devices.add(known);
+      if (known) groups.add(known);
     }
-    const ordered = [...devices].sort((a, b) => b.members.size - a.members.size);
+    const ordered = [...groups].sort((a, b) => b.members.size - a.members.size);
     const total = ordered.reduce((sum, { members }) => sum + members.size, 1);
     if (total > LIMITS.subjectsOfDevice) {
       this.options.dropped.add("too many announcements of one device");
       return false;
     }
-    const [device = member.device, ...others] = ordered;
-    for (const other of others) this.absorb(device, other);
-    this.enter(device, member);
-    this.changed(device);
+    for (const group of ordered) if (group.members.size === 0) this.dropKeys(group); // they have led here, and no further
+    const [group = member.group, ...others] = ordered;
+    for (const other of others) this.absorb(group, other);
+    this.enter(group, member);
+    this.changed(group);
     return true;
   }
 
-  private absorb(device: Device, other: Device): void {
+  private absorb(group: Group, other: Group): void {
     other.timer?.cancel();
-    for (const member of other.members) this.enter(device, member);
-    for (const key of other.keys) this.lead(key, device);
-    for (const id of other.ids) this.give(id, device);
+    for (const member of other.members) this.enter(group, member);
+    for (const [id, properties] of other.shown) this.give(id, group, properties);
   }
 
-  private enter(device: Device, member: Member): void {
-    member.device = device;
-    device.members.add(member);
-    for (const key of member.sighting.keys) this.lead(key, device);
+  private enter(group: Group, member: Member): void {
+    member.group = group;
+    group.members.add(member);
+    for (const key of member.sighting.keys) {
+      this.byKey.set(key, group);
+      group.keys.add(key);
+    }
   }
 
-  private lead(key: DeviceKey, device: Device): void {
-    this.byKey.set(key, device);
-    device.keys.add(key);
+  private dropKeys(group: Group): void {
+    for (const key of group.keys) if (this.byKey.get(key) === group) this.byKey.delete(key);
+    group.keys.clear();
   }
 
-  private give(id: bigint, device: Device): void {
-    this.byId.get(id)?.ids.delete(id);
-    this.byId.set(id, device);
-    device.ids.add(id);
+  private give(id: bigint, group: Group, properties: Properties): void {
+    this.byId.get(id)?.shown.delete(id);
+    this.byId.set(id, group);
+    group.shown.set(id, properties);
   }
 
-  /** Takes a member out of its device, which may be several devices then. */
+  /** Takes a member out of its group, which may be several groups then. */
   private leave(member: Member): void {
-    const { device } = member;
-    device.members.delete(member);
-    const parts = connected(device.members);
+    const { group } = member;
+    group.members.delete(member);
+    const parts = connected(group.members);
     if (parts.length > 0) {
-      for (const key of device.keys) this.byKey.delete(key);
-      device.keys.clear();
-      device.members.clear();
-      const [first, ...others] = this.byRightToIds(device, parts);
-      for (const one of first) this.enter(device, one);
+      this.dropKeys(group);
+      group.members.clear();
+      const [first, ...others] = this.byRightToIds(group, parts);
+      for (const one of first) this.enter(group, one);
       for (const part of others) {
-        const split = newDevice();
+        const split = newGroup();
         for (const one of part) this.enter(split, one);
-        const id = this.idOf(split);
-        if (device.ids.has(id)) this.give(id, split);
+        for (const id of this.idsAmong(part)) {
+          const properties = group.shown.get(id);
+          if (properties) this.give(id, split, properties);
+        }
         this.changed(split);
       }
     }
-    this.changed(device);
+    this.changed(group);
   }
 
-  /** The part whose id is shown comes first and goes on as the device. */
-  private byRightToIds(device: Device, parts: readonly (readonly Member[])[]): readonly (readonly Member[])[] {
-    const isShown = (part: readonly Member[]) => device.shown?.id === deviceId(this.options.site, bestKey(part));
+  /** The part of which an id is shown comes first and goes on as the group. */
+  private byRightToIds(group: Group, parts: readonly (readonly Member[])[]): readonly (readonly Member[])[] {
+    const isShown = (part: readonly Member[]) => this.idsAmong(part).some((id) => group.shown.has(id));
     return [...parts].sort((a, b) => Number(isShown(b)) - Number(isShown(a)));
   }
 
-  private idOf({ members }: Device): bigint {
-    return deviceId(this.options.site, bestKey(members));
+  private idsAmong(members: Iterable<Member>): bigint[] {
+    const devices = devicesAmong(members);
+    return devices.map((device) => deviceId(this.options.site, bestKey(device, devices.length > 1)));
   }
 
-  /** Waits for quiet, then shows what has become of the device. */
-  private changed(device: Device): void {
-    if (device.held) return;
+  /** Waits for quiet, then shows what has become of the group. */
+  private changed(group: Group): void {
+    if (group.held) return;
     const nowMs = this.options.clock.monotonicMs();
-    device.changedAtMs ??= nowMs;
-    this.settleIn(device, Math.min(TIMES.quietMs, device.changedAtMs + TIMES.longestWaitMs - nowMs));
+    group.changedAtMs ??= nowMs;
+    this.settleIn(group, Math.min(TIMES.quietMs, group.changedAtMs + TIMES.longestWaitMs - nowMs));
   }
 
-  private settleIn(device: Device, delayMs: number): void {
-    device.timer?.cancel();
-    device.timer = this.options.timers.after("mqtt device", delayMs, () => this.settle(device));
+  private settleIn(group: Group, delayMs: number): void {
+    group.timer?.cancel();
+    group.timer = this.options.timers.after("mqtt device", delayMs, () => this.settle(group));
   }
 
-  private settle(device: Device): void {
-    delete device.changedAtMs;
-    device.held = false;
-    const live = describing(device.members, device.shown !== undefined);
-    const properties = live.length > 0 ? this.properties(device, live) : undefined;
-    const id = properties ? this.idOf(device) : device.shown?.id;
-    const same =
-      properties === undefined
-        ? device.ids.size === 0
-        : device.ids.size === 1 &&
-          device.shown?.id === id &&
-          device.ids.has(id!) &&
-          sameProperties(device.shown!.properties, properties);
-    if (!same && id !== undefined && this.isHeld(device, id)) return;
-    if (!same) this.carryOut(device, id, properties);
-    if (device.members.size > 0) return;
-    for (const key of device.keys) if (this.byKey.get(key) === device) this.byKey.delete(key);
+  private settle(group: Group): void {
+    delete group.changedAtMs;
+    group.held = false;
+    const waitMs = this.carryOut(group, this.wanted(group));
+    if (waitMs > 0) {
+      group.held = true;
+      this.settleIn(group, waitMs);
+    } else if (group.members.size === 0) this.dropKeys(group);
   }
 
-  private properties(device: Device, live: readonly Member[]): Properties {
-    const key = bestKey(device.members);
-    return mergedProperties(this.options.site, key.slice(key.indexOf(":") + 1), live);
+  private wanted(group: Group): Wanted {
+    const { site } = this.options;
+    const properties = new Map<bigint, Properties>();
+    const ids = new Set<bigint>();
+    if (group.members.size === 0) return { properties, ids };
+    const devices = devicesAmong(group.members);
+    for (const device of devices) {
+      const key = bestKey(device, devices.length > 1);
+      const id = deviceId(site, key);
+      ids.add(id);
+      const live = describing(device, devices.length > 1 ? group.shown.has(id) : group.shown.size > 0);
+      if (live.length > 0) properties.set(id, mergedProperties(site, key.slice(key.indexOf(":") + 1), live));
+    }
+    return { properties, ids };
   }
 
-  /** True if it changes too often; it will be looked at again. */
-  private isHeld(device: Device, id: bigint): boolean {
+  /**
+   * Shows what is wanted, the new before the old is withdrawn. Returns the time until it is to be looked at again, because
+   * something changes too often: 0 if there is nothing like that.
+   */
+  private carryOut(group: Group, { properties, ids }: Wanted): number {
+    let waitMs = 0;
+    const isHeld = (id: bigint) => {
+      const thisMs = this.heldMs(group, id);
+      if (thisMs > 0) waitMs = waitMs > 0 ? Math.min(waitMs, thisMs) : thisMs;
+      return thisMs > 0;
+    };
+    for (const [id, wanted] of properties) {
+      const present = group.shown.get(id);
+      if ((!present || !sameProperties(present, wanted)) && !isHeld(id)) this.publish(group, id, wanted);
+    }
+    if (waitMs > 0) return waitMs;
+    for (const id of [...group.shown.keys()]) {
+      // one that is no device's id any more has moved, and is shown under the other one
+      const hasMoved = properties.size > 0 && !ids.has(id);
+      if (!properties.has(id) && (hasMoved || !isHeld(id))) this.withdraw(group, id);
+    }
+    return waitMs;
+  }
+
+  /** How long it stays as it is because it changes too often; 0 or less: it may change now. */
+  private heldMs({ shown }: Group, id: bigint): number {
     const { clock, log } = this.options;
     const waitMs = this.damping.waitMs(id, clock.monotonicMs());
-    if (waitMs <= 0) return false;
-    const name = String(device.shown?.properties.get("name")?.[0] ?? id.toString(16));
+    if (waitMs <= 0) return waitMs;
+    const name = String(shown.get(id)?.get("name")?.[0] ?? id.toString(16));
     log.warning(
       () => `MQTT device ${show(name)} changes all the time; it stays as it is for ${Math.ceil(waitMs / 1000)} s.`,
     );
-    device.held = true;
-    this.settleIn(device, waitMs);
-    return true;
+    return waitMs;
   }
 
-  private carryOut(device: Device, id: bigint | undefined, properties: Properties | undefined): void {
-    const { sink, clock, dropped } = this.options;
-    if (id !== undefined && properties) {
-      if (!sink.publish(id, BigInt(TTL_SECONDS), properties)) {
-        dropped.add("too many devices");
-        return;
-      }
-      this.give(id, device);
-      device.shown = { id, properties };
-    } else delete device.shown;
-    if (id !== undefined) this.damping.changed(id, clock.monotonicMs());
-    for (const other of [...device.ids]) {
-      if (properties && other === id) continue;
-      device.ids.delete(other);
-      this.byId.delete(other);
-      sink.withdraw(other);
-    }
+  private publish(group: Group, id: bigint, properties: Properties): void {
+    this.options.sink.publish(id, BigInt(TTL_SECONDS), properties);
+    this.give(id, group, properties);
+    this.damping.changed(id, this.options.clock.monotonicMs());
+  }
+
+  private withdraw(group: Group, id: bigint): void {
+    group.shown.delete(id);
+    this.byId.delete(id);
+    this.damping.changed(id, this.options.clock.monotonicMs());
+    this.options.sink.withdraw(id);
   }
 }
 
-const newDevice = (): Device => ({ members: new Set(), keys: new Set(), ids: new Set(), held: false });
+const newGroup = (): Group => ({ members: new Set(), keys: new Set(), shown: new Map(), held: false });
 
-/** There is at least one member. What passes counts only if there is nothing that the broker keeps. */
-function bestKey(members: Iterable<Member>): DeviceKey {
-  const all = [...members];
-  const kept = all.filter(({ sighting }) => !sighting.passing);
-  return (kept.length > 0 ? kept : all).flatMap(({ sighting }) => sighting.keys).reduce(betterKey);
+/**
+ * There is at least one member. What passes counts only if there is nothing that the broker keeps. `isOneOfMany`: a weak key
+ * is not this device's alone, and counts only if there is no other.
+ */
+function bestKey(members: readonly Member[], isOneOfMany: boolean): DeviceKey {
+  const kept = members.filter(({ sighting }) => !sighting.passing);
+  const keys = (kept.length > 0 ? kept : members).flatMap(({ sighting }) => sighting.keys);
+  const strong = isOneOfMany ? keys.filter((key) => !isWeakKey(key)) : [];
+  return (strong.length > 0 ? strong : keys).reduce(betterKey);
 }
 
 /**
  * Those that describe a device that is there; none if it is not. One presence that says so is enough; where one says that it
  * is not, those that merely assume it do not count. Nobody is shown on an assumption that is about to be settled.
  */
-function describing(members: ReadonlySet<Member>, isShown: boolean): Member[] {
-  const has = (wanted: Standing) => [...members].some(({ standing }) => standing === wanted);
-  if (!has("up") && (has("down") || (!isShown && has("unsettled")))) return [];
-  return [...members].filter(({ standing }) => standing === "up" || standing === "assumed");
+function describing(members: readonly Member[], isShown: boolean): Member[] {
+  const has = (wanted: Standing) => members.some(({ standing }) => standing === wanted);
+  if (!has("up") && (has("down") || !has("assumed") || (!isShown && has("unsettled")))) return [];
+  return members.filter(({ standing }) => standing !== "down" && standing !== "unsettled");
 }

@@ -3,50 +3,79 @@
  * publish each (part D.7): what OwnedDevices (native) is for devices by name. Flapping is damped before it comes here.
  */
 
-import type { Timer, Timers } from "../../../core/clock.js";
+import type { Clock, Timer, Timers } from "../../../core/clock.js";
 import type { Properties } from "../../../core/properties.js";
+import type { Dropped } from "../../dropped.js";
+import { RecentlyLeft } from "../recently-left.js";
 import { TIMES } from "../times.js";
 import type { ServiceSink } from "./merged-devices.js";
 
 /** Where services are published: `Publications`. */
-export interface OwnedServicesTarget extends ServiceSink {
+export interface OwnedServicesTarget extends Omit<ServiceSink, "publish"> {
+  /** False: there is no room. */
+  publish(id: bigint, ttlSeconds: bigint, properties: Properties): boolean;
   /** Somebody else publishes it from now on: it is left there, as an orphan unless that one has taken it over. */
   release(id: bigint): void;
+  /** It is gone, and the gateway that had published it can no longer withdraw it. */
+  withdrawForeign(id: bigint): void;
 }
 
 export interface OwnedServicesOptions {
   readonly target: OwnedServicesTarget;
   /** Whether it is this gateway's part to publish what has this name: the id in 16 hexadecimal digits. */
   readonly publishes: (name: string) => boolean;
+  readonly clock: Clock;
   readonly timers: Timers;
+  readonly dropped: Dropped;
 }
 
 export class OwnedServices implements ServiceSink {
   private readonly wanted = new Map<bigint, { readonly ttlSeconds: bigint; readonly properties: Properties }>();
   /** What the target was told to publish by us, and was not told to remove since. */
   private readonly told = new Set<bigint>();
+  /** For which there was no room; who waits longest comes first. */
+  private readonly refused = new Set<bigint>();
+  private readonly left: RecentlyLeft<bigint>;
   private releasing: Timer | undefined;
 
-  constructor(private readonly options: OwnedServicesOptions) {}
+  constructor(private readonly options: OwnedServicesOptions) {
+    this.left = new RecentlyLeft(options.clock);
+  }
 
   /** Services that this gateway publishes. */
   get size(): number {
     return this.told.size;
   }
 
-  publish(id: bigint, ttlSeconds: bigint, properties: Properties): boolean {
+  publish(id: bigint, ttlSeconds: bigint, properties: Properties): void {
     this.wanted.set(id, { ttlSeconds, properties });
-    return this.tell(id);
+    this.left.forget(id);
+    this.tell(id);
   }
 
   withdraw(id: bigint): void {
-    this.wanted.delete(id);
+    if (!this.wanted.delete(id)) return;
+    this.refused.delete(id);
     if (this.told.delete(id)) this.options.target.withdraw(id);
+    else if (!this.isMine(id)) this.left.remember(id);
+  }
+
+  /** One of those that were refused may be taken now. */
+  roomForOne(): void {
+    for (const id of this.refused) {
+      this.refused.delete(id);
+      this.tell(id);
+      if (this.told.has(id) || this.refused.has(id)) return;
+    }
   }
 
   /** Who is to act has changed: publishes what is ours now, and gives up what is not, a little later. */
   ownersChanged(): void {
     for (const id of this.wanted.keys()) if (!this.told.has(id)) this.tell(id);
+    this.left.take(
+      (id) => this.isMine(id),
+      (id) => this.options.target.withdrawForeign(id),
+    );
     if (this.told.size === 0) return;
     this.releasing?.cancel();
     this.releasing = this.options.timers.after("mqtt hand over", TIMES.handOverMs, () => {
@@ -63,6 +92,8 @@ export class OwnedServices implements ServiceSink {
     this.releasing?.cancel();
     this.wanted.clear();
     this.told.clear();
+    this.refused.clear();
+    this.left.clear();
   }
 
   private isMine(id: bigint): boolean {
@@ -70,11 +101,15 @@ export class OwnedServices implements ServiceSink {
   }
 
   /** Tells what is wanted of a service if it is ours, or still is because nobody has taken it over yet. */
-  private tell(id: bigint): boolean {
+  private tell(id: bigint): void {
     const wanted = this.wanted.get(id);
-    if (!wanted || (!this.told.has(id) && !this.isMine(id))) return true;
-    const taken = this.options.target.publish(id, wanted.ttlSeconds, wanted.properties);
-    if (taken) this.told.add(id);
-    return taken;
+    if (!wanted || (!this.told.has(id) && !this.isMine(id))) return;
+    if (this.options.target.publish(id, wanted.ttlSeconds, wanted.properties)) {
+      this.told.add(id);
+      this.refused.delete(id);
+    } else {
+      if (!this.refused.has(id)) this.options.dropped.add("too many devices");
+      this.refused.add(id);
+    }
   }
 }

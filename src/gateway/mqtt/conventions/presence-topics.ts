@@ -1,7 +1,7 @@
 /** Topics in which devices say whether they are there: who waits for which, and what was last said there. */
 
 import type { Dropped } from "../../dropped.js";
-import type { FilterBudget } from "./convention.js";
+import type { FilterBudget } from "./filter-budget.js";
 import { FoldedFilters } from "./folded-filters.js";
 import { LIMITS } from "./limits.js";
 import { usableTopic } from "./texts.js";
@@ -67,6 +67,7 @@ export class PresenceTopics {
   }
 
   stop(): void {
+    this.folded.stop();
     this.subjects.clear();
     this.topicsOf.clear();
     this.said.clear();

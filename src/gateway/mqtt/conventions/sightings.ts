@@ -80,6 +80,12 @@ export class Sightings {
     return this.lives.get(subject)?.phase === "unsettled";
   }
 
+  /** Its presence is known, its announcement is not. */
+  isUnannounced(subject: string): boolean {
+    const life = this.lives.get(subject);
+    return life !== undefined && !life.sighting;
+  }
+
   /** The announcement was withdrawn. */
   cleared(subject: string): void {
     this.happenIfKnown(subject, "cleared");
@@ -93,7 +99,10 @@ export class Sightings {
     const isRepeated = replayed && life.presence === presence;
     life.presence = presence;
     // it was silent for too long in spite of that; a connection that comes and goes must not revive the dead
-    if (isRepeated && life.phase === "expired") return;
+    if (isRepeated && life.phase === "expired") {
+      life.heardAtMs = this.context.clock.monotonicMs();
+      return;
+    }
     this.happen(
       life,
       presence === "up" && replayed && !(isFirst && life.phase === "present") ? "up-replayed" : presence,
@@ -131,10 +140,10 @@ export class Sightings {
     this.replayTimer = this.context.timers.after("mqtt kept messages", TIMES.provisionalMs, () => {
       for (const life of [...this.lives.values()]) {
         // What the broker never keeps has a deadline of its own.
-        if (life.sighting?.passing) continue;
-        if (life.heardAtMs >= backAtMs || !SHOWN.has(life.phase)) continue;
-        this.happen(life, "deadline");
+        if (life.sighting?.passing || life.heardAtMs >= backAtMs) continue;
+        if (SHOWN.has(life.phase)) this.happen(life, "deadline");
         life.presence = "unknown"; // what is said of it after the next time is news
+        this.context.devices.forget(this.convention, life.subject); // who starts now does not know of it either
       }
     });
   }

@@ -9,6 +9,7 @@ import type { Logger } from "../../../core/log.js";
 import type { Claim } from "../../publications.js";
 import type { Announcement } from "../announced.js";
 import { type DeviceSink, sameAnnouncement } from "../devices.js";
+import { RecentlyLeft } from "../recently-left.js";
 import { TIMES } from "../times.js";
 import { DampedChanges } from "./damped-changes.js";
 
@@ -20,9 +21,6 @@ export interface DeviceTarget extends Omit<DeviceSink, "publish"> {
   /** It is gone, and the gateway that had published it can no longer withdraw it. */
   withdrawForeign(device: string): void;
 }
-
-/** Devices that left while another gateway was to withdraw them; it may die before it does. */
-const REMEMBERED = { devices: 1000, ms: 120_000 } as const;
 
 /** Devices whose changes are counted. */
 const MAX_DAMPED = 100_000;
@@ -48,13 +46,13 @@ export class OwnedDevices implements DeviceSink {
   private readonly wanted = new Map<string, Wanted>();
   /** What the target was told to publish by us, and was not told to remove since. */
   private readonly told = new Set<string>();
-  /** When devices that are not ours were withdrawn; the latest last. */
-  private readonly left = new Map<string, number>();
+  private readonly left: RecentlyLeft<string>;
   private readonly changes: DampedChanges;
   private releasing: Timer | undefined;
 
   constructor(private readonly options: OwnedDevicesOptions) {
     const { clock, timers, log } = options;
+    this.left = new RecentlyLeft(clock);
     this.changes = new DampedChanges({
       name: "mqtt device held",
       ...{ clock, timers, limit: MAX_DAMPED },
@@ -70,7 +68,7 @@ export class OwnedDevices implements DeviceSink {
 
   publish(device: string, announcement: Announcement, isHeard: boolean): void {
     const before = this.wanted.get(device);
-    this.left.delete(device);
+    this.left.forget(device);
     this.wanted.set(device, { announcement, orphaned: false, isHeard });
     const same = before && !before.orphaned && sameAnnouncement(before.announcement, announcement);
     if (!same) this.changes.change(device);
@@ -79,7 +77,7 @@ export class OwnedDevices implements DeviceSink {
 
   withdraw(device: string): void {
     if (!this.wanted.delete(device)) return;
-    if (!this.told.has(device) && !this.options.publishes(device)) this.remember(device);
+    if (!this.told.has(device) && !this.options.publishes(device)) this.left.remember(device);
     this.changes.change(device);
   }
 
@@ -99,7 +97,7 @@ export class OwnedDevices implements DeviceSink {
     for (const device of this.wanted.keys()) {
       if (!this.told.has(device) && !this.changes.isWaiting(device)) this.tell(device);
     }
-    this.withdrawLeft();
+    this.left.take(this.options.publishes, (device) => this.options.target.withdrawForeign(device));
     if (this.told.size === 0) return;
     this.releasing?.cancel();
     this.releasing = this.options.timers.after("mqtt hand over", TIMES.handOverMs, () => {
@@ -118,26 +116,6 @@ export class OwnedDevices implements DeviceSink {
     this.wanted.clear();
     this.left.clear();
     this.told.clear();
-  }
-
-  private remember(device: string): void {
-    this.left.delete(device);
-    this.left.set(device, this.options.clock.monotonicMs());
-    const [oldest] = this.left.keys();
-    if (this.left.size > REMEMBERED.devices) this.left.delete(oldest);
-  }
-
-  /** Of what left a short while ago, withdraws what has become ours. */
-  private withdrawLeft(): void {
-    const { clock, publishes, target } = this.options;
-    const sinceMs = clock.monotonicMs() - REMEMBERED.ms;
-    for (const [device, atMs] of this.left) {
-      if (atMs < sinceMs) this.left.delete(device);
-      else if (publishes(device)) {
-        this.left.delete(device);
-        target.withdrawForeign(device);
-      }
-    }
   }
 
   /** Tells what is wanted of a device now, if it is ours, or still is because nobody has taken it over yet. */

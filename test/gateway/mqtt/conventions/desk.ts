@@ -38,10 +38,9 @@ export class Desk {
       sink: {
         publish: (id, _ttl, properties) => {
           const present = this.services.get(id);
-          if (present && sameProperties(present, properties)) return true;
+          if (present && sameProperties(present, properties)) return;
           this.services.set(id, properties);
           this.history.push(`publish ${properties.get("name")?.[0]}`);
-          return true;
         },
         withdraw: (id) => {
           const present = this.services.get(id);

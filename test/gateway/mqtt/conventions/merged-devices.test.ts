@@ -290,6 +290,109 @@ test("the order of what is heard does not matter", () => {
   }
 });
 
+test("an announcement that is merely silent goes on describing the device", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "tasmota"] });
+  desk.replay(haTopic, { ...HA, avty_t: undefined });
+  desk.replay(tasmotaTopic, TASMOTA);
+  desk.replay("tele/plug/LWT", "Online");
+  desk.wait(2);
+  const before = desk.shown();
+  assert.equal(before.Plug.area, ["Hall"]);
+  desk.wait(100_000);
+  assert.equal(desk.shown(), before);
+  assert.is(desk.history.length, 1);
+  desk.say("tele/plug/LWT", "Offline", true);
+  desk.wait(13);
+  assert.equal(desk.names(), []);
+});
+
+const own = (name: string, extra: object = {}) => ({ name, properties: { name: "{/name}", ...extra } });
+const BASED = {
+  ...own("based", { mac: "{/mac}", "mqtt.base": "{/base}", note: "{/note}" }),
+  announce: "based/{at}",
+};
+
+test("one base topic, two hardware addresses: two devices, and a third for who names no address", () => {
+  const messages: readonly (readonly [string, unknown])[] = [
+    ["based/1", { name: "one", mac: "a0b1c2d3e401", base: "plug" }],
+    ["based/2", { name: "two", mac: "a0b1c2d3e402", base: "plug" }],
+    ["based/3", { name: "nobody's", base: "plug" }],
+    ["based/4", { name: "nobody's", base: "plug", note: "n" }],
+  ];
+  for (const order of [
+    [0, 1, 2, 3],
+    [3, 2, 1, 0],
+    [2, 0, 3, 1],
+  ]) {
+    const desk = new Desk({ conventions: [], mappings: [BASED] });
+    for (const at of order) {
+      desk.say(...messages[at], true);
+      desk.wait(3);
+    }
+    assert.equal(desk.names(), ["nobody's", "one", "two"]);
+    assert.ok(desk.services.get(deviceId("lab", "mac:a0b1c2d3e401")));
+    assert.ok(desk.services.get(deviceId("lab", "mac:a0b1c2d3e402")));
+    assert.equal(desk.services.get(deviceId("lab", "base:plug"))?.get("note"), ["n"]);
+    // with one of the two gone for good there is no doubt any more
+    desk.say("based/2", "", true);
+    desk.wait(3);
+    assert.equal(desk.names(), ["one"]);
+    assert.equal(desk.shown().one.note, ["n"]);
+    desk.stop();
+  }
+});
+
+test("two weak keys in a row join no two addresses either", () => {
+  const desk = new Desk({
+    conventions: [],
+    mappings: [BASED, { ...own("both", { "mqtt.base": "{/bases}" }), id: "{at}", announce: "both/{at}" }],
+  });
+  desk.say("based/1", { name: "one", mac: "a0b1c2d3e401", base: "p" }, true);
+  desk.say("based/2", { name: "two", mac: "a0b1c2d3e402", base: "q" }, true);
+  desk.say("both/3", { name: "both", bases: ["p", "q"] }, true);
+  desk.wait(3);
+  assert.equal(desk.names(), ["both", "one", "two"]);
+  assert.equal(desk.shown().one.mac, ["a0b1c2d3e401"]);
+});
+
+test("a gateway that starts later shows the same, whatever it did not hear", () => {
+  const topics: Readonly<Record<string, readonly unknown[]>> = {
+    [haTopic]: ["", HA, { ...HA, avty_t: undefined }, { ...HA, dev: { ids: ["A0B1C2"], name: "renamed" } }],
+    "homeassistant/sensor/x/config": ["", { uniq_id: "x", dev: { ids: ["A0B1C2"], name: "X", mdl: "M" } }],
+    [tasmotaTopic]: ["", TASMOTA, { ...TASMOTA, dn: "Other", ip: "10.0.0.9" }],
+    "tasmota/discovery/A0B1C2D3E4F6/config": ["", { ...TASMOTA, mac: "A0B1C2D3E4F6", dn: "Twin" }],
+    "tele/plug/LWT": ["Online", "Offline"],
+    "homie/5/plug/$state": ["", "ready", "lost"],
+    "homie/5/plug/$description": ["", { homie: "5.0", name: "H" }, { homie: "5.0", name: "I", type: "t" }],
+    "based/1": ["", { name: "b", base: "plug", note: "n" }, { name: "b", base: "homie/5/plug" }],
+    "based/2": ["", { name: "c", base: "plug", mac: MAC }],
+  };
+  const names = Object.keys(topics);
+  const options = { conventions: ["homeassistant", "homie", "tasmota"], mappings: [{ ...BASED, id: "{at}" }] } as const;
+  let shown = 0;
+  for (let seed = 1; seed <= 300; seed++) {
+    const random = new SeededRandom(seed);
+    const early = new Desk(options);
+    for (let at = 0; at < 30; at++) {
+      const topic = names[random.below(names.length)];
+      early.say(topic, topics[topic][random.below(topics[topic].length)], true);
+      if (random.below(3) === 0) early.wait(random.below(60));
+    }
+    early.wait(200); // whoever is held, too
+    const late = new Desk(options);
+    for (const [topic, bytes] of random.shuffled([...early.kept])) late.replay(topic, bytes);
+    late.wait(10);
+    assert.equal([...late.services.keys()].sort(), [...early.services.keys()].sort(), `seed ${seed}`);
+    for (const [id, properties] of early.services) {
+      assert.ok(sameProperties(late.services.get(id)!, properties), `seed ${seed}`);
+    }
+    shown += late.services.size;
+    early.stop();
+    late.stop();
+  }
+  assert.ok(shown > 300, String(shown));
+});
+
 test("limits: announcements of one device, values, texts", () => {
   const desk = new Desk({ conventions: ["homeassistant"] });
   for (let at = 0; at < 300; at++) {

@@ -149,6 +149,23 @@ for (const persistence of [true, false]) {
   });
 }
 
+check("a device for which there was no room appears when there is", async () => {
+  const mosquitto = await broker();
+  const config = (name: string) => JSON.stringify({ dev: { ids: [name], name } });
+  const { appears, directory, gateway, log } = started(mosquitto, {
+    maxDevices: 1,
+    conventions: { conventions: ["homeassistant"] },
+  });
+  await mosquitto.publish("homeassistant/sensor/a/config", config("first"));
+  await appears("first");
+  await mosquitto.publish("homeassistant/sensor/b/config", config("second"));
+  await directory.until("the second is refused", () => log.count(/More than 1 services/) > 0);
+  await mosquitto.publish("homeassistant/sensor/a/config", "");
+  await appears("second");
+  assert.is(directory.services.size, 1);
+  assert.equal(gateway.state().dropped, { "too many devices": 1 });
+});
+
 check("devices are asked if that is configured, and what carries our marker is not taken", async () => {
   const mosquitto = await broker();
   const { appears, directory } = started(mosquitto, {

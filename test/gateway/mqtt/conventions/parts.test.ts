@@ -2,11 +2,13 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { SeededRandom } from "../../../../scripts/fuzz/random.js";
 import { Dropped } from "../../../../src/gateway/dropped.js";
 import { availabilityOf, presenceOf } from "../../../../src/gateway/mqtt/conventions/availability.js";
 import { BUILT_IN_TABLES } from "../../../../src/gateway/mqtt/conventions/built-in-tables.js";
-import { betterKey, deviceId, ieeeOf, macOf } from "../../../../src/gateway/mqtt/conventions/device-keys.js";
+import { betterKey, deviceId, ieeeOf, macInName, macOf } from "../../../../src/gateway/mqtt/conventions/device-keys.js";
 import { expression } from "../../../../src/gateway/mqtt/conventions/expression.js";
+import { FilterBudget } from "../../../../src/gateway/mqtt/conventions/filter-budget.js";
 import { FoldedFilters } from "../../../../src/gateway/mqtt/conventions/folded-filters.js";
 import { DEVICE_KEYS, ENTITY_KEYS } from "../../../../src/gateway/mqtt/conventions/ha-abbreviations.js";
 import {
@@ -21,6 +23,7 @@ import { LIMITS } from "../../../../src/gateway/mqtt/conventions/limits.js";
 import { Mapping } from "../../../../src/gateway/mqtt/conventions/mapping-table.js";
 import { PresenceTopics } from "../../../../src/gateway/mqtt/conventions/presence-topics.js";
 import { cleanText } from "../../../../src/gateway/mqtt/conventions/texts.js";
+import { matchesFilter } from "../../../../src/gateway/mqtt/conventions/topic-filter.js";
 import { topicPattern } from "../../../../src/gateway/mqtt/conventions/topic-pattern.js";
 import { bridgeDevices } from "./bridge-devices.js";
 import { Desk } from "./desk.js";
@@ -75,6 +78,22 @@ test("keys and ids", () => {
   for (const none of ["", "a0b1c2d3e4", "000000000000", "FF:FF:FF:FF:FF:FF", "a0b1c2d3e4g5", undefined]) {
     assert.is(macOf(none), undefined);
   }
+  for (const none of [
+    "01:00:5e:00:00:fb",
+    "a0:b1-c2:d3-e4:f5",
+    "a0.b1.c2.d3.e4.f5",
+    "a0b1c2:d3e4f5",
+    ":a0b1c2d3e4f5",
+  ]) {
+    assert.is(macOf(none), undefined, none);
+  }
+  // a field that means a MAC may hold nothing but digits; a name of 12 digits is a date, or a serial number
+  assert.is(macOf("202311221555"), "202311221555");
+  for (const name of ["202311221555", "123456789012", "ea334450945a", "plug-1"]) {
+    assert.is(macInName(name), undefined, name);
+  }
+  assert.is(macInName("A0B1C2D3E4F5"), "a0b1c2d3e4f5");
+  assert.is(macInName("20:23:11:22:15:55"), "202311221555");
   assert.is(ieeeOf("0x00158D0001E5B7A4"), "0x00158d0001e5b7a4");
   for (const none of ["00158d0001e5b7a4", "0x0000000000000000", "0xffffffffffffffff"])
     assert.is(ieeeOf(none), undefined);
@@ -158,7 +177,7 @@ test("abbreviations stand for one key each", () => {
 
 test("many topics that differ in one level become one subscription, and single ones again", () => {
   const subscribed = new Set<string>();
-  const budget = { left: 100 };
+  const budget = new FilterBudget(100);
   const filters = new FoldedFilters(["fixed/+/s"], budget, (added, removed) => {
     for (const filter of removed) assert.ok(subscribed.delete(filter), filter);
     for (const filter of added) subscribed.add(filter);
@@ -185,8 +204,47 @@ test("many topics that differ in one level become one subscription, and single o
   assert.is(refused, 50);
 });
 
+test("topics for which there was no subscription left are heard when there is one, whoever gave it back", () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    const random = new SeededRandom(seed);
+    const budget = new FilterBudget(20);
+    const sets = [0, 1].map(() => {
+      const subscribed = new Set<string>();
+      const wanted = new Set<string>();
+      const filters = new FoldedFilters(["fixed/+"], budget, (added, removed) => {
+        for (const filter of removed) assert.ok(subscribed.delete(filter), filter);
+        for (const filter of added) subscribed.add(filter);
+      });
+      return { subscribed, wanted, filters };
+    });
+    for (let at = 0; at < 600; at++) {
+      const { filters, wanted } = sets[random.below(2)];
+      const topic = `${["a", "b", "fixed"][random.below(3)]}/${random.below(3)}/${random.below(12)}`;
+      const isGrowing = at < 300 ? random.below(4) > 0 : random.below(4) === 0;
+      if (isGrowing) filters.add(topic);
+      else filters.remove(topic);
+      if (isGrowing) wanted.add(topic);
+      else wanted.delete(topic);
+      const made = sets.reduce((sum, { subscribed }) => sum + subscribed.size, 0);
+      assert.is(budget.left, 20 - made, `seed ${seed}`);
+      assert.ok(made <= 20, `seed ${seed}: ${made}`);
+      if (budget.left === 0) continue;
+      for (const one of sets) {
+        for (const topic of one.wanted) {
+          assert.ok(
+            [...one.subscribed].some((filter) => matchesFilter(filter, topic)),
+            `seed ${seed}: ${topic}`,
+          );
+        }
+      }
+    }
+    for (const { filters, wanted } of sets) for (const topic of wanted) filters.remove(topic);
+    assert.is(budget.left, 20, `seed ${seed}`);
+  }
+});
+
 test("what was said where nobody waited yet is remembered, if it was subscribed to", () => {
-  const topics = new PresenceTopics(["a/+"], new Dropped(), { left: 10 }, () => {});
+  const topics = new PresenceTopics(["a/+"], new Dropped(), new FilterBudget(10), () => {});
   assert.is(topics.heard("a/1", "online").size, 0);
   topics.heard("b/1", "online");
   assert.is(topics.last("a/1"), "online");
