@@ -251,7 +251,7 @@ export class OwnPresence {
         ? "this one tells its services, that one does not"
         : "that one tells its services, this one does not";
       log.warning(
-        () => `Another gateway calls itself ${board}, too: each needs a name of its own (board). By now ${which}.`,
+        () => `Another gateway calls itself ${board}, too: each needs a name of its own (board). Of the two, ${which}.`,
       );
     }
     if (stays) {
