@@ -474,6 +474,26 @@ test("services that change without pause do not put off that the board has told 
   assert.match(attic.log[0], /changes all the time; held for a minute/);
 });
 
+test("a service that flaps is held with what was told last, for a minute; one that is not there at all is told", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(2n, 1n, "fan");
+  await pass(5);
+  const { messages } = broker;
+  for (let round = 0; round < 60; round++) {
+    await attic.publish(1n, BigInt(round), `lamp ${round}`);
+    await attic.publish(2n, BigInt(2 + round), `fan ${round}`);
+    await pass(0.4);
+    await attic.local.unpublish(1n);
+    await pass(0.4);
+  }
+  assert.ok(broker.messages - messages <= 24, `${broker.messages - messages} messages`);
+  assert.equal(await cellar.services(), { 1: "lamp 6@attic", 2: "fan 5@attic" });
+  await pass(60);
+  assert.equal(await cellar.services(), { 2: "fan 59@attic" });
+});
+
 test("a board that comes back after it was forgotten, but not cleared, is shown completely", async () => {
   const { broker, clock, boards, pass } = site("attic", "cellar");
   const [attic, cellar] = boards;
