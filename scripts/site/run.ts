@@ -242,8 +242,8 @@ class Site {
     }
   }
 
-  /** Loses something, and waits until nothing of it is shown: within the bound. Returns after how many milliseconds. */
-  private async lose({ kind, parts, worlds }: LossPlan): Promise<number> {
+  /** Loses something, and waits until nothing of it is shown: within the bound. Returns after how many milliseconds, if so. */
+  private async lose({ kind, parts, worlds }: LossPlan): Promise<number | undefined> {
     const { failures, options, things, views } = this;
     const beganAt = now();
     const targets = parts.map((part) => this.targetOf(part));
@@ -266,7 +266,7 @@ class Site {
     };
     tell(`(bound ${seconds(LOST[kind])})`, wrong);
     tell("what is not lost is not there any more", takenAway(things, views, worlds, beganAt));
-    options.progress(`nothing of it is shown after ${seconds(ms)}`);
+    options.progress(`${wrong.length === 0 ? "nothing" : "something"} of it is shown after ${seconds(ms)}`);
     if (isForGood) await this.converged("after the loss", CONVERGENCE, worlds);
     else {
       for (const target of targets) target.thaw();
@@ -277,7 +277,7 @@ class Site {
       const { north, south } = await this.listen(KEPT_SECONDS);
       failures.push(...keptWrongly({ north: north.kept, south: south.kept }, this.shownIds()));
     }
-    return ms;
+    return wrong.length === 0 ? ms : undefined;
   }
 
   /** Waits until the brokers keep what they should. Boards may be right before: they show what was there for a while. */
