@@ -129,13 +129,15 @@ export class OwnPresence {
    */
   heard(text: string): void {
     const word = understood(text);
+    if (word && word.state !== "gone" && word.instance === this.options.instance) {
+      this.heardAge = Math.max(this.heardAge, word.ageSeconds);
+    }
     if (this.namesakes.haveYielded) {
       if (word && this.namesakes.isFarewell(word)) this.takeOver();
     } else if (!word || word.state === "gone") this.correct();
     else if (word.instance !== this.options.instance) this.heardNamesake(word);
     else {
       this.hasEcho = true;
-      this.heardAge = Math.max(this.heardAge, word.ageSeconds);
       this.options.onHeard();
       if (word.ageSeconds < this.toldAge)
         this.correct(); // another broker of a bridge had kept it, unless ours follows

@@ -328,6 +328,17 @@ test("the one that fell silent for another of its name takes over when nothing n
   assert.equal(await yard.services(), { 100001: "second 0@attic", 100002: "second 1@attic" });
 });
 
+test("a board that is silent for another of its name still notices who falls silent", async () => {
+  const { broker, yard, second, pass } = await namesakes(2, (pass) => pass(40));
+  await yard.publish(7n, 1n, "gate", 3600n);
+  await pass(10);
+  assert.equal(await second.services(), { 7: "gate@yard", 100001: "second 0@here", 100002: "second 1@here" });
+  broker.mayWrite = (board) => board !== "yard";
+  await pass(190);
+  assert.not.ok(second.isHeard);
+  assert.is((await second.services())[7], "gate@yard!");
+});
+
 test("a board that takes less than another one tells withdraws nevertheless what that one has withdrawn", async () => {
   const { clock, broker, boards, pass } = site("attic");
   const [attic] = boards;
