@@ -167,7 +167,7 @@ export class Browser {
       else this.askForMissing(due.subject);
     }
     for (let due = this.catchUps.takeDue(this.now); due; due = this.catchUps.takeDue(this.now)) {
-      for (const { question } of this.state.browses.values()) this.ask(question, due.subject);
+      for (const { question } of this.state.types.browses.values()) this.ask(question, due.subject);
       if (due.attempts >= CATCH_UP_ATTEMPTS) this.catchUps.stop(due);
     }
     this.flush();
@@ -192,7 +192,7 @@ export class Browser {
     const families = options.families();
     overheard.add(key, family, now);
     if (overheard.has(key, families, now)) this.outbox.delete(key);
-    const browse = state.browses.get(nameKey(name));
+    const browse = state.types.browses.get(nameKey(name));
     if (!browse || questionKey(browse.question) !== key) return;
     if (browse.backoff.isAskedByOthers(family, families, now)) state.schedule.asked(browse.backoff, now);
   }

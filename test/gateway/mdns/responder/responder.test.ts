@@ -268,6 +268,20 @@ test("8.1: he who was heard before we asked is asked first", () => {
   assert.equal(bench.responder.phases(), { held: 1, probing: 0, standby: 0 });
 });
 
+test("a change of a service that is left to another gateway does not wake its host, and counts later", () => {
+  const bench = new Bench();
+  bench.responder.put(service("lamp", { host: PROXIED }));
+  bench.skip(100);
+  bench.response(srv(80), txt("sdid=id-lamp"));
+  bench.skip(1000);
+  bench.responder.put(service("lamp", { host: { ...PROXIED, addresses: ["10.0.0.60"] } }));
+  bench.responder.put(service("lamp", { host: { name: "other.local", addresses: ["10.0.0.60"] } }));
+  assert.equal(bench.during(60_000), []);
+  bench.response(srv(80, { ttl: 0 }));
+  bench.skip(10_000);
+  assert.is(bench.messages.at(-1)!.message.answers?.find(({ type }) => type === "A")?.data, "10.0.0.60");
+});
+
 test("a second service on a host that is left to another gateway makes it wanted", () => {
   const bench = new Bench();
   bench.responder.put(service("lamp", { host: PROXIED }));
