@@ -20,6 +20,7 @@ import { NativeInbound, serviceProperties } from "./native/inbound.js";
 import type { MirrorRule } from "./native/known-services.js";
 import { NativeOutbound } from "./native/outbound.js";
 import { type DeviceTarget, OwnedDevices } from "./native/owned-devices.js";
+import { OutboundQueue } from "./outbound-queue.js";
 import { Router } from "./router.js";
 import { TIMES } from "./times.js";
 import { checkedRoot, checkedSite, NAME_PATTERN, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
@@ -103,6 +104,9 @@ export function defaultClientId(
   return `${usual}-${shortHash(`${root}\0${name}`)}`;
 }
 
+/** Leftovers of devices long gone that are removed in any second, two messages each. */
+const CLEARED_PER_SECOND = 50;
+
 const shortHash = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex").slice(0, 6);
 
 class MqttGateway implements Gateway {
@@ -116,6 +120,8 @@ class MqttGateway implements Gateway {
   private readonly outbound: NativeOutbound | undefined;
   private readonly conventions: Conventions | undefined;
   private readonly ownedServices: OwnedServices;
+  /** Tried until the broker takes it. What is lost with the connection comes back as what the broker still keeps. */
+  private readonly clearing: OutboundQueue;
   private reasserting: Timer | undefined;
   private phase: "waiting" | "running" | "starting" | "stopped" = "starting";
 
@@ -129,6 +135,11 @@ class MqttGateway implements Gateway {
       ...{ directory, clock, timers, log, limit },
       continues: true,
       onRoom: () => this.ownedServices.roomForOne(), // native devices say again what they are, and are tried again then
+    });
+    this.clearing = new OutboundQueue({
+      name: "mqtt clearing",
+      publish: (topic, payload, how) => this.connection.publish(topic, payload, how),
+      ...{ clock, timers, perSecond: CLEARED_PER_SECOND, limit: 2 * limit },
     });
     const shared = (presence?.directory ?? "shared") === "shared";
     this.owned = new OwnedDevices({
@@ -188,6 +199,7 @@ class MqttGateway implements Gateway {
           this.router.brokerBack();
         },
         down: () => {
+          this.clearing.clear();
           if (this.phase === "running") this.phase = "waiting";
           this.router.brokerLost();
         },
@@ -203,7 +215,10 @@ class MqttGateway implements Gateway {
     const readsDevices = options.conventions?.conventions.includes("native") ?? true;
     if (readsDevices) {
       this.router.add(
-        new NativeInbound({ topics: topicsBelow(root), devices: this.devices, complaints, log, dropped }),
+        new NativeInbound({
+          ...{ topics: topicsBelow(root), devices: this.devices, complaints, log, dropped },
+          onSaid: (topic) => this.clearing.remove(topic), // to clear it now would be to clear what it just said
+        }),
       );
     }
     if (options.conventions) {
@@ -239,6 +254,7 @@ class MqttGateway implements Gateway {
   async stop(): Promise<void> {
     this.phase = "stopped";
     this.reasserting?.cancel();
+    this.clearing.clear();
     this.publications.stop();
     this.outbound?.leave();
     await this.connection.stop();
@@ -287,7 +303,9 @@ class MqttGateway implements Gateway {
       withdrawForeign: (device) => void this.publications.removeOrphan(id(device)),
       clearRetained: (device) => {
         log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
-        for (const tree of ["a", "s"] as const) this.connection.publish(topics.of(tree, device), "", { retain: true });
+        for (const tree of ["a", "s"] as const) {
+          this.clearing.put(topics.of(tree, device), "", { retain: true, qos: 1 });
+        }
       },
     };
   }

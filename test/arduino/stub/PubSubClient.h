@@ -1,6 +1,6 @@
 /*
  * Our own stand-in for the PubSubClient library (2.8): its signatures, as far as the sketch uses them, and its limit on
- * what is sent. What is published is printed. Not the library itself.
+ * what is sent. What is done is printed, with the time in seconds. Not the library itself.
  */
 #pragma once
 #include "Arduino.h"
@@ -24,28 +24,33 @@ public:
   }
   bool connect(const char *id, const char *user, const char *, const char *willTopic, uint8_t willQos, bool willRetain,
                const char *willMessage) {
-    printf("connect %s %s will %s=%s qos %u%s\n", id, user ? user : "-", willTopic, willMessage, willQos,
+    stubTell("connect %s %s will %s=%s qos %u%s\n", id, user ? user : "-", willTopic, willMessage, willQos,
            willRetain ? " retained" : "");
-    return isConnected = true;
+    return isConnected = isReachable;
   }
   void disconnect() {
-    printf("disconnect\n");
+    stubTell("disconnect\n");
     isConnected = false;
   }
   bool publish(const char *topic, const char *payload) { return publish(topic, payload, false); }
   bool publish(const char *topic, const char *payload, bool retained) {
     if (bufferSize < 5 + 2 + strlen(topic) + strlen(payload)) return false;
-    printf("publish %s=%s%s\n", topic, payload, retained ? " retained" : "");
+    stubTell("publish %s=%s%s\n", topic, payload, retained ? " retained" : "");
     return true;
   }
   bool subscribe(const char *topic) {
-    printf("subscribe %s\n", topic);
+    stubTell("subscribe %s\n", topic);
+    return true;
+  }
+  bool unsubscribe(const char *topic) {
+    stubTell("unsubscribe %s\n", topic);
     return true;
   }
   bool loop() { return isConnected; }
   bool connected() { return isConnected; }
 
   StubCallback onMessage = nullptr;
+  bool isReachable = true;
   bool isConnected = false;
   uint16_t bufferSize = 256;
 };

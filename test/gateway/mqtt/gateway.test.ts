@@ -337,6 +337,44 @@ check("clear_stale removes what the broker keeps of who is long gone, and only t
   assert.equal(third.directory.history, ["appeared new"]);
 });
 
+check("clear_stale waits for a broker that takes nothing, and clears nothing that was said meanwhile", async () => {
+  const mosquitto = await broker();
+  for (const name of ["old", "back"]) {
+    await mosquitto.publish(`sd1/s/${name}`, "0");
+    await mosquitto.publish(`sd1/a/${name}`, "lamp;60");
+  }
+  const cleaning = started({ url: url(mosquitto), clientId: "cleaning", clearStale: true }, undefined, 1000);
+  const { connection } = cleaning.gateway as unknown as { connection: { publish: (...args: unknown[]) => string } };
+  const publish = connection.publish.bind(connection);
+  let refused = 0;
+  connection.publish = () => {
+    refused++;
+    return "not-connected";
+  };
+  for (const name of ["old", "back"]) await cleaning.logged(new RegExp(`clearing what the broker keeps of ${name}`));
+  await mosquitto.publish("sd1/s/back", "1");
+  await mosquitto.publish("sd1/a/back", "lamp;86400");
+  await cleaning.directory.until("it is back", () => cleaning.directory.history.includes("appeared back"));
+  assert.ok(refused > 0);
+  const { default: mqtt } = await import("mqtt");
+  const witness = await mqtt.connectAsync(url(mosquitto));
+  open.push({ end: () => witness.endAsync() });
+  const cleared = new Promise<void>((resolve) => {
+    const left = new Set(["sd1/a/old", "sd1/s/old"]);
+    witness.on("message", (topic, payload) => {
+      if (payload.length === 0) left.delete(topic);
+      if (left.size === 0) resolve();
+    });
+  });
+  await witness.subscribeAsync("sd1/+/old");
+  connection.publish = publish;
+  await cleared;
+  const third = started({ url: url(mosquitto), clientId: "third" });
+  await third.connected();
+  await third.directory.until("what is kept", () => third.directory.history.length > 0);
+  assert.equal(third.directory.history, ["appeared back"]);
+});
+
 check("two gateways with one client id throw each other out: the log says so", async () => {
   const mosquitto = await broker();
   const one = started({ url: url(mosquitto), clientId: "same" });

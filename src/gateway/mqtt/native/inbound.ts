@@ -17,6 +17,8 @@ export interface NativeInboundOptions {
   readonly complaints: Complaints;
   readonly log: Logger;
   readonly dropped: Dropped;
+  /** A device just said something, which the broker keeps if the device wants that. */
+  readonly onSaid: (topic: string) => void;
 }
 
 export class NativeInbound implements TopicHandler {
@@ -28,7 +30,8 @@ export class NativeInbound implements TopicHandler {
   }
 
   heard(topic: string, payload: Uint8Array, retained: boolean, { userProperties }: Received): void {
-    const { topics, complaints, dropped, log } = this.options;
+    const { topics, complaints, dropped, log, onSaid } = this.options;
+    if (!retained && payload.length > 0) onSaid(topic);
     try {
       const parsed = topics.parse(topic);
       if ("reason" in parsed) throw new AnnouncementError(parsed.reason);

@@ -252,6 +252,25 @@ check("a gateway that only could not hear the broker for a while takes its devic
   );
 });
 
+check("a device that watches the mirror of the peer it found, as the sketch does, hears that it is gone", async () => {
+  const { mosquitto, site, url } = await start();
+  site.gateway({ url, mirror: [{}], queries: {} });
+  const lamp = await site.device(mosquitto, { device: "lamp1" });
+  lamp.announce("lamp;600;url=coap://10.0.0.17");
+  await site.until("lamp1 appears", () => site.history.includes("appeared lamp1"));
+  const peer = await site.device(mosquitto, { device: "peer", bufferBytes: 128 });
+  const [, id, kind] = (await peer.ask("(k=lamp)", 1))[0].split(";");
+  const topic = `sd1/m/${kind}/${id}`;
+  await peer.subscribe(topic);
+  const told = () => peer.received.filter((message) => message.topic === topic).map(({ payload }) => payload);
+  await peer.until("its mirror", () => /;url=coap:\/\/10\.0\.0\.17$/.test(told().at(-1) ?? ""));
+  lamp.announce("lamp;600;url=coap://10.0.0.18");
+  await peer.until("its new address", () => /;url=coap:\/\/10\.0\.0\.18$/.test(told().at(-1) ?? ""));
+  lamp.die();
+  await peer.until("it is gone", () => told().at(-1) === "");
+  assert.equal(await peer.ask("(k=lamp)", 1), ["0/0"]);
+});
+
 check("mappings that match the mirror, our own or that of another root, import nothing of it", async () => {
   const { mosquitto, site, url } = await start();
   const text = { format: "text", id: "{id}", properties: { kind: "lamp", text: "{payload}" } } as const;
