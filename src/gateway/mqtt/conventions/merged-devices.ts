@@ -172,25 +172,21 @@ export class MergedDevices {
     if (parts.length > 0) {
       this.dropKeys(group);
       group.members.clear();
-      const [first, ...others] = this.byRightToIds(group, parts);
-      for (const one of first) this.enter(group, one);
-      for (const part of others) {
-        const split = newGroup();
-        for (const one of part) this.enter(split, one);
-        for (const id of this.idsAmong(part)) {
-          const properties = group.shown.get(id);
-          if (properties) this.give(id, split, properties);
-        }
-        this.changed(split);
+      const shown = parts.map((part) => this.idsAmong(part).filter((id) => group.shown.has(id)));
+      // one of which an id is shown goes on as the group, if there is one
+      const first = Math.max(
+        0,
+        shown.findIndex((ids) => ids.length > 0),
+      );
+      for (const [at, part] of parts.entries()) {
+        const to = at === first ? group : newGroup();
+        for (const one of part) this.enter(to, one);
+        if (to === group) continue;
+        for (const id of shown[at]) this.give(id, to, group.shown.get(id)!);
+        this.changed(to);
       }
     }
     this.changed(group);
-  }
-
-  /** The part of which an id is shown comes first and goes on as the group. */
-  private byRightToIds(group: Group, parts: readonly (readonly Member[])[]): readonly (readonly Member[])[] {
-    const isShown = (part: readonly Member[]) => this.idsAmong(part).some((id) => group.shown.has(id));
-    return [...parts].sort((a, b) => Number(isShown(b)) - Number(isShown(a)));
   }
 
   private idsAmong(members: Iterable<Member>): bigint[] {

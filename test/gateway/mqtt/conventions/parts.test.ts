@@ -285,6 +285,12 @@ test("availability: what each mode makes of several topics", () => {
   for (const [mode, said, latest, expected] of cases) {
     assert.is(of(mode, said, latest), expected, JSON.stringify([mode, said, latest]));
   }
+  const both = availabilityOf({ availability: [{ topic: "a" }, { topic: "b" }] });
+  const saying = (word: string) => (topic: string) => (topic === "a" ? word : undefined);
+  assert.is(presenceOf(both, saying("offline"), undefined), "unknown", "b may still be heard");
+  assert.is(presenceOf(both, saying("offline"), undefined, true), "down");
+  assert.is(presenceOf(both, saying("online"), undefined, true), "up");
+  assert.is(presenceOf(both, saying("?"), undefined, true), "unknown");
   const templated = (template: string, payload: string) =>
     presenceOf(availabilityOf({ availability_topic: "t", availability_template: template }), () => payload, "t");
   assert.is(templated("{{ value_json.state }}", '{"state":"online"}'), "up");
