@@ -6,7 +6,7 @@ import { attach, type Domain, type DomainMatch, type PublishedService } from "..
 import { PAFD, Pafd } from "../../test/support/pafd.js";
 import type { Deed, Thing, Told } from "./history.js";
 import type { Part } from "./plan.js";
-import { CLIENT_ENVIRONMENT, GATEWAY_KEEPALIVE_SECONDS, now, TTL_SECONDS } from "./times.js";
+import { CLIENT_ENVIRONMENT, GATEWAY_KEEPALIVE_SECONDS, HEARTBEAT_SECONDS, now, TTL_SECONDS } from "./times.js";
 
 interface Own {
   readonly service: PublishedService;
@@ -38,7 +38,7 @@ export class Board {
 log: {console: true, syslog: false}
 gateways:
 - {type: mqtt, ${broker}, client_id: pafd-${name}, presence: {name: ${name}}, mirror: [{filter: "(lab=1)"}], queries: {}}
-- {type: federation, ${broker}, board: ${name}}
+- {type: federation, ${broker}, board: ${name}, heartbeat: ${HEARTBEAT_SECONDS}}
 `,
     );
   }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { MOSQUITTO_MISSING } from "../../test/peers/mosquitto.js";
-import { planOf } from "./plan.js";
+import { LOSSES, type Loss, lossOf, planOf } from "./plan.js";
 import { printFigures, printStories } from "./print.js";
 import { describe, runSite } from "./run.js";
 import { isSabotage, SABOTAGES } from "./sabotage.js";
@@ -20,11 +20,12 @@ const { values, positionals } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
     devices: { type: "string", default: "15" },
     sabotage: { type: "string" },
+    loss: { type: "string" },
     plan: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
 });
-const { sabotage } = values;
+const { sabotage, loss } = values;
 const minutes = Number(values.minutes);
 const seed = Number(values.seed);
 const devices = Number(values.devices);
@@ -39,14 +40,20 @@ function usageProblem(): string | undefined {
   if (sabotage !== undefined && !isSabotage(sabotage)) {
     return `--sabotage ${sabotage}; accepted are ${Object.keys(SABOTAGES).join(", ")}`;
   }
+  if (loss !== undefined && !isLoss(loss)) return `--loss ${loss}; accepted are ${LOSSES.join(", ")}`;
   return undefined;
 }
+
+const isLoss = (text: string): text is Loss => LOSSES.some((one) => one === text);
+const wantedLoss = loss !== undefined && isLoss(loss) ? loss : undefined;
 
 function printPlan(durationMs: number): void {
   for (const step of planOf({ seed, durationMs, devices })) {
     const what = "order" in step ? JSON.stringify(step.order) : `${describe(step.fault)} for ${seconds(step.lastsMs)}`;
     console.log(`${String(step.atMs).padStart(8)} ${what}`);
   }
+  const { kind, parts } = lossOf(seed, wantedLoss);
+  console.log(`in the end ${kind}: ${parts.join(" and ")}`);
 }
 
 async function conduct(durationMs: number): Promise<number> {
@@ -57,7 +64,7 @@ async function conduct(durationMs: number): Promise<number> {
       `seed ${seed}: 3 boards, 2 bridged brokers, ${devices} devices, faults for ${minutes} minutes${falsified}`,
     );
     const report = await runSite({
-      ...{ seed, durationMs, devices, folder },
+      ...{ seed, durationMs, devices, folder, loss: lossOf(seed, wantedLoss) },
       ...(sabotage !== undefined && isSabotage(sabotage) ? { sabotage } : {}),
       progress: (text) => void (values.quiet || console.log(text)),
     });
@@ -67,7 +74,7 @@ async function conduct(durationMs: number): Promise<number> {
     console.log(printFigures(report));
     if (violations.length + failures.length > 0) {
       const rules = [...new Set(violations.map(({ rule }) => rule))].sort().join(", ");
-      const again = `--minutes ${minutes} --devices ${devices} --seed ${seed}${sabotage ? ` --sabotage ${sabotage}` : ""}`;
+      const again = `--minutes ${minutes} --devices ${devices} --seed ${seed}${sabotage ? ` --sabotage ${sabotage}` : ""}${loss ? ` --loss ${loss}` : ""}`;
       console.log(
         `FAIL ${violations.length} violations${rules && ` (${rules})`}, ${failures.length} other failures; repeat with: npm run site -- ${again}`,
       );
@@ -83,7 +90,7 @@ async function conduct(durationMs: number): Promise<number> {
 const problem = usageProblem();
 if (problem) {
   console.log(`${problem}
-usage: npm run site -- [--minutes M] [--seed N] [--devices N] [--sabotage ${Object.keys(SABOTAGES).join("|")}] [--plan] [--quiet]`);
+usage: npm run site -- [--minutes M] [--seed N] [--devices N] [--sabotage ${Object.keys(SABOTAGES).join("|")}] [--loss ${LOSSES.join("|")}] [--plan] [--quiet]`);
   process.exitCode = 2;
 } else if (values.plan) printPlan(minutes * 60_000);
 else if (MOSQUITTO_MISSING) {

@@ -12,7 +12,7 @@
  *    BROKER_LINGER after the last trouble.
  * 4. true: what is shown is a version that had been announced; and always with one id.
  *
- * In the end: all boards show the same, and it is right (`differences`); run.ts checks what the brokers keep, and that they
+ * The bridge is as a broker in all of this. In the end: all boards show the same, and it is right (`differences`); run.ts checks what the brokers keep, and that they
  * are idle.
  */
 
@@ -28,7 +28,7 @@ import {
   type Trouble,
   type View,
 } from "./history.js";
-import { BOARDS, BROKERS, type Part } from "./plan.js";
+import { BOARDS, BRIDGE, BROKERS, type Part } from "./plan.js";
 import {
   BOARD_LINGER,
   BOARD_RECOVERY,
@@ -51,7 +51,9 @@ export interface Violation {
 }
 
 const each = (parts: readonly Part[], ms: number) => Object.fromEntries(parts.map((part) => [part, ms]));
-const isBroker = (part: Part): boolean => BROKERS.some((broker) => broker === part);
+/** Without the bridge, brokers are as good as away. */
+const LIKE_BROKERS: readonly Part[] = [...BROKERS, BRIDGE];
+const isBroker = (part: Part): boolean => LIKE_BROKERS.includes(part);
 
 /** All violations, in the order of time. `from`: when all boards were up and all clients attached; `to`: when they left. */
 export function judge(
@@ -101,7 +103,7 @@ function checkHeld(
   troubles: readonly Trouble[],
   complain: Complain,
 ): void {
-  const calm = quiet(troubles, each(BROKERS, BROKER_UNREST));
+  const calm = quiet(troubles, each(LIKE_BROKERS, BROKER_UNREST));
   for (const { at, type } of told) {
     if (type !== "disappeared" || firstWithin(calm, at, at + 1) === undefined) continue;
     if (stays.some((stay) => stay.from + REVIVED < at && at < stay.to)) {
@@ -118,7 +120,7 @@ function checkShown(
   troubles: readonly Trouble[],
   complain: Complain,
 ): void {
-  const brokers = each(BROKERS, BROKER_RECOVERY);
+  const brokers = each(LIKE_BROKERS, BROKER_RECOVERY);
   const path = isBroker(home) ? [board] : [board, home];
   const there = quiet(troubles, { ...brokers, ...each(path, BOARD_RECOVERY) });
   const current = quiet(troubles, { ...brokers, ...each(BOARDS, BOARD_RECOVERY) });
@@ -165,19 +167,23 @@ function goneBy(at: number, end: NonNullable<Stay["end"]>, troubles: readonly Tr
   return due;
 }
 
-/** In what boards differ from what there is now, and from each other; empty if all agree. */
-export function differences(things: readonly Thing[], views: readonly View[], at: number): string[] {
+/** In what boards differ from what there is now, and from each other; empty if all agree. `worlds`: who hears of whom. */
+export function differences(
+  things: readonly Thing[],
+  views: readonly View[],
+  at: number,
+  worlds: readonly (readonly Part[])[] = [[...BOARDS, ...BROKERS]],
+): string[] {
   const wrong: string[] = [];
   const texts = new Map<string, string>();
   for (const { board, told } of views) {
-    const shown = new Map<string, Told>();
-    for (const one of told) {
-      if (one.type === "disappeared") shown.delete(one.key);
-      else shown.set(one.key, one);
-    }
+    const world = worlds.find((parts) => parts.includes(board as Part));
+    if (!world) continue;
+    const shown = shownNow(told);
     for (const thing of things) {
       const stay = staysOf(thing).at(-1);
-      const wanted = stay && stay.to > at ? stay.versions.at(-1)?.version : undefined;
+      const isThere = stay && stay.to > at && world.includes(thing.home);
+      const wanted = isThere ? stay.versions.at(-1)?.version : undefined;
       const is = shown.get(thing.key);
       if (is?.version !== wanted) wrong.push(`${board}: ${thing.key} is shown as ${is?.version}, must be ${wanted}`);
       if (!is?.text) continue;
@@ -187,4 +193,45 @@ export function differences(things: readonly Thing[], views: readonly View[], at
     }
   }
   return wrong;
+}
+
+/** What boards show although it is lost to them; devices where the own broker answers at least. */
+export function stillShown(
+  things: readonly Thing[],
+  views: readonly View[],
+  worlds: readonly (readonly Part[])[],
+): string[] {
+  return views.flatMap(({ board, told }) => {
+    const world = worlds.find((parts) => parts.includes(board as Part));
+    if (!world) return [];
+    const shown = shownNow(told);
+    return things
+      .filter(({ home, key }) => !world.includes(home) && shown.has(key) && (!isBroker(home) || world.some(isBroker)))
+      .map(({ key, home }) => `${board}: ${key} of ${home} is still shown`);
+  });
+}
+
+/** Services that disappeared from boards which could hear of them all the time. */
+export function takenAway(
+  things: readonly Thing[],
+  views: readonly View[],
+  worlds: readonly (readonly Part[])[],
+  from: number,
+): string[] {
+  return views.flatMap(({ board, told }) => {
+    const world = worlds.find((parts) => parts.includes(board as Part));
+    const gone = told.filter(({ at, type }) => type === "disappeared" && at >= from);
+    return things
+      .filter(({ home, key }) => world?.includes(home) && !isBroker(home) && gone.some((one) => one.key === key))
+      .map(({ key, home }) => `${board}: ${key} of ${home} has disappeared`);
+  });
+}
+
+function shownNow(told: readonly Told[]): Map<string, Told> {
+  const shown = new Map<string, Told>();
+  for (const one of told) {
+    if (one.type === "disappeared") shown.delete(one.key);
+    else shown.set(one.key, one);
+  }
+  return shown;
 }

@@ -1,6 +1,7 @@
 /**
  * What happens when at a site, drawn from a seed: the same seed gives the same plan. At first only boards are in trouble, so
- * that the strict rules of the oracle apply (a broker's trouble excuses much for long); then any of the five is.
+ * that the strict rules of the oracle apply (a broker's trouble excuses much for long); then any of the five is, and the
+ * bridge.
  */
 
 import { SeededRandom } from "../fuzz/random.js";
@@ -8,14 +9,49 @@ import { SeededRandom } from "../fuzz/random.js";
 export const BOARDS = ["attic", "cellar", "yard"] as const;
 /** Each board's broker, and that of a device: its number in this list, modulo two. */
 export const BROKERS = ["north", "south"] as const;
-export type Part = (typeof BOARDS)[number] | (typeof BROKERS)[number];
+/** What joins the brokers. */
+export const BRIDGE = "bridge";
+export type Part = (typeof BOARDS)[number] | (typeof BROKERS)[number] | typeof BRIDGE;
 export const brokerOf = (number: number): (typeof BROKERS)[number] => BROKERS[number % BROKERS.length]!;
 
 export const FAULTS = ["kill", "terminate", "freeze"] as const;
 
+/** Of the bridge: its connection ends, or carries nothing. */
+export const BRIDGE_FAULTS = ["cut", "freeze"] as const;
+
 export interface Fault {
-  readonly kind: (typeof FAULTS)[number];
+  readonly kind: (typeof FAULTS)[number] | (typeof BRIDGE_FAULTS)[number];
   readonly part: Part;
+}
+
+/**
+ * What is lost in the end, when all agree: a board for good, a board and its broker for good, the bridge, or a broker that
+ * freezes; the last two come back when all that was behind them must have gone.
+ */
+export const LOSSES = ["board", "half", "bridge", "frozen"] as const;
+export type Loss = (typeof LOSSES)[number];
+
+export interface LossPlan {
+  readonly kind: Loss;
+  readonly parts: readonly Part[];
+  /** Who still hears of each other: a board shows what is at home in its world. */
+  readonly worlds: readonly (readonly Part[])[];
+}
+
+const NORTHERN: readonly Part[] = ["north", ...BOARDS.filter((_, number) => brokerOf(number) === "north")];
+const SOUTHERN: readonly Part[] = ["south", ...BOARDS.filter((_, number) => brokerOf(number) === "south")];
+
+/** Drawn from the seed, too, unless it is given. */
+export function lossOf(seed: number, wanted?: Loss): LossPlan {
+  const random = new SeededRandom(seed + 2);
+  const kind = wanted ?? random.pick(LOSSES);
+  if (kind === "board") {
+    const board = random.pick(BOARDS);
+    return { kind, parts: [board], worlds: [[...BROKERS, ...BOARDS.filter((one) => one !== board)]] };
+  }
+  if (kind === "half") return { kind, parts: SOUTHERN, worlds: [NORTHERN] };
+  if (kind === "bridge") return { kind, parts: [BRIDGE], worlds: [NORTHERN, SOUTHERN] };
+  return { kind, parts: ["south"], worlds: [NORTHERN, SOUTHERN.filter((part) => part !== "south")] };
 }
 
 export type Order =
@@ -55,6 +91,8 @@ const AWAY_MS = { min: 3000, max: 40_000 };
 export const SLEEP_SECONDS = { min: 8, max: 20 };
 const SERVICE_EVERY_MS = { min: 2000, max: 6000 };
 const SERVICES_PER_BOARD = 3;
+/** More than five changes of one in a minute would be held. */
+const MOST_CHANGES = { count: 4, withinMs: 65_000 };
 
 /** The steps in the order of time. Everything is over before `durationMs`. */
 export function planOf(options: PlanOptions): Step[] {
@@ -75,7 +113,7 @@ function* faults({ durationMs, brokersToo = true }: PlanOptions, random: SeededR
   for (let atMs = 1000; atMs < durationMs; atMs += between(random, FAULT_EVERY_MS)) {
     const troubled = BOARDS.filter((board) => !isFree(board, atMs)).length;
     const boards = troubled < MOST_BOARDS ? BOARDS : [];
-    const brokers = brokersToo && atMs > durationMs * BOARDS_ONLY ? BROKERS : [];
+    const brokers = brokersToo && atMs > durationMs * BOARDS_ONLY ? ([...BROKERS, BRIDGE] as const) : [];
     const kind = random.pick(FAULTS);
     const long = random.below(5) === 0;
     const wantedMs = long ? between(random, LONG_MS) : 200 + random.below(SHORT_MS);
@@ -85,7 +123,8 @@ function* faults({ durationMs, brokersToo = true }: PlanOptions, random: SeededR
     if (!part) continue;
     const lastsMs = Math.min(wantedMs, durationMs - atMs - 1);
     free.set(part, atMs + lastsMs + 1000);
-    yield { atMs, lastsMs, fault: { kind, part } };
+    const isCut = part === BRIDGE && kind !== "freeze";
+    yield { atMs, lastsMs, fault: { kind: isCut ? "cut" : kind, part } };
   }
 }
 
@@ -113,6 +152,7 @@ function* deeds({ durationMs }: PlanOptions, device: number, random: SeededRando
 
 function* services({ durationMs }: PlanOptions, random: SeededRandom): Generator<Step> {
   const published: string[][] = BOARDS.map(() => []);
+  const changesMs = new Map<string, number[]>();
   let serial = 0;
   const publish = (board: number): Order => {
     const key = `service${serial++}`;
@@ -132,7 +172,12 @@ function* services({ durationMs }: PlanOptions, random: SeededRandom): Generator
     } else if (dice < 5) {
       mine.splice(mine.indexOf(key), 1);
       yield { atMs, order: { kind: "unpublish", board, key } };
-    } else yield { atMs, order: { kind: "modify", board, key } };
+    } else {
+      const recent = (changesMs.get(key) ?? []).filter((oneMs) => oneMs > atMs - MOST_CHANGES.withinMs);
+      if (recent.length >= MOST_CHANGES.count) continue;
+      changesMs.set(key, [...recent, atMs]);
+      yield { atMs, order: { kind: "modify", board, key } };
+    }
   }
 }
 

@@ -38,7 +38,7 @@ export function printStories({ violations, things, views, troubles, beganAt }: S
   return [...texts, ...(more > 0 ? [`and ${more} more stories`] : [])].join("\n");
 }
 
-export function printFigures({ things, views, troubles, convergedMs, idle, idleLimit }: SiteReport): string {
+export function printFigures({ things, views, troubles, convergedMs, idle, idleLimit, lostMs }: SiteReport): string {
   const kinds = new Map<string, number>();
   for (const { part, what } of troubles) kinds.set(`${what} ${part}`, (kinds.get(`${what} ${part}`) ?? 0) + 1);
   const faults = [...kinds].sort().map(([what, count]) => `${count} ${what}`);
@@ -46,5 +46,10 @@ export function printFigures({ things, views, troubles, convergedMs, idle, idleL
   const told = views.map(({ board, told }) => `${board} ${told.length}`);
   return `${troubles.length} faults (${faults.join(", ")})
 ${things.length} devices and services did ${deeds} things; matches: ${told.join(", ")}
-converged ${seconds(convergedMs)} after the last fault; then idle: north carried ${idle.north} messages, south ${idle.south} (at most ${idleLimit})`;
+converged ${seconds(convergedMs)} after the last fault; then idle: north carried ${idle.north} messages, south ${idle.south} (at most ${idleLimit})${
+    lostMs === undefined
+      ? ""
+      : `
+nothing of what was lost in the end was shown ${seconds(lostMs)} later`
+  }`;
 }

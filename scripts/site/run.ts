@@ -4,13 +4,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Mosquitto } from "../../test/peers/mosquitto.js";
 import { SeededRandom } from "../fuzz/random.js";
 import { Board } from "./board.js";
-import { isBrokerName, keptWrongly, listen, startBrokers, type Traffic } from "./brokers.js";
+import { type Brokers, isBrokerName, keptWrongly, listen, startBrokers, type Traffic } from "./brokers.js";
 import { Device } from "./device.js";
 import type { Thing, Told, Trouble, View } from "./history.js";
-import { differences, judge, type Violation } from "./oracle.js";
-import { BOARDS, BROKERS, brokerOf, type Fault, type Order, planOf, type Step } from "./plan.js";
+import { differences, judge, stillShown, takenAway, type Violation } from "./oracle.js";
+import {
+  BOARDS,
+  BRIDGE,
+  BROKERS,
+  brokerOf,
+  type Fault,
+  type LossPlan,
+  type Order,
+  type Part,
+  planOf,
+  type Step,
+} from "./plan.js";
 import { type Sabotage, sabotaged } from "./sabotage.js";
-import { CONVERGENCE, IDLE_SECONDS, idleMessages, now, seconds } from "./times.js";
+import { CONVERGENCE, IDLE_SECONDS, idleMessages, LOST, now, seconds } from "./times.js";
 
 export interface SiteOptions {
   readonly seed: number;
@@ -23,6 +34,8 @@ export interface SiteOptions {
   /** An empty folder for files. */
   readonly folder: string;
   readonly sabotage?: Sabotage;
+  /** What is lost in the end. Default: nothing. */
+  readonly loss?: LossPlan;
   readonly progress: (text: string) => void;
 }
 
@@ -39,6 +52,8 @@ export interface SiteReport {
   /** Messages at the end, at each broker; and how many may be. */
   readonly idle: Readonly<Record<(typeof BROKERS)[number], number>>;
   readonly idleLimit: number;
+  /** From the loss until nothing of what was lost was shown. */
+  readonly lostMs?: number;
 }
 
 /** From the start until everything is shown everywhere: processes start, gateways listen for 3 s. */
@@ -61,7 +76,7 @@ export async function runSite(options: SiteOptions): Promise<SiteReport> {
 }
 
 export const describe = ({ kind, part }: Fault): string =>
-  `${part} is ${{ kill: "killed", terminate: "stopped in order", freeze: "frozen" }[kind]}`;
+  `${part} is ${{ kill: "killed", terminate: "stopped in order", freeze: "frozen", cut: "cut" }[kind]}`;
 
 class Site {
   private readonly boards: readonly Board[];
@@ -74,7 +89,7 @@ class Site {
 
   constructor(
     private readonly options: SiteOptions,
-    private readonly brokers: Readonly<Record<(typeof BROKERS)[number], Mosquitto>>,
+    private readonly brokers: Brokers,
   ) {
     const url = (number: number) => `mqtt://127.0.0.1:${brokers[brokerOf(number)].port}`;
     this.boards = BOARDS.map((name, number) => new Board(name, url(number), options.folder));
@@ -102,13 +117,15 @@ class Site {
     options.progress(`converged after ${seconds(convergedMs)}; listening`);
     const { idle, idleLimit } = await this.isQuiet();
     const endedAt = now();
+    const lostMs = options.loss && failures.length === 0 ? await this.lose(options.loss) : undefined;
     for (const board of this.boards) {
       const trouble = /^.*(?:ERROR|Internal error|is not foreseen).*$/m.exec(board.log);
       if (trouble) failures.push(`${board.name} logged: ${trouble[0]}`);
     }
     const { things } = this;
     const violations = judge(things, views, troubles, beganAt, endedAt);
-    return { violations, failures, things, views, troubles, beganAt, convergedMs, idle, idleLimit };
+    const lost = lostMs === undefined ? {} : { lostMs };
+    return { violations, failures, things, views, troubles, beganAt, convergedMs, idle, idleLimit, ...lost };
   }
 
   async end(): Promise<void> {
@@ -116,6 +133,7 @@ class Site {
     for (const device of this.devices) device.end();
     await Promise.all(this.boards.map((board) => board.end()));
     await Promise.all(BROKERS.map((name) => this.brokers[name].end()));
+    await this.brokers.link.end();
   }
 
   private get things(): Thing[] {
@@ -177,9 +195,7 @@ class Site {
   private async commit({ kind, part }: Fault, lastsMs: number): Promise<void> {
     const trouble: Trouble = { part, what: kind, from: now(), to: Number.POSITIVE_INFINITY };
     this.troubles.push(trouble);
-    const target = isBrokerName(part)
-      ? brokerTarget(this.brokers[part])
-      : boardTarget(this.boards[BOARDS.indexOf(part)]!);
+    const target = this.targetOf(part);
     if (kind === "freeze") {
       target.freeze();
       await sleep(lastsMs);
@@ -194,14 +210,21 @@ class Site {
     if (longerMs > WORTH_TELLING_MS) this.options.progress(`  ${part}: took ${seconds(longerMs)} longer than that`);
   }
 
+  private targetOf(part: Part) {
+    if (part === BRIDGE) return linkTarget(this.brokers.link);
+    return isBrokerName(part)
+      ? brokerTarget(this.brokers[part])
+      : boardTarget(this.boards.find(({ name }) => name === part)!);
+  }
+
   // --- the end ------------------------------------------------------------------------------------------------------
 
   /** Waits until every board shows what there is; returns after how many milliseconds that was. */
-  private async converged(when: string, limitMs: number): Promise<number> {
+  private async converged(when: string, limitMs: number, worlds?: LossPlan["worlds"]): Promise<number> {
     const began = now();
     let nextWordMs = TELL_EVERY_MS;
     for (;;) {
-      const wrong = differences(this.things, this.views, now());
+      const wrong = differences(this.things, this.views, now(), worlds);
       const after = now() - began;
       if (wrong.length === 0) return after;
       if (after > limitMs) {
@@ -217,6 +240,44 @@ class Site {
       }
       await sleep(LOOK_EVERY_MS);
     }
+  }
+
+  /** Loses something, and waits until nothing of it is shown: within the bound. Returns after how many milliseconds, if so. */
+  private async lose({ kind, parts, worlds }: LossPlan): Promise<number | undefined> {
+    const { failures, options, things, views } = this;
+    const beganAt = now();
+    const targets = parts.map((part) => this.targetOf(part));
+    const isForGood = kind === "board" || kind === "half";
+    options.progress(`${parts.join(" and ")} ${isForGood ? "killed for good" : "frozen"}`);
+    for (const target of targets) {
+      if (isForGood) await target.stop("SIGKILL");
+      else target.freeze();
+    }
+    const lostMs = () => now() - beganAt;
+    let wrong = stillShown(things, views, worlds);
+    while (wrong.length > 0 && lostMs() < LOST[kind]) {
+      await sleep(LOOK_EVERY_MS);
+      wrong = stillShown(things, views, worlds);
+    }
+    const ms = lostMs();
+    const tell = (what: string, some: readonly string[]) => {
+      if (some.length > 0)
+        failures.push(`${seconds(ms)} after the loss (${kind}) ${what}:\n  ${some.slice(0, 10).join("\n  ")}`);
+    };
+    tell(`(bound ${seconds(LOST[kind])})`, wrong);
+    tell("what is not lost is not there any more", takenAway(things, views, worlds, beganAt));
+    options.progress(`${wrong.length === 0 ? "nothing" : "something"} of it is shown after ${seconds(ms)}`);
+    if (isForGood) await this.converged("after the loss", CONVERGENCE, worlds);
+    else {
+      for (const target of targets) target.thaw();
+      options.progress(`${parts.join(" and ")} back`);
+      const backAt = now();
+      await this.converged("after the return", CONVERGENCE);
+      await this.brokersConverged(CONVERGENCE - (now() - backAt));
+      const { north, south } = await this.listen(KEPT_SECONDS);
+      failures.push(...keptWrongly({ north: north.kept, south: south.kept }, this.shownIds()));
+    }
+    return wrong.length === 0 ? ms : undefined;
   }
 
   /** Waits until the brokers keep what they should. Boards may be right before: they show what was there for a while. */
@@ -287,6 +348,13 @@ const brokerTarget = (broker: Mosquitto) => ({
   thaw: () => broker.thaw(),
   stop: (signal: "SIGKILL" | "SIGTERM") => broker.kill(signal),
   start: () => broker.start(),
+});
+
+const linkTarget = (link: Brokers["link"]) => ({
+  freeze: () => link.freeze(),
+  thaw: () => link.mend(),
+  stop: async (_: "SIGKILL" | "SIGTERM") => link.cut(),
+  start: async () => link.mend(),
 });
 
 const boardTarget = (board: Board) => ({

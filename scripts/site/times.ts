@@ -3,6 +3,8 @@
  * libpaf-client.md. All in milliseconds unless the name says seconds.
  */
 
+import { BOARDS } from "./plan.js";
+
 /** What processes that share few cores with others may lose anywhere. */
 const SLACK = 4000;
 
@@ -30,6 +32,9 @@ const LISTEN = 3000;
 const TAKEOVER = 5000;
 /** What a board that is started again had published stays for so long (docs/federation.md). */
 const RETURN = 30_000;
+/** Boards speak so often: two seconds for each of three is more than the least (docs/federation.md). */
+export const HEARTBEAT_SECONDS = 5;
+const HEARTBEAT = 6000;
 /** A federation sweeps what was not told again 5 s after the board is complete (docs/federation.md). */
 const SWEEP = 5000;
 
@@ -85,6 +90,17 @@ export const BROKER_LINGER = RECONNECT + SETTLE + 2 * TTL + GRACE + SLACK;
 /** From the last fault until all boards show what there is, and nothing else. */
 export const CONVERGENCE = Math.max(BROKER_RECOVERY, BROKER_LINGER, BOARD_LINGER);
 
+/**
+ * From a loss until nothing of what is lost is shown any more (docs/federation.md "When something fails"): three heartbeats,
+ * or a will and the grace, then the TTL. Who has lost its broker notices that by the keep alive: twice that with mqtt.js.
+ */
+export const LOST = {
+  board: GRACE + TTL + SLACK,
+  half: 3 * HEARTBEAT + TTL + SLACK,
+  bridge: 3 * HEARTBEAT + TTL + SLACK,
+  frozen: 2 * GATEWAY_KEEPALIVE_SECONDS * 1000 + GRACE + TTL + SLACK,
+} as const;
+
 /** How long messages are counted in the end: each device renews itself meanwhile. */
 export const IDLE_SECONDS = 35;
 /** Mirrors that expire are renewed after half of their life, which is two minutes at least (MQTT 5 expiry, D.7). */
@@ -92,10 +108,11 @@ const MIRROR_RENEWED_SECONDS = 60;
 
 /**
  * Messages that brokers may take in so many seconds when nothing happens: devices renew themselves (D.3), mirrors that expire
- * are renewed, and each is carried over the bridge. Twice that, since it is no even flow.
+ * are renewed, boards of the federation speak, and each is carried over the bridge. Twice that, since it is no even flow.
  */
 export function idleMessages(devices: number, services: number, forSeconds: number): number {
-  const perSecond = devices / (RENEW.least / 1000) + (devices + services) / MIRROR_RENEWED_SECONDS;
+  const heartbeats = BOARDS.length / (HEARTBEAT / 1000);
+  const perSecond = devices / (RENEW.least / 1000) + (devices + services) / MIRROR_RENEWED_SECONDS + heartbeats;
   return Math.ceil(2 * 2 * perSecond * forSeconds) + 10;
 }
 

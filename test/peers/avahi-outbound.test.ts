@@ -220,12 +220,41 @@ scenario(
     await have("the former ones gone", ["10.77.0.9", "fd00::9"]);
     await lab.run("on g ip addr add 10.77.0.8/24 dev eth0; on g ip addr del 10.77.0.9/24 dev eth0");
     await have("renumbered", ["10.77.0.8", "fd00::9"]);
-    await lab.run("attach g eth1 br1 10.78.0.1; sleep 2; on g ip link del eth1; sleep 3");
+    const logged = (text: string) => lab.seen(text, (event) => event.text?.includes(text) === true);
+    await lab.run("attach g eth1 br1 10.78.0.1");
+    await logged("browsing on eth1");
+    await lab.run("on g ip link del eth1");
+    await logged("eth1 is gone");
+    await lab.say("g", "64", { name: "Marker", port: 100 }); // takes longer than what was taken back would take to go
+    await lab.browsed("a", "the marker", (found) => named(found, "Marker").length === 2);
     assert.equal(await lab.disappearances("a"), []);
     const renamed = lab.events.filter(({ event, text }) => event === "log" && text?.includes("from now on"));
     assert.equal(renamed, []);
   },
 );
+
+scenario("two interfaces in one subnet: one host with both addresses, and nothing disappears", TWO, async (lab) => {
+  await lab.run("attach g eth1 br0 10.77.0.9");
+  await lab.gateway("g");
+  await lab.say("g", "1", { name: "Lamp", port: 81 });
+  await lab.published("g", 1);
+  await lab.watch("a");
+  const resolve = () =>
+    lab.run("nsenter -t $(cat $D/a/pid) -m -n -- timeout 20 avahi-resolve -4n pf-g.local | cut -f2; true");
+  await lab.browsed("a", "the service", (found) => names(found).join() === "Lamp");
+  assert.ok(["10.77.0.1", "10.77.0.9"].includes(await resolve()));
+  const becomes = async (address: string) => {
+    for (let i = 0; i < 100 && (await resolve()) !== address; i++) await lab.run("sleep 0.1");
+    assert.is(await resolve(), address);
+  };
+  await lab.run("on g ip addr del 10.77.0.9/24 dev eth1");
+  await becomes("10.77.0.1");
+  await lab.run("on g ip addr add 10.77.0.9/24 dev eth1; on g ip addr del 10.77.0.1/24 dev eth0");
+  await becomes("10.77.0.9");
+  await lab.say("g", "2", { name: "Marker", port: 82 }); // takes longer than what was taken back would take to go
+  await lab.browsed("a", "the marker", (found) => names(found).join() === "Lamp,Marker");
+  assert.equal(await lab.disappearances("a"), []);
+});
 
 scenario(
   "IPv6 only",

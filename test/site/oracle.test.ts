@@ -4,8 +4,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { keptWrongly } from "../../scripts/site/brokers.js";
 import type { Deed, Thing, Told, Trouble } from "../../scripts/site/history.js";
-import { differences, judge } from "../../scripts/site/oracle.js";
-import type { Part } from "../../scripts/site/plan.js";
+import { differences, judge, stillShown, takenAway } from "../../scripts/site/oracle.js";
+import { BOARDS, LOSSES, lossOf, type Part } from "../../scripts/site/plan.js";
 import { SABOTAGES, type Sabotage, sabotaged } from "../../scripts/site/sabotage.js";
 import {
   BOARD_LINGER,
@@ -104,6 +104,12 @@ const WRONG: Record<string, Story & { readonly rule: string }> = {
     troubles: [trouble("yard", T - 1000, T + 1000), trouble("attic", T - 5000, T - 4000)],
     rule: "held",
   },
+  "gone for a moment long after the bridge was cut": {
+    deeds: [live(10)],
+    told: [shown(50), gone(T), shown(T + 1)],
+    troubles: [trouble("bridge", T - BROKER_UNREST - 2000, T - BROKER_UNREST - 1000)],
+    rule: "held",
+  },
   "gone for a moment long after a broker's trouble": {
     deeds: [live(10)],
     told: [shown(50), gone(T), shown(T + 1)],
@@ -162,7 +168,7 @@ test("what nobody announced is not shown", () => {
 const thing = (...deeds: Deed[]): Thing => ({ key: "device1", home: "north", deeds });
 
 test("in the end boards show the latest version, no more and no less, and agree", () => {
-  const views = (...told: Told[][]) => told.map((each, i) => ({ board: `board ${i}`, told: each }));
+  const views = (...told: Told[][]) => told.map((each, i) => ({ board: BOARDS[i]!, told: each }));
   const there = [thing(live(10), live(T, 1))];
   const right = [shown(50), shown(T + 1, 1, "modified")];
   assert.equal(differences(there, views(right, [shown(T + 5, 1)]), END), []);
@@ -175,18 +181,56 @@ test("in the end boards show the latest version, no more and no less, and agree"
   assert.is(differences(there, views(right, [otherwise]), END).length, 1);
 });
 
+test("what is lost is not shown where it is lost, and nothing else is taken away", () => {
+  const { worlds } = lossOf(1, "bridge"); // attic and yard at the north, cellar at the south
+  const things = (["attic", "cellar", "north", "south"] as const).map((home) => ({
+    key: home,
+    home,
+    deeds: [live(10)],
+  }));
+  const told = (...keys: string[]) => keys.map((key) => ({ ...shown(50), key }));
+  const view = (board: string, ...keys: string[]) => ({ board, told: told(...keys) });
+  assert.equal(stillShown(things, [view("attic", "attic", "north"), view("cellar", "cellar", "south")], worlds), []);
+  assert.equal(
+    stillShown(things, [view("yard", "cellar", "south"), view("cellar", "attic", "north")], worlds).length,
+    4,
+  );
+  assert.equal(
+    differences(things, [view("attic", "attic", "north"), view("cellar", "cellar", "south")], T, worlds),
+    [],
+  );
+  assert.equal(differences(things, [view("attic", "attic"), view("cellar", "cellar", "south")], T, worlds).length, 1);
+  const board = lossOf(1, "board");
+  const dead = board.parts[0]!;
+  assert.equal(stillShown(things, [view(dead, ...BOARDS)], board.worlds), []);
+  const frozen = lossOf(1, "frozen").worlds; // cellar has no broker at all: it keeps its devices for a while
+  assert.equal(stillShown(things, [view("cellar", "north", "south", "cellar")], frozen), []);
+  assert.equal(stillShown(things, [view("cellar", "attic")], frozen).length, 1);
+  const gone = (key: string, at: number): Told => ({ at, type: "disappeared", serviceId: "7", key });
+  const taken = [...told("attic", "cellar"), gone("attic", T), gone("cellar", T + 1)];
+  assert.equal(takenAway(things, [{ board: "yard", told: taken }], worlds, T).length, 1);
+  assert.equal(takenAway(things, [{ board: "yard", told: taken }], worlds, T + 1), []);
+});
+
+test("each kind of loss is drawn from some seed", () => {
+  assert.is(new Set(Array.from({ length: 30 }, (_, seed) => lossOf(seed).kind)).size, LOSSES.length);
+});
+
 test("brokers keep the same, and each service once", () => {
   const kept = {
     "pf1/site/s/attic/0000000000000007": "{}",
     "sd1/m/lamp/0000000000000007": "1;60",
     "sd1/g/attic": "1;10;1",
     "sd1/s/device1": "1",
+    "pf1/site/b/attic": "1;0123456789ab;60;6;1",
   };
   const wrong = (north: object, south: object) =>
     keptWrongly({ north: new Map(Object.entries(north)), south: new Map(Object.entries(south)) }, ["0000000000000007"]);
   assert.equal(wrong(kept, { ...kept, "sd1/s/device1": "0" }), []); // devices put that right themselves
   assert.is(wrong(kept, { ...kept, "sd1/g/attic": "0" }).length, 1);
   assert.is(wrong(kept, { ...kept, "pf1/site/b/yard": "0" }).length, 1);
+  assert.equal(wrong(kept, { ...kept, "pf1/site/b/attic": "1;0123456789ab;66;6;1" }), []); // the next heartbeat
+  assert.is(wrong(kept, { ...kept, "pf1/site/b/attic": "1;0123456789ac;66;6;1" }).length, 1);
   const twice = { ...kept, "pf1/site/s/yard/0000000000000007": "{}" };
   assert.equal(wrong(twice, twice), ["pf1/site/s/+/0000000000000007 is kept 2 times"]);
   const more = { ...kept, "sd1/m/lamp/0000000000000008": "1;60" };

@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { BOARDS, BROKERS, FAULTS, planOf } from "../../scripts/site/plan.js";
+import { BOARDS, BRIDGE_FAULTS, BROKERS, FAULTS, planOf } from "../../scripts/site/plan.js";
 
 const OPTIONS = { durationMs: 180_000, devices: 15 } as const;
 const SEEDS = Array.from({ length: 30 }, (_, seed) => seed);
@@ -13,7 +13,7 @@ test("the same seed gives the same plan, another one another", () => {
   assert.not.equal(a, c);
 });
 
-test("every few seconds one of the five is in trouble, first only boards; one board is always there", () => {
+test("every few seconds one of the five, or the bridge, is in trouble, first only boards; one board is always there", () => {
   const kinds = new Set<string>();
   for (const seed of SEEDS) {
     const until = new Map<string, number>();
@@ -28,7 +28,7 @@ test("every few seconds one of the five is in trouble, first only boards; one bo
       assert.ok(BOARDS.some((board) => (until.get(board) ?? 0) <= atMs));
     }
   }
-  assert.is(kinds.size, FAULTS.length * (BOARDS.length + BROKERS.length));
+  assert.is(kinds.size, FAULTS.length * (BOARDS.length + BROKERS.length) + BRIDGE_FAULTS.length);
 });
 
 test("everything is over in time", () => {

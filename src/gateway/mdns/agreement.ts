@@ -2,7 +2,6 @@
 
 import type { InstanceView } from "./instance-view.js";
 import { nameKey } from "./names.js";
-import { dataKey } from "./records.js";
 import { txtProperties } from "./translation.js";
 
 /** TXT keys whose value says which device this is, whatever else differs; the field's common ones. */
@@ -42,4 +41,5 @@ function isSame(a: InstanceView, b: InstanceView): boolean {
   });
 }
 
-const txtKey = ({ txt }: InstanceView) => dataKey({ type: "TXT", strings: txt });
+/** What it states, in whatever order (RFC 6763, 6.4). */
+const txtKey = ({ txt }: InstanceView) => JSON.stringify([...txtProperties(txt)].map((pair) => pair.join("=")).sort());

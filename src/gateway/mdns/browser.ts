@@ -38,8 +38,8 @@ const CATCH_UP_ATTEMPTS = 3;
 const SECOND_FAMILY_ATTEMPTS = 2;
 /** After something found no room, everything is asked for again once there is room, but not more often than this. */
 const ASK_AGAIN_MS = 60_000;
-/** The wall clock has gained so much on the monotonic one: the machine slept (or its clock was set). */
-const SLEPT_MS = 30_000;
+/** Instances that are doubted a second, where all are: their questions, each asked twice, fit into the outbox. */
+const DOUBTS_PER_SECOND = 150;
 
 interface Outgoing {
   readonly question: Question;
@@ -59,18 +59,29 @@ export class Browser {
   private timerAtMs = Number.POSITIVE_INFINITY;
   private refusedBefore = 0;
   private askedAgainMs = Number.NEGATIVE_INFINITY;
-  private clockOffsetMs: number;
+  /** Keys of instances whose turn to be doubted is still to come, and when it is that of the next ones. */
+  private doubtful: string[] = [];
+  private doubtAtMs = Number.POSITIVE_INFINITY;
 
   constructor(private readonly options: BrowserOptions) {
     this.state = new LinkState(options);
     this.catchUps = new Schedule(options.random);
-    this.clockOffsetMs = this.clockOffset();
   }
 
   /** Asks for everything from the start: at first, and again after the interface got another address. */
   restart(): void {
     this.state.schedule.restart(this.now);
     this.arm();
+  }
+
+  /**
+   * The link may lead elsewhere now, or time passed of which nothing was noticed: everything is asked for from the start,
+   * and what does not answer two questions within ten seconds is gone (RFC 6762, 10.3 and 10.4).
+   */
+  recheck(): void {
+    this.doubtful = [...this.state.instances.keys()];
+    this.doubtAtMs = this.now;
+    this.restart();
   }
 
   /** This family came back, and the other was there all the time: its questions go on as they are, and this one catches up. */
@@ -109,16 +120,6 @@ export class Browser {
     this.arm();
   }
 
-  /**
-   * A user of the instance (key: see `nameKey`) could not reach it: it is asked for twice, and gone if there is no answer
-   * within ten seconds. More hints meanwhile change nothing. False: there is no such instance here.
-   */
-  reconfirm(instanceKey: string): boolean {
-    const isKnown = this.state.reconfirm(instanceKey);
-    this.arm();
-    return isKnown;
-  }
-
   /** The instance as it is now; `undefined` unless it is complete. */
   view(instanceKey: string): InstanceView | undefined {
     return this.state.view(instanceKey);
@@ -155,7 +156,7 @@ export class Browser {
   private wake(): void {
     this.timer = undefined;
     this.timerAtMs = Number.POSITIVE_INFINITY;
-    this.noticeSleep();
+    this.doubt();
     this.askAgainAfterRefusals();
     const { schedule } = this.state;
     const { dirty, refresh } = this.state.wake();
@@ -166,7 +167,7 @@ export class Browser {
       else this.askForMissing(due.subject);
     }
     for (let due = this.catchUps.takeDue(this.now); due; due = this.catchUps.takeDue(this.now)) {
-      for (const { question } of this.state.browses.values()) this.ask(question, due.subject);
+      for (const { question } of this.state.types.browses.values()) this.ask(question, due.subject);
       if (due.attempts >= CATCH_UP_ATTEMPTS) this.catchUps.stop(due);
     }
     this.flush();
@@ -191,7 +192,7 @@ export class Browser {
     const families = options.families();
     overheard.add(key, family, now);
     if (overheard.has(key, families, now)) this.outbox.delete(key);
-    const browse = state.browses.get(nameKey(name));
+    const browse = state.types.browses.get(nameKey(name));
     if (!browse || questionKey(browse.question) !== key) return;
     if (browse.backoff.isAskedByOthers(family, families, now)) state.schedule.asked(browse.backoff, now);
   }
@@ -204,17 +205,10 @@ export class Browser {
     schedule.restart(this.now, (asker) => "type" in asker);
   }
 
-  private clockOffset(): number {
-    return this.options.clock.unixSeconds() * 1000 - this.now;
-  }
-
-  /** The monotonic clock stands still while the machine sleeps, and TTLs with it: everything is asked for again. */
-  private noticeSleep(): void {
-    const before = this.clockOffsetMs;
-    this.clockOffsetMs = this.clockOffset();
-    if (this.clockOffsetMs - before < SLEPT_MS) return;
-    this.state.schedule.restart(this.now);
-    for (const key of this.state.instances.keys()) this.state.reconfirm(key);
+  private doubt(): void {
+    if (this.now < this.doubtAtMs) return;
+    for (const key of this.doubtful.splice(0, DOUBTS_PER_SECOND)) this.state.reconfirm(key);
+    this.doubtAtMs = this.doubtful.length > 0 ? this.now + 1000 : Number.POSITIVE_INFINITY;
   }
 
   private ask(question: Question, over?: Family): void {
@@ -250,7 +244,7 @@ export class Browser {
     const { cache, schedule } = this.state;
     // What is due before the next message may go out waits for that moment.
     const questionMs = this.outbox.size > 0 ? this.now : Math.min(schedule.dueMs, this.catchUps.dueMs);
-    const atMs = Math.min(cache.dueMs, Math.max(questionMs, this.sendNotBeforeMs));
+    const atMs = Math.min(cache.dueMs, this.doubtAtMs, Math.max(questionMs, this.sendNotBeforeMs));
     if (atMs === this.timerAtMs) return;
     this.timer?.cancel();
     this.timer = undefined;

@@ -116,8 +116,9 @@ export class RecordCache {
     const changes: CacheChanges = { added: [], removed: [], revived: [] };
     for (const record of records) this.hearOne(record, source, nowMs, changes);
     for (const record of records) {
-      // PTR sets are shared: nobody owns the whole of one. A record of this message has just been heard.
-      if (!record.flush || record.data.type === "PTR") continue;
+      // PTR sets are shared: nobody owns the whole of one. A record of this message has just been heard. A goodbye
+      // states no set: it ends what it names, whatever its flag. (avahi flags that of one address, and has others still.)
+      if (!record.flush || record.ttlSeconds === 0 || record.data.type === "PTR") continue;
       const set = this.sets.get(setKey(record.data.type, record.name));
       for (const old of set?.values() ?? []) if (nowMs - old.heardMs > FLUSH_AGE_MS) this.kill(old, nowMs);
     }

@@ -3,7 +3,8 @@
  * publishing are given, one responder per link.
  */
 
-import { hostname } from "node:os";
+import { hostname, uptime } from "node:os";
+import type { Timers } from "../../core/clock.js";
 import { type Logger, prefixed } from "../../core/log.js";
 import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
@@ -15,45 +16,15 @@ import { listInterfaces, type NetworkInterface } from "./interfaces.js";
 import { type Link, type LinkOptions, openLink } from "./link.js";
 import type { LinkLimits } from "./link-state.js";
 import { Looks, type WatchInterfaces } from "./looks.js";
-import { NameError } from "./names.js";
+import { browseOption, type MdnsGatewayOptions, MdnsOptionError, positive } from "./options.js";
 import { Port, type PortOptions } from "./port.js";
 import { Outbound } from "./responder/outbound.js";
-import { type PublishRule, ruleProblems } from "./responder/publish-rule.js";
-import { type BrowseName, parseBrowseName } from "./service-names.js";
+import { ruleProblems } from "./responder/publish-rule.js";
+import type { BrowseName } from "./service-names.js";
+import { Sleep } from "./sleep.js";
 import { SourceRates } from "./source-rates.js";
 
-/** All have defaults but `types`; what each limit does when it is reached is in docs/mdns.md. */
-export interface MdnsGatewayOptions {
-  /** Service types such as `_http._tcp` (or subtypes: `_printer._sub._http._tcp`), or whatever the link offers. */
-  readonly types: readonly string[] | "all";
-  /** Part of each service's id and of its `src`. Gateways on one link should use one scope. Default: `local`. */
-  readonly scope?: string | undefined;
-  /** Names of the interfaces to use. Default: all but loopback. They may come later. */
-  readonly interfaces?: readonly string[] | undefined;
-  /**
-   * How often to look for interfaces that came or went, where the system does not tell (`MdnsEnvironment`). A link that
-   * broke is tried again after this time, then after twice as long, and so on up to 64 times. Default: 5.
-   */
-  readonly interfacePollSeconds?: number | undefined;
-  /** Default: 4500. */
-  readonly maxTtlSeconds?: number | undefined;
-  /** Instances per interface, and services in the directory. Default: 4096. */
-  readonly maxInstances?: number | undefined;
-  /** Learnt types per interface, if `types` is "all". Default: 256. */
-  readonly maxTypes?: number | undefined;
-  /** Default: four times `maxInstances`. */
-  readonly maxRecordsPerInterface?: number | undefined;
-  /** Records from one source address. Default: 2048; a host has three for each service, and some for itself. */
-  readonly maxRecordsPerHost?: number | undefined;
-  /** What of the directory is published. Default: nothing. */
-  readonly publish?: readonly PublishRule[] | undefined;
-  /** Names this gateway in what it publishes; its host is `pf-NAME.local`. Default: the machine's host name. */
-  readonly gatewayName?: string | undefined;
-  /** Services published at most. Default: 512. */
-  readonly maxPublished?: number | undefined;
-  /** Where the names are kept that were taken because somebody else had the wanted ones. Default: in memory only. */
-  readonly namesFile?: string | undefined;
-}
+export { type MdnsGatewayOptions, MdnsOptionError };
 
 /** What the gateway uses of the machine. Node.js has the first two; tests replace them. */
 export interface MdnsEnvironment {
@@ -61,11 +32,16 @@ export interface MdnsEnvironment {
   readonly openLink: (options: LinkOptions) => Link;
   /** Default: nothing tells. */
   readonly watchInterfaces: WatchInterfaces;
+  /** Seconds since the machine was started, those in which it slept included. */
+  readonly uptimeSeconds: () => number;
 }
 
-const MACHINE: MdnsEnvironment = { listInterfaces, openLink, watchInterfaces: () => undefined };
-
-export class MdnsOptionError extends Error {}
+const MACHINE: MdnsEnvironment = {
+  listInterfaces,
+  openLink,
+  watchInterfaces: () => undefined,
+  uptimeSeconds: uptime,
+};
 
 /** Throws an `MdnsOptionError` that names the option. */
 export function mdnsGateway(
@@ -96,6 +72,9 @@ class MdnsGateway implements Gateway {
   private readonly ports = new Map<string, Port>();
   private isListTroubleTold = false;
   private readonly looks: Looks;
+  private readonly sleep: Sleep;
+  /** Those of the context; whatever wakes us is the time to see whether the machine slept. */
+  private readonly timers: Timers;
   /** The interfaces that are named but not there, as last told. */
   private waitingFor = "";
 
@@ -104,7 +83,16 @@ class MdnsGateway implements Gateway {
     private readonly context: GatewayContext,
     private readonly environment: MdnsEnvironment,
   ) {
-    const { directory, clock, timers, random } = context;
+    const { directory, clock, random } = context;
+    this.sleep = new Sleep(clock, environment.uptimeSeconds);
+    const timers: Timers = {
+      after: (name, delayMs, fire) =>
+        context.timers.after(name, delayMs, () => {
+          fire();
+          this.noticeSleep();
+        }),
+    };
+    this.timers = timers;
     this.log = prefixed(context.log, () => "mdns: ");
     this.echoes = new Echoes(clock, (address) => this.ownAddresses.has(address));
     this.rates = new SourceRates(clock, (source) =>
@@ -186,7 +174,7 @@ class MdnsGateway implements Gateway {
     const maxPublished = positive("maxPublished", this.options.maxPublished, 512);
     const isOwnAddress = (address: string) => this.ownAddresses.has(address);
     const options = { rules: publish, scope, gatewayName, maxPublished, namesFile, isOwnAddress };
-    return new Outbound(options, this.context, this.log, this.dropped);
+    return new Outbound(options, { ...this.context, timers: this.timers }, this.log, this.dropped);
   }
 
   /** Compares the interfaces in use with those the machine has now. Returns when to look again in any case. */
@@ -206,9 +194,17 @@ class MdnsGateway implements Gateway {
       this.log.info(() => `${port.name} is gone.`);
       void this.close(key);
     }
+    for (const port of this.ports.values()) port.readdress(); // what one has may be news on another one
     this.tellWaiting(wanted.map(({ name }) => name));
     const dueMs = Math.min(...[...this.ports.values()].map((port) => port.dueMs));
     return Number.isFinite(dueMs) ? dueMs : undefined;
+  }
+
+  /** What slept says nothing of the time in between, and heard nothing of it (RFC 6762, 8). */
+  private noticeSleep(): void {
+    if (this.phase !== "running" || !this.sleep.isOver()) return;
+    this.log.info(() => "the machine slept: everything is asked for and probed anew.");
+    for (const port of this.ports.values()) port.recheck();
   }
 
   /** Names each listed interface that is not there: it may be a mistake in writing. */
@@ -238,8 +234,8 @@ class MdnsGateway implements Gateway {
   }
 
   private open(key: string, found: NetworkInterface): void {
-    const { clock, timers, random } = this.context;
-    const { log, echoes, rates, limits, browse } = this;
+    const { clock, random } = this.context;
+    const { timers, log, echoes, rates, limits, browse } = this;
     const options: PortOptions = {
       clock,
       timers,
@@ -257,6 +253,8 @@ class MdnsGateway implements Gateway {
         this.noteError(text);
         this.looks.lookAt(retryAtMs);
       },
+      addressesBeside: (port) => [...this.ports.values()].flatMap((other) => port.addressesOf(other)),
+      onMessage: () => this.noticeSleep(),
       onDropped: (reason) => this.dropped.add(reason),
       onChange: (instanceKey) => this.instances.change(instanceKey),
     };
@@ -273,19 +271,4 @@ class MdnsGateway implements Gateway {
   private noteError(text: string): void {
     this.lastError = { text, unixSeconds: this.context.clock.unixSeconds() };
   }
-}
-
-function browseOption(type: string, i: number): BrowseName {
-  try {
-    return parseBrowseName(type);
-  } catch (error) {
-    if (error instanceof NameError) throw new MdnsOptionError(`types[${i}]: ${error.message}`);
-    throw error;
-  }
-}
-
-function positive(name: string, value: number | undefined, preset: number): number {
-  if (value === undefined) return preset;
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new MdnsOptionError(`${name}: ${value} is not a number above 0`);
 }

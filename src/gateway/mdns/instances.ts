@@ -17,11 +17,11 @@ import { serviceId, serviceProperties, TTL_SECONDS } from "./translation.js";
 
 export interface InstancesOptions {
   readonly scope: string;
-  readonly publications: Pick<Publications, "publish" | "withdraw">;
+  readonly publications: Pick<Publications, "publish" | "withdraw" | "size">;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
-  /** Services whose changes are counted; see `Damping`. */
+  /** Services in the directory, at most; and those whose changes are counted, see `Damping`. */
   readonly limit: number;
   readonly log: Logger;
   /** An announcement is not taken, for this reason (a fixed text). */
@@ -40,6 +40,8 @@ interface Published {
 
 const GATHER_MS = 100;
 const HOLD_MS = { least: 1500, most: 2000 };
+/** How often it is looked whether there is room for what found none. */
+const ROOM_GAP_MS = 10_000;
 
 export class Instances {
   private readonly published = new Map<string, Published>();
@@ -50,6 +52,9 @@ export class Instances {
   /** Keys of instances of which another interface shows something else. */
   private readonly contested = new Set<string>();
   private gathering: Timer | undefined;
+  /** Keys of instances for which there was no room in the directory; of those that the interfaces know, so limited as they are. */
+  private readonly refused = new Set<string>();
+  private waitingForRoom: Timer | undefined;
 
   constructor(private readonly options: InstancesOptions) {
     this.damping = new Damping(options.limit);
@@ -75,6 +80,9 @@ export class Instances {
   stop(): void {
     this.gathering?.cancel();
     this.gathering = undefined;
+    this.waitingForRoom?.cancel();
+    this.waitingForRoom = undefined;
+    this.refused.clear();
     for (const { withdrawal } of this.published.values()) withdrawal?.cancel();
     for (const timer of this.waiting.values()) timer.cancel();
     this.waiting.clear();
@@ -95,6 +103,7 @@ export class Instances {
     }
     this.waiting.get(key)?.cancel();
     this.waiting.delete(key);
+    this.refused.delete(key);
     if (published) published.withdrawal ??= this.withdrawLater(key, published);
   }
 
@@ -112,11 +121,23 @@ export class Instances {
     }
     const id = published?.id ?? serviceId(scope, key);
     if (!publications.publish(id, TTL_SECONDS, properties)) {
-      this.options.onDropped("more services than max_instances");
+      if (!this.refused.has(key)) this.options.onDropped("more services than max_instances");
+      this.refused.add(key);
+      this.waitForRoom();
       return;
     }
+    this.refused.delete(key);
     this.published.set(key, { id, properties, interfaces, withdrawal: undefined });
     this.damping.changed(key, nowMs);
+  }
+
+  private waitForRoom(): void {
+    this.waitingForRoom ??= this.options.timers.after("mdns room", ROOM_GAP_MS, () => {
+      this.waitingForRoom = undefined;
+      const { limit, publications } = this.options;
+      for (const key of [...this.refused].slice(0, Math.max(0, limit - publications.size))) this.settle(key);
+      if (this.refused.size > 0) this.waitForRoom();
+    });
   }
 
   /** What is shown then is what the interfaces show then. */

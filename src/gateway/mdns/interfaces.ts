@@ -81,3 +81,15 @@ export function linkScope(of: NetworkInterface): (source: string) => boolean {
     return subnets.some((has) => has(address));
   };
 }
+
+/**
+ * Addresses of another interface in a subnet that both are in: then both seem to be on one link (by IPv4, either socket
+ * hears what comes in on any), and each has to show the addresses of both. If each showed its own, one would flush those
+ * of the other from everybody's cache (RFC 6762, 10.2).
+ */
+export function addressesBeside(of: NetworkInterface, other: NetworkInterface): string[] {
+  const isShared = ({ address, prefixLength }: InterfaceAddress) =>
+    !isLinkLocal(address) &&
+    of.addresses.some((own) => own.prefixLength === prefixLength && subnet(own.address, prefixLength)(address));
+  return other.addresses.filter(isShared).map(({ address }) => address);
+}

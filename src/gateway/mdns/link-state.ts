@@ -9,14 +9,15 @@ import { type CacheChanges, type CacheLimits, RecordCache } from "./cache.js";
 import type { CachedRecord } from "./cached-record.js";
 import type { ForeignQuery } from "./foreign-queries.js";
 import { HostIndex } from "./host-index.js";
-import type { Asker, Browse, Instance, InstanceView } from "./instance-view.js";
+import type { Asker, Instance, InstanceView } from "./instance-view.js";
 import type { Family } from "./link.js";
 import { nameKey } from "./names.js";
 import { newest, preferred } from "./preference.js";
 import { type KnownAnswer, type Question, questionKey } from "./questions.js";
 import { type DecodedQuestion, dataKey, type HeardRecord } from "./records.js";
-import { type BrowseName, browseNameOf, DOMAIN, instanceNameOf, META_QUERY } from "./service-names.js";
+import { type BrowseName, DOMAIN, instanceNameOf, META_QUERY } from "./service-names.js";
 import { isMarked } from "./translation.js";
+import { WantedTypes } from "./wanted-types.js";
 
 export interface LinkLimits extends CacheLimits {
   /** Instances known on this interface; further ones are ignored until one goes. */
@@ -43,8 +44,7 @@ const NOTHING: ReadonlySet<string> = new Set();
 
 export class LinkState {
   readonly cache: RecordCache;
-  /** Wanted types and the meta-query, by the key of their name. */
-  readonly browses = new Map<string, Browse>();
+  readonly types: WantedTypes;
   /** By the key of their full name. */
   readonly instances = new Map<string, Instance>();
   readonly schedule: Schedule<Asker>;
@@ -55,8 +55,8 @@ export class LinkState {
   constructor(private readonly options: LinkStateOptions) {
     this.schedule = new Schedule(options.random);
     this.cache = new RecordCache(options.limits, options.random, (record) => this.isNeeded(record));
-    if (options.browse === "all") this.addBrowse("meta");
-    else for (const name of options.browse) this.addBrowse(name);
+    const { schedule, cache } = this;
+    this.types = new WantedTypes({ ...options, schedule, cache });
   }
 
   /** How often something was not stored: because there is no room at all, or too much of one host or one name. */
@@ -115,16 +115,14 @@ export class LinkState {
   }
 
   /**
-   * Somebody could not reach the instance: its SRV and its host's addresses are asked for twice, and dropped if they are
-   * not heard within ten seconds (RFC 6762, 10.4). False: no such instance.
+   * The instance may be out of reach: its SRV and its host's addresses are asked for twice, and dropped if they are not
+   * heard within ten seconds (RFC 6762, 10.4).
    */
-  reconfirm(instanceKey: string): boolean {
-    const instance = this.instances.get(instanceKey);
-    if (!instance) return false;
+  reconfirm(instanceKey: string): void {
     const records = [...this.cache.of("SRV", instanceKey)];
-    for (const host of instance.hosts) records.push(...this.cache.of("A", host), ...this.cache.of("AAAA", host));
+    const hosts = this.instances.get(instanceKey)?.hosts ?? [];
+    for (const host of hosts) records.push(...this.cache.of("A", host), ...this.cache.of("AAAA", host));
     for (const record of records) this.cache.doubt(record, this.now);
-    return true;
   }
 
   /** The instance as it is now; `undefined` unless PTR, SRV, TXT and an address of its host are known. */
@@ -192,26 +190,14 @@ export class LinkState {
     if (data.type === "NSEC") return this.instances.has(nameKey(name)) || this.hosts.has(nameKey(name));
     if (data.type !== "PTR") return this.instances.has(nameKey(name));
     if (nameKey(name) === META_QUERY) {
-      return this.options.browse === "all" && this.browseOf(data.target) !== undefined;
+      return this.options.browse === "all" && this.types.of(data.target) !== undefined;
     }
     const instance = instanceNameOf(data.target);
-    const browse = this.browseOf(name);
+    const browse = this.types.of(name);
     if (!instance || !browse || nameKey(browse.type) !== nameKey(instance.type)) return false;
     if (this.instances.has(nameKey(data.target)) || this.instances.size < this.options.limits.instances) return true;
     this.refusedInstances++;
     return false;
-  }
-
-  /**
-   * The wanted type of this name. With "all" that is any type while there is room for it, even one that the meta-query
-   * did not bring: some devices never answer it, but announce their instances.
-   */
-  private browseOf(name: string): BrowseName | undefined {
-    const browse = this.browses.get(nameKey(name));
-    if (browse) return browse.name === "meta" ? undefined : browse.name;
-    if (this.options.browse !== "all" || this.browses.size > this.options.limits.types) return undefined;
-    const learnt = browseNameOf(name);
-    return learnt && learnt.subtype === undefined && nameKey(learnt.name) === nameKey(name) ? learnt : undefined;
   }
 
   private isNeeded({ name, data }: CachedRecord): boolean {
@@ -224,23 +210,6 @@ export class LinkState {
     if (data.type === "A" || data.type === "AAAA") return this.hosts.has(nameKey(name));
     const instance = this.instances.get(nameKey(name));
     return instance !== undefined && (!instance.isMarked || data.type === "TXT");
-  }
-
-  private addBrowse(name: BrowseName | "meta"): void {
-    const text = name === "meta" ? META_QUERY : name.name;
-    if (this.browses.has(nameKey(text))) return;
-    const question: Question = { name: text, type: "PTR" };
-    this.browses.set(nameKey(text), { name, question, backoff: this.schedule.start(question, this.now) });
-  }
-
-  /** A learnt type goes when neither the meta-query nor any instance shows it any more. */
-  private dropBrowse(key: string): void {
-    const browse = this.browses.get(key);
-    if (!browse || browse.name === "meta" || this.options.browse !== "all" || this.cache.has("PTR", key)) return;
-    const shown = this.cache.of("PTR", META_QUERY);
-    if (shown.some(({ data }) => data.type === "PTR" && nameKey(data.target) === key)) return;
-    this.schedule.stop(browse.backoff);
-    this.browses.delete(key);
   }
 
   private apply({ added, removed, revived }: CacheChanges, dirty: Set<string>): void {
@@ -261,12 +230,12 @@ export class LinkState {
     const key = nameKey(name);
     const target = nameKey(data.target);
     if (key === META_QUERY) {
-      const type = this.browseOf(data.target);
-      if (isAdded && type) this.addBrowse(type);
-      else if (!isAdded) this.dropBrowse(target);
+      const type = this.types.of(data.target);
+      if (isAdded && type) this.types.add(type);
+      else if (!isAdded) this.types.dropUnlessShown(target);
       return;
     }
-    const browse = this.browseOf(name);
+    const browse = this.types.of(name);
     if (isAdded && browse) this.addPointer(browse, data.target);
     else if (!isAdded) this.removePointer(key, target);
     dirty.add(target);
@@ -279,7 +248,7 @@ export class LinkState {
   }
 
   private addPointer(browse: BrowseName, target: string): void {
-    this.addBrowse(browse);
+    this.types.add(browse);
     const name = instanceNameOf(target);
     if (!name) return;
     const key = nameKey(target);
@@ -301,7 +270,7 @@ export class LinkState {
       this.hosts.move(key, instance.hosts, []);
       if (instance.resolve) this.schedule.stop(instance.resolve.backoff);
     }
-    this.dropBrowse(pointerKey);
+    this.types.dropUnlessShown(pointerKey);
   }
 
   private linkHosts(instance: Instance): void {

@@ -5,7 +5,7 @@ import type { Echoes } from "./echoes.js";
 import { type Family, GROUP, openGroupSocket } from "./group-socket.js";
 import type { NetworkInterface } from "./interfaces.js";
 import type { OutgoingMessage } from "./messages.js";
-import { dnsPacket } from "./name-codec.js";
+import { dnsPacket, encodeForResolver } from "./name-codec.js";
 import { type DecodedMessage, MDNS_PORT } from "./records.js";
 import type { SourceRates } from "./source-rates.js";
 
@@ -124,6 +124,14 @@ export function encodeMessage(message: OutgoingMessage): Buffer {
   const flags =
     (type === "response" ? dnsPacket.AUTHORITATIVE_ANSWER : 0) | (truncated ? dnsPacket.TRUNCATED_RESPONSE : 0);
   // dns-packet's types know neither the QU bit nor every type it can write.
-  const packet = { type, id: id ?? 0, flags, questions, answers, authorities, additionals };
-  return dnsPacket.encode(packet as unknown as dnsPacket.Packet);
+  const packet = {
+    type,
+    id: id ?? 0,
+    flags,
+    questions,
+    answers,
+    authorities,
+    additionals,
+  } as unknown as dnsPacket.Packet;
+  return message.isLegacy ? encodeForResolver(packet) : dnsPacket.encode(packet);
 }

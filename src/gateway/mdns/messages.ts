@@ -24,6 +24,8 @@ export interface OutgoingMessage {
   readonly type: "query" | "response";
   /** 0, but for a legacy answer. */
   readonly id?: number | undefined;
+  /** An answer to a plain resolver (RFC 6762, 6.7). */
+  readonly isLegacy?: boolean | undefined;
   readonly truncated?: boolean | undefined;
   readonly questions?: readonly OutgoingQuestion[] | undefined;
   readonly answers?: readonly OutgoingRecord[] | undefined;

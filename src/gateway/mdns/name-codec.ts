@@ -28,7 +28,15 @@ interface QuestionCodec {
   decode: { (from: Buffer, offset?: number): Question; bytes: number };
 }
 
-const { name: codec, question: questionCodec } = dnsPacket as unknown as { name: NameCodec; question: QuestionCodec };
+interface SrvCodec {
+  encode: { (data: unknown, into?: Buffer, offset?: number): Buffer; bytes: number };
+}
+
+const {
+  name: codec,
+  question: questionCodec,
+  srv: srvCodec,
+} = dnsPacket as unknown as { name: NameCodec; question: QuestionCodec; srv: SrvCodec };
 
 const HEADER_BYTES = 12;
 const POINTER = 0xc000;
@@ -62,11 +70,16 @@ function writeCompressed(name: string, message: Buffer, offset: number): number 
   return message.writeUInt8(0, at) - offset;
 }
 
+/** Names are written whole, just now. */
+let isWhole = false;
+/** In this message targets of SRV records are written so. */
+let hasWholeTargets = false;
+
 const encode = (name: string, into?: Buffer, offset = 0): Buffer => {
   const bytes = nameBytes(name);
   encode.bytes = bytes.length;
   if (!into) return bytes;
-  if (offset >= HEADER_BYTES) encode.bytes = writeCompressed(name, into, offset);
+  if (offset >= HEADER_BYTES && !isWhole) encode.bytes = writeCompressed(name, into, offset);
   else if (bytes.copy(into, offset) < bytes.length) throw new RangeError("no room for a domain name");
   return into;
 };
@@ -85,11 +98,33 @@ codec.encode = encode;
 codec.decode = decode;
 codec.encodingLength = (name) => nameBytes(name).length;
 
+const plainEncodeSrv = srvCodec.encode;
+const encodeSrv = (data: unknown, into?: Buffer, offset = 0): Buffer => {
+  isWhole = hasWholeTargets;
+  try {
+    return plainEncodeSrv(data, into, offset);
+  } finally {
+    isWhole = false;
+  }
+};
+encodeSrv.bytes = 0; // it notes them at what is then `srv.encode`: at ours
+srvCodec.encode = encodeSrv;
+
+/** Encodes a message for a plain resolver, which need not understand compression in SRV records (RFC 6762, 18.14). */
+export function encodeForResolver(packet: dnsPacket.Packet): Buffer {
+  hasWholeTargets = true;
+  try {
+    return dnsPacketModule.encode(packet);
+  } finally {
+    hasWholeTargets = false;
+  }
+}
+
 /** They note their bytes at what is then `question.encode` and `decode`: at ours. */
 const { encode: plainEncode, decode: plainDecode } = questionCodec;
 const CLASS_BYTES = 2;
 const QU = 0x8000;
-const CLASS_IN = 1;
+const CLASSES: Readonly<Record<number, string>> = { 1: "IN", 255: "ANY" };
 
 const encodeQuestion = (question: Question, into?: Buffer, offset = 0): Question => {
   plainEncode(question, into, offset);
@@ -101,8 +136,9 @@ encodeQuestion.bytes = 0;
 
 const decodeQuestion = (from: Buffer, offset = 0): Question => {
   const question = plainDecode(from, offset);
-  if (from.readUInt16BE(offset + decodeQuestion.bytes - CLASS_BYTES) !== (QU | CLASS_IN)) return question;
-  return { ...question, class: "IN", qu: true };
+  const number = from.readUInt16BE(offset + decodeQuestion.bytes - CLASS_BYTES);
+  const of = CLASSES[number ^ QU];
+  return of === undefined ? question : { ...question, class: of, qu: true };
 };
 decodeQuestion.bytes = 0;
 

@@ -3,14 +3,19 @@
 import { isHostAddress } from "./addresses.js";
 import { Browser, type BrowserOptions } from "./browser.js";
 import { FamilyLink, type FamilyLinkContext } from "./family-link.js";
-import { linkScope, type NetworkInterface } from "./interfaces.js";
+import { addressesBeside, linkScope, type NetworkInterface } from "./interfaces.js";
 import type { Family, Peer } from "./link.js";
 import { browserQuery } from "./messages.js";
 import { type DecodedMessage, heardRecords } from "./records.js";
 
 export interface PortOptions
   extends FamilyLinkContext,
-    Pick<BrowserOptions, "browse" | "limits" | "timers" | "random" | "onChange" | "onDropped"> {}
+    Pick<BrowserOptions, "browse" | "limits" | "timers" | "random" | "onChange" | "onDropped"> {
+  /** Our addresses on other interfaces that seem to be on the same link as this one: see `addressesOf`. */
+  readonly addressesBeside: (port: Port) => readonly string[];
+  /** A message has been dealt with. */
+  readonly onMessage: () => void;
+}
 
 const FAMILIES = [4, 6] as const;
 
@@ -51,8 +56,7 @@ export class Port {
 
   /**
    * Brings all in line with the interface as it is now. Another address is news of our host, and maybe of a subnet, where
-   * others are to be asked for; what was claimed stays claimed. A link that was away may lead elsewhere: then everything
-   * is probed and asked for anew (RFC 6762, 8 and 8.4).
+   * others are to be asked for; what was claimed stays claimed (RFC 6762, 8.4). A link that was away is checked anew (8).
    */
   adjust(found: NetworkInterface): void {
     const before = this.found;
@@ -61,14 +65,26 @@ export class Port {
     const isWider = found.addresses.some((address) => !known.has(addressKey(address)));
     if (isWider || known.size !== found.addresses.length) this.isInScope = linkScope(found);
     const opened = this.adjustLinks();
-    const wasAway = isOther(before.carrierChanges, found.carrierChanges);
-    for (const { responder } of this.links.values()) {
-      responder?.readdress();
-      if (wasAway) responder?.restart();
-    }
     const isAllNew = [...this.links].every(([family, { isUsable }]) => !isUsable || opened.includes(family));
-    if (wasAway || isWider || (isAllNew && opened.length > 0)) this.browser.restart();
+    if (isOther(before.carrierChanges, found.carrierChanges)) this.recheck();
+    else if (isWider || (isAllNew && opened.length > 0)) this.browser.restart();
     else for (const family of opened) this.browser.catchUp(family);
+  }
+
+  /** Everything is probed and asked for anew: the link may lead elsewhere now, or this machine slept. */
+  recheck(): void {
+    for (const { responder } of this.links.values()) responder?.restart();
+    this.browser.recheck();
+  }
+
+  /** An interface got or lost addresses: this one, or another one on the same link. */
+  readdress(): void {
+    for (const { responder } of this.links.values()) responder?.readdress();
+  }
+
+  /** Addresses of the other one, if it seems to be on the same link. */
+  addressesOf(other: Port): string[] {
+    return other === this ? [] : addressesBeside(this.found, other.found);
   }
 
   async close(): Promise<void> {
@@ -98,8 +114,13 @@ export class Port {
         ...this.options,
         family,
         isInScope: (source) => this.isInScope(source),
-        addresses: () => this.found.addresses.map(({ address }) => address),
-        onMessage: (message, from) => this.receive(link, message, from),
+        addresses: () => [
+          ...new Set([...this.found.addresses.map(({ address }) => address), ...this.options.addressesBeside(this)]),
+        ],
+        onMessage: (message, from) => {
+          this.receive(link, message, from);
+          this.options.onMessage();
+        },
       },
       this.found,
     );

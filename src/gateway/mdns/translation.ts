@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Properties, PropertyValue } from "../../core/properties.js";
+import { macOf } from "../hardware-address.js";
 import { usableAddresses } from "./addresses.js";
 import type { InstanceView } from "./instance-view.js";
 import { displayLabel } from "./names.js";
@@ -41,8 +42,28 @@ export function serviceProperties(scope: string, views: readonly [InstanceView, 
     addresses.map((address) => ({ address, interfaceName })),
   );
   properties.set("addr", usableAddresses(heard));
-  for (const [name, value] of txtProperties(first.txt)) properties.set(name, [value]);
+  const txt = txtProperties(first.txt);
+  const macs = hardwareAddresses(txt);
+  if (macs.length > 0) properties.set("mac", macs);
+  for (const [name, value] of txt) properties.set(name, [value]);
   return properties;
+}
+
+/** TXT keys that hold a hardware address, or several (Synology's `mac_address`, with `|` between them). */
+const MAC_KEYS = ["mac", "macaddress", "mac_address", "deviceid"] as const;
+
+/** As in the services of MQTT devices: one filter finds all that is known of a piece of hardware. */
+function hardwareAddresses(txt: ReadonlyMap<string, PropertyValue>): string[] {
+  const found = new Set<string>();
+  for (const key of MAC_KEYS) {
+    const value = txt.get(`txt.${key}`);
+    if (typeof value !== "string") continue;
+    for (const part of value.split(/[|, ]/)) {
+      const mac = macOf(part);
+      if (mac !== undefined) found.add(mac);
+    }
+  }
+  return [...found].sort();
 }
 
 /** Whether the TXT says that a gateway announces this for a service that is in a directory already: it has `sdid`. */

@@ -15,6 +15,7 @@ import type { Conventions, ConventionsOptions } from "./conventions/conventions.
 import { OwnedServices } from "./conventions/owned-services.js";
 import { routedConventions } from "./conventions/routed.js";
 import { Devices, type OnLoss } from "./devices.js";
+import { gatewayTopics } from "./gateway-topics.js";
 import { NativeInbound, serviceProperties } from "./native/inbound.js";
 import type { MirrorRule } from "./native/known-services.js";
 import { NativeOutbound } from "./native/outbound.js";
@@ -199,7 +200,8 @@ class MqttGateway implements Gateway {
     this.router = new Router(this.connection, (topic, error) => logStack(log, `MQTT topic ${show(topic)}`, error));
     const complaints = new Complaints(clock, log);
     const { dropped } = this;
-    if (options.conventions?.conventions.includes("native") ?? true) {
+    const readsDevices = options.conventions?.conventions.includes("native") ?? true;
+    if (readsDevices) {
       this.router.add(
         new NativeInbound({ topics: topicsBelow(root), devices: this.devices, complaints, log, dropped }),
       );
@@ -207,6 +209,7 @@ class MqttGateway implements Gateway {
     if (options.conventions) {
       this.conventions = routedConventions(options.conventions, this.router, {
         ...{ site, clock, timers, random, log, complaints, dropped, sink: this.ownedServices },
+        isOurs: gatewayTopics(root, readsDevices),
         ...(options.ask ? { ask: (topic: string, payload: string) => this.connection.publish(topic, payload) } : {}),
       });
     }

@@ -31,6 +31,8 @@ const CASES: readonly [what: string, one: Shown, other: Shown, isSame: boolean][
   ["another host", {}, { host: "g.local" }, false],
   ["another port", {}, { port: 81 }, false],
   ["another TXT", {}, { txt: ["v=2"] }, false],
+  ["the TXT in another order", { txt: ["a=1", "b", "c="] }, { txt: ["c=", "a=1", "B"] }, true],
+  ["a key with and without a value", { txt: ["a=1", "b="] }, { txt: ["a=1", "b"] }, false],
   ["another host, equal uuid", { txt: ["uuid=12345678"] }, { host: "g.local", txt: ["UUID=12345678", "v=2"] }, true],
   ["another TXT, equal mac", { txt: ["mac=aabbccddeeff", "ip=1"] }, { txt: ["mac=aabbccddeeff", "ip=2"] }, true],
   ["another port, equal uuid", { txt: ["uuid=12345678"] }, { port: 81, txt: ["uuid=12345678"] }, false],

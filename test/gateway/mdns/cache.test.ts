@@ -191,14 +191,6 @@ test("two hosts that state different sets with the flush bit, again and again, l
   }
 });
 
-test("a goodbye with the flush bit for one of a set, and the flush of the rest", () => {
-  const cache = cacheWith();
-  cache.hear([address(1), address(2)], "h", 0);
-  cache.hear([address(3, 0)], "h", 5000); // the goodbye of something unknown flushes the others all the same
-  cache.wake(6000);
-  assert.equal(addresses(cache), []);
-});
-
 test("in doubt: asked for at once and a second later, gone after ten seconds", () => {
   const cache = cacheWith();
   cache.hear([address(1, 4500)], "h", 0);
@@ -261,6 +253,17 @@ test("when it is full, what nobody needs makes room", () => {
   const { added, removed } = cache.hear([address(3)], "h", 1000);
   assert.equal([added.length, removed.map(({ name }) => name)], [1, ["junk.local"]]);
   assert.ok(cache.has("A", "needed.local"));
+});
+
+test("10.1: a goodbye ends what it names, and no other of the set, whatever its flush bit", () => {
+  const cache = cacheWith();
+  cache.hear([address(1), address(2)], "h", 0);
+  cache.hear([address(1, 0)], "h", 10_000);
+  cache.wake(11_000);
+  assert.equal(addresses(cache), ["10.0.0.2"]);
+  cache.hear([address(2, 0), address(3)], "h", 20_000);
+  cache.wake(21_000);
+  assert.equal(addresses(cache), ["10.0.0.3"]);
 });
 
 test.run();

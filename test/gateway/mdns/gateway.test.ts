@@ -65,6 +65,7 @@ class Bench {
           if (this.listError) throw this.listError;
           return this.interfaces;
         },
+        uptimeSeconds: () => clock.unixSeconds(),
         openLink: (link) => {
           const key = `${link.interface.name}#${link.interface.index}/${link.family}`;
           this.links.set(key, link);
@@ -456,6 +457,44 @@ test("no more services than the limit", async () => {
   bench.hear("eth0#2/4", ...instance("a"), ...instance("b"), ...instance("c"));
   await bench.during(1000);
   assert.is(bench.directory.services.size, 2);
+});
+
+test("what found no room is published when there is some, soon, however many wait", async () => {
+  const bench = new Bench({ maxInstances: 3 }, [ETH0, ETH1]);
+  bench.hear("eth0#2/4", ...instance("a"), ...instance("b"), ...instance("c"));
+  bench.hear("eth1#3/4", ...instance("d"), ...instance("e"), ...instance("f"));
+  await bench.during(30_000);
+  assert.equal(bench.shown("name").sort(), ["a", "b", "c"]);
+  assert.equal(bench.gateway.state().dropped, { "more services than max_instances": 3 });
+  bench.hear("eth0#2/4", pointerRecord("a", { ttlSeconds: 0 }));
+  bench.hear("eth1#3/4", pointerRecord("d", { ttlSeconds: 0 }));
+  const calls: string[] = [];
+  for (let i = 0; i < 14; i++) calls.push(...(await bench.during(1000)));
+  assert.equal(calls, ["unpublish a", "publish e"]);
+  bench.hear("eth0#2/4", pointerRecord("b", { ttlSeconds: 0 }), pointerRecord("c", { ttlSeconds: 0 }));
+  bench.hear("eth1#3/4", pointerRecord("e", { ttlSeconds: 0 }), pointerRecord("f", { ttlSeconds: 0 }));
+  await bench.during(30_000);
+  assert.is(bench.clock.timers().includes("mdns room"), false);
+});
+
+test("after the machine slept, and after a link was away, all is asked for anew, and what does not answer is gone", async () => {
+  for (const isSleep of [true, false]) {
+    const bench = new Bench({}, [{ ...ETH0, carrierChanges: 2 }]);
+    bench.hear("eth0#2/4", ...instance("a"), pointerRecord("b"), srvRecord("b", { target: "g.local" }), txtRecord("b"));
+    bench.hear("eth0#2/4", addressRecord("g", "10.0.0.9"));
+    await bench.during(30_000);
+    bench.queries = 0;
+    if (isSleep) bench.clock.sleepMs(60_000);
+    else bench.interfaces = [{ ...ETH0, carrierChanges: 4 }];
+    const calls: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      calls.push(...(await bench.during(1000)));
+      bench.hear("eth0#2/4", ...instance("a"));
+    }
+    assert.equal(calls, ["unpublish b"]);
+    assert.ok(bench.queries >= 4);
+    assert.is(bench.logged.filter((line) => line.includes("slept")).length, isSleep ? 1 : 0);
+  }
 });
 
 const BAD_OPTIONS: readonly [options: object, message: RegExp][] = [

@@ -156,6 +156,20 @@ test("a service carries the documented properties", () => {
   });
 });
 
+for (const [txt, macs] of [
+  [["mac=A0B1C2D3E4F5"], ["a0b1c2d3e4f5"]], // ESPHome, lower case there
+  [["deviceid=A0:B1:C2:D3:E4:F5"], ["a0b1c2d3e4f5"]], // AirPlay
+  [["macaddress=A0B1C2D3E4F5", "MAC=a0-b1-c2-d3-e4-f5"], ["a0b1c2d3e4f5"]],
+  [["mac_address=a2:00:00:00:00:02|00:11:32:00:00:01"], ["001132000001", "a20000000002"]], // Synology
+  [["mac=lamp", "deviceid=A0:B1:C2", "mac_address"], undefined],
+  [["id=A0:B1:C2:D3:E4:F5"], undefined], // HomeKit's is drawn anew with each pairing
+] as const) {
+  test(`hardware address: ${txt.join()}`, () => {
+    const view: InstanceView = { ...VIEW, txt: txt.map((string) => Buffer.from(string)) };
+    assert.equal(serviceProperties("home", [view]).get("mac"), macs);
+  });
+}
+
 test("a service without subtypes has no mdns.sub", () => {
   assert.not.ok(serviceProperties("home", [{ ...VIEW, subtypes: [] }]).has("mdns.sub"));
 });

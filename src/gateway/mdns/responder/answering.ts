@@ -103,11 +103,15 @@ export class Answering {
       ttl: Math.min(record.ttlSeconds, LEGACY_TTL_SECONDS),
       flush: false,
     });
-    // A plain resolver reads one message.
-    const [first] = replies(answers, () => []);
+    // A plain resolver reads one message; the TC bit tells it that there is more.
+    const [first, ...others] = replies(answers, () => []);
     const repeated = legacy.questions.slice(0, LEGACY_QUESTIONS_LIMIT);
     const questions = repeated.map(({ name, type, class: of }) => ({ name, type, class: of }));
-    send({ type: "response", id: legacy.id, questions, answers: first.records.map(short) }, to);
+    const truncated = others.length > 0;
+    send(
+      { type: "response", isLegacy: true, id: legacy.id, truncated, questions, answers: first.records.map(short) },
+      to,
+    );
   }
 
   private sharedDelay(): number {

@@ -49,11 +49,13 @@ export class IncomingQueries {
   /** The query, if it is to be answered now. */
   take(message: DecodedMessage, from: Peer, nowMs: number): IncomingQuery | undefined {
     const { questions = [], answers = [], authorities = [], flag_tc: isTruncated = false, id = 0 } = message;
+    const isProbe = authorities.length > 0;
     const asker = `${from.address} ${from.port}`;
-    let part = this.incomplete.get(asker);
+    // A probe is defended at once, whatever else its sender is asking in parts (RFC 6762, 8.1: it waits for 250 ms).
+    let part = isProbe ? undefined : this.incomplete.get(asker);
     const isFollowing = part !== undefined;
     if (!part) {
-      const query = { questions: [], known: new Map(), from, id, isProbe: authorities.length > 0, isLate: isTruncated };
+      const query = { questions: [], known: new Map(), from, id, isProbe, isLate: isTruncated && !isProbe };
       part = { query, dueMs: nowMs, latestMs: nowMs + WHOLE_WAIT_MS };
     }
     const { query } = part;
@@ -68,7 +70,7 @@ export class IncomingQueries {
       part.dueMs = Math.min(part.latestMs, nowMs + waitMs);
     }
     if (isFollowing) return undefined; // at its time
-    if (!isTruncated || this.incomplete.size >= ASKERS_LIMIT) return query;
+    if (!isTruncated || isProbe || this.incomplete.size >= ASKERS_LIMIT) return query;
     this.incomplete.set(asker, part);
     return undefined;
   }

@@ -80,6 +80,8 @@ export class Publisher {
     const isSameName = present?.wanted.label === wanted.label && present.wanted.type === wanted.type;
     if (present && !isSameName) this.taken.delete(nameKey(nameOf(present)));
     const published = { wanted, label: isSameName ? present.label : this.freeLabel(key, wanted, 1) };
+    // Also if it was another one of ours that had the name: who came first is no matter after a restart.
+    if (published.label !== wanted.label) this.remember(published);
     this.services.set(key, published);
     this.taken.set(nameKey(nameOf(published)), key);
     for (const responder of this.responders.keys()) responder.put(this.outbound(key, published));
@@ -180,12 +182,16 @@ export class Publisher {
     );
     this.taken.set(nameKey(nameOf(published)), key);
     const { label } = published;
-    this.options.names.set(`${wanted.sdid} ${wanted.type}`, wanted.label, label);
+    this.remember(published);
     this.options.log.info(() => `"${before}" is somebody else's ${wanted.type}; ours is "${label}" from now on.`);
     for (const [responder, of] of this.responders) {
       // On other interfaces nobody else has the name.
       responder.put(this.outbound(key, published), notBeforeMs, of === interfaceName);
     }
+  }
+
+  private remember({ wanted, label }: Published): void {
+    this.options.names.set(`${wanted.sdid} ${wanted.type}`, wanted.label, label);
   }
 
   private renameHost(name: string, notBeforeMs: number): void {

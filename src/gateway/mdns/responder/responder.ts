@@ -11,15 +11,15 @@ import type { OutgoingMessage } from "../messages.js";
 import { nameKey } from "../names.js";
 import type { DecodedMessage, DecodedRecord } from "../records.js";
 import { Answering } from "./answering.js";
-import { Claim } from "./claim.js";
+import type { Claim } from "./claim.js";
+import { Claims } from "./claims.js";
 import { Farewells } from "./farewells.js";
 import { proxyHost } from "./labels.js";
 import { heardKey, type OwnRecord } from "./own-records.js";
 import { announcements, probes } from "./packing.js";
-import { hostRecordsOf, type OutboundHost, type OutboundService, serviceRecords } from "./service-records.js";
+import type { OutboundHost, OutboundService } from "./service-records.js";
 import { Spread } from "./spread.js";
 import { compareProposals } from "./tie-break.js";
-import { Zone } from "./zone.js";
 
 export interface ResponderOptions {
   /** For the list of timers. */
@@ -42,14 +42,10 @@ const STANDBY_MS = { least: 120_000, most: 180_000 } as const;
 const TAKE_OVER_MS = { least: 1000, most: 2000 } as const;
 
 export class Responder {
-  /** By the key of their name; names of instances and hosts. */
-  private readonly claims = new Map<string, Claim>();
-  /** The name under which each service is claimed, by the service's key. */
-  private readonly services = new Map<string, { readonly service: OutboundService; readonly claim: Claim }>();
+  private readonly claims: Claims;
   private readonly answering: Answering;
   private spread: Spread;
   private readonly farewells: Farewells;
-  private zone: Zone | undefined;
   private timer: Timer | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
   /** When the first claim has something to do; absent: to be found anew. Queries come often, and do not change it. */
@@ -57,9 +53,15 @@ export class Responder {
   private isStopped = false;
 
   constructor(private readonly options: ResponderOptions) {
-    const { random, send } = options;
-    this.answering = new Answering({ random, send, zone: () => this.ourZone() });
-    this.farewells = new Farewells({ send, zone: () => this.ourZone() });
+    const { random, send, addressesOf } = options;
+    this.answering = new Answering({ random, send, zone: () => this.claims.zone });
+    this.farewells = new Farewells({ send, zone: () => this.claims.zone });
+    this.claims = new Claims({
+      addressesOf,
+      now: () => this.now,
+      sayGoodbye: (records, isPartial) => this.farewells.say(records, isPartial, this.now),
+      forget: (records) => this.answering.forget(records),
+    });
     this.spread = new Spread(options.random);
   }
 
@@ -70,43 +72,14 @@ export class Responder {
 
   phases(): { readonly held: number; readonly probing: number; readonly standby: number } {
     const counts = { held: 0, probing: 0, standby: 0 };
-    for (const { claim } of this.services.values()) counts[claim.host?.phase === "standby" ? "standby" : claim.phase]++;
+    for (const { claim } of this.claims.claimed()) counts[claim.host?.phase === "standby" ? "standby" : claim.phase]++;
     return counts;
-  }
-
-  /**
-   * Makes the link show this service (not if its host has no address here), or its new state; after `notBeforeMs` if its
-   * name is new. `isContested`: somebody else has its former name here; the pointers to that are theirs, too.
-   */
-  put(service: OutboundService, notBeforeMs = Number.NEGATIVE_INFINITY, isContested = false): void {
-    if (this.options.addressesOf(service.host).length === 0) {
-      this.drop(service.key);
-      return;
-    }
-    const present = this.services.get(service.key);
-    const isRenamed = present !== undefined && nameKey(present.claim.name) !== nameKey(service.name);
-    if (present && !isRenamed) {
-      this.change(service, present.claim, Math.max(notBeforeMs, this.now));
-    } else {
-      if (isRenamed) this.release(service.key, present.claim, isContested);
-      this.claim(service, Math.max(notBeforeMs, this.spread.next(this.now)));
-      if (isRenamed) this.dropUnusedHost(present.claim.host); // the new name may be on the same host
-    }
-    this.touch();
-  }
-
-  drop(serviceKey: string): void {
-    const present = this.services.get(serviceKey);
-    if (!present) return;
-    this.release(serviceKey, present.claim, false);
-    this.dropUnusedHost(present.claim.host);
-    this.touch();
   }
 
   /** The link may lead elsewhere now: all names are probed anew, a few each second, and answered until it is their turn. */
   restart(): void {
     this.spread = new Spread(this.options.random);
-    for (const { claim } of this.services.values()) {
+    for (const { claim } of this.claims.claimed()) {
       const atMs = this.spread.next(this.now);
       claim.again(atMs);
       claim.host?.again(atMs);
@@ -114,17 +87,32 @@ export class Responder {
     this.touch();
   }
 
-  /** The link has other addresses: news of our own host, under the name that it has. */
+  /**
+   * Makes the link show this service (not if its host has no address here), or its new state; after `notBeforeMs` if its
+   * name is new. `isContested`: somebody else has its former name here; the pointers to that are theirs, too.
+   */
+  put(service: OutboundService, notBeforeMs = Number.NEGATIVE_INFINITY, isContested = false): void {
+    this.claims.put(service, this.spread, notBeforeMs, isContested);
+    this.touch();
+  }
+
+  drop(serviceKey: string): void {
+    this.claims.drop(serviceKey);
+    this.touch();
+  }
+
+  /** The link may have other addresses: news of our own host, under the name that it has. */
   readdress(): void {
-    for (const { service, claim } of this.services.values()) {
-      if (claim.host && !service.host.addresses) this.setHostRecords(claim.host, service.host);
-    }
+    this.claims.readdress();
     this.touch();
   }
 
   query(message: DecodedMessage, from: Peer): void {
-    const { authorities = [] } = message;
-    for (const key of new Set(authorities.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+    const { questions = [], authorities = [] } = message;
+    // A probe asks for what it proposes (RFC 6762, 8.2); what else stands there means nothing.
+    if (authorities.length > 0) {
+      for (const key of new Set(questions.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+    }
     this.answering.query(message, from, this.now);
     this.arm();
   }
@@ -133,7 +121,7 @@ export class Responder {
     const records = [...answers, ...authorities, ...additionals].filter((record) => record.class === "IN");
     const conflicts = new Set<Claim>();
     for (const record of records) {
-      const claim = this.claims.get(nameKey(record.name));
+      const claim = this.claims.get(record.name);
       const key = heardKey(record);
       if (key === undefined) continue;
       if (claim && this.isConflict(claim, record, key)) conflicts.add(claim);
@@ -150,11 +138,9 @@ export class Responder {
   stop(): boolean {
     this.timer?.cancel();
     this.isStopped = true;
-    const announced = [...this.claims.values()].filter(({ isAnnounced }) => isAnnounced);
+    const announced = this.claims.all().filter(({ isAnnounced }) => isAnnounced);
     const records = announced.flatMap(({ shared, unique }) => [...shared, ...unique]);
     this.claims.clear();
-    this.services.clear();
-    this.zone = undefined;
     const once = [...new Map(records.map((record) => [record.key, record])).values()];
     if (once.length > 0) this.farewells.say(once, false, this.now);
     return this.farewells.nextMs < Number.POSITIVE_INFINITY;
@@ -168,81 +154,12 @@ export class Responder {
     return this.options.clock.monotonicMs();
   }
 
-  private release(serviceKey: string, claim: Claim, isContested: boolean): void {
-    this.services.delete(serviceKey);
-    this.claims.delete(nameKey(claim.name));
-    this.zone = undefined;
-    const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
-    const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
-    if (claim.isAnnounced) this.farewells.say([...shared, ...claim.unique], isContested, this.now);
-    this.answering.forget([...shared, ...claim.unique]);
-  }
-
-  private claim(service: OutboundService, startMs: number): void {
-    const host = this.hostClaim(service.host, startMs);
-    const { unique, shared } = serviceRecords(service);
-    const claim = new Claim(service.name, unique, shared, host, service.sdid, startMs);
-    this.services.set(service.key, { service, claim });
-    this.claims.set(nameKey(service.name), claim);
-  }
-
-  private hostClaim(host: OutboundHost, startMs: number): Claim {
-    const present = this.claims.get(nameKey(host.name));
-    if (present) {
-      this.setHostRecords(present, host);
-      present.wanted(startMs);
-      return present;
-    }
-    const claim = new Claim(host.name, this.hostRecords(host), [], undefined, undefined, startMs);
-    this.claims.set(nameKey(host.name), claim);
-    return claim;
-  }
-
-  private hostRecords(host: OutboundHost): OwnRecord[] {
-    return hostRecordsOf(host.name, this.options.addressesOf(host));
-  }
-
-  /** New addresses of a host are an update; one that several services share has what was stated last. */
-  private setHostRecords(claim: Claim, host: OutboundHost): void {
-    const records = this.hostRecords(host);
-    if (sameKeys(records, claim.unique)) return;
-    const gone = without(claim.unique, records);
-    claim.unique = records;
-    this.zone = undefined;
-    this.answering.forget(gone);
-    if (claim.isAnnounced && gone.length > 0) this.farewells.say(gone, true, this.now);
-    claim.changed(this.now);
-  }
-
-  private change(service: OutboundService, claim: Claim, startMs: number): void {
-    const { unique, shared } = serviceRecords(service);
-    const hostBefore = claim.host;
-    claim.host = this.hostClaim(service.host, startMs);
-    const isChanged = !sameKeys([...unique, ...shared], [...claim.unique, ...claim.shared]);
-    this.services.set(service.key, { service, claim });
-    const gone = without(claim.shared, shared);
-    this.answering.forget([...without(claim.unique, unique), ...gone]);
-    claim.unique = unique;
-    claim.shared = shared;
-    this.zone = undefined;
-    if (claim.isAnnounced && gone.length > 0) this.farewells.say(gone, false, this.now);
-    if (isChanged) claim.changed(this.now);
-    if (hostBefore !== claim.host) this.dropUnusedHost(hostBefore);
-  }
-
-  private dropUnusedHost(host: Claim | undefined): void {
-    if (!host || this.servicesOn(host).length > 0) return;
-    this.claims.delete(nameKey(host.name));
-    this.zone = undefined;
-    if (host.isAnnounced) this.farewells.say(host.unique, host.phase !== "held", this.now);
-    this.answering.forget(host.unique);
-  }
-
   /** Another host probes for the same name at the same time. */
   private compare(nameAsKey: string, authorities: readonly DecodedRecord[]): void {
     const claim = this.claims.get(nameAsKey);
     if (claim?.phase !== "probing") return;
     const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
+    if (theirs.length === 0) return;
     if (compareProposals(claim.unique, theirs) >= 0) return;
     claim.lostTie(this.now);
     this.claimsAtMs = undefined;
@@ -260,8 +177,7 @@ export class Responder {
     if (claim.phase === "standby") return; // since its instance is
     if (claim.phase === "held") {
       claim.restart(this.now);
-      this.zone = undefined;
-      this.claimsAtMs = undefined;
+      this.moved();
       return;
     }
     const isTwin = claim.host ? isMarked(claim, records) : this.isTwinHost(claim);
@@ -272,7 +188,7 @@ export class Responder {
 
   /** Whether another gateway's host of this name is there for the same services. `undefined`: not known yet. */
   private isTwinHost(host: Claim): boolean | undefined {
-    const services = this.servicesOn(host);
+    const services = this.claims.servicesOn(host);
     if (services.some(({ service }) => !service.host.addresses)) return false; // our own
     const isShared = services.some(
       ({ service, claim }) => claim.phase === "standby" || nameKey(host.name) === nameKey(proxyHost(service.sdid)),
@@ -280,17 +196,10 @@ export class Responder {
     return isShared || undefined;
   }
 
-  private servicesOn(host: Claim) {
-    return [...this.services.values()].filter(({ claim }) => claim.host === host);
-  }
-
   private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
     claim.standBy(this.now + least + this.options.random() * (most - least));
-    const { host } = claim;
-    // The other gateway shows the host, too, and may know other addresses of it.
-    if (host && this.servicesOn(host).every((other) => other.claim.phase === "standby")) host.standBy();
-    this.zone = undefined;
-    this.claimsAtMs = undefined;
+    if (claim.host) this.claims.rest(claim.host);
+    this.moved();
   }
 
   /** The other gateway's goodbye. A host that is not needed follows its instances. */
@@ -300,16 +209,9 @@ export class Responder {
 
   /** A record of ours, maybe, from somebody else. */
   private hearOwn({ ttl = 0, type, name }: DecodedRecord, key: string): void {
-    if (type !== "PTR" && !this.claims.has(nameKey(name))) return;
-    const ours = this.ourZone()
-      .answers({ name, type })
-      .find((record) => record.key === key);
+    if (type !== "PTR" && !this.claims.get(name)) return;
+    const ours = this.claims.zone.answers({ name, type }).find((record) => record.key === key);
     if (ours) this.answering.heard(ours, ttl, this.now);
-  }
-
-  private ourZone(): Zone {
-    this.zone ??= new Zone([...this.claims.values()].filter((claim) => claim.isReady && claim.isAnnounced));
-    return this.zone;
   }
 
   private wake(): void {
@@ -327,14 +229,12 @@ export class Responder {
     const probing: Claim[] = [];
     const announced: OwnRecord[] = [];
     // Hosts first: an instance whose host is sure now is announced along with it.
-    const claims = [...this.claims.values()].sort(
-      (a, b) => Number(a.host !== undefined) - Number(b.host !== undefined),
-    );
+    const claims = this.claims.all().sort((a, b) => Number(a.host !== undefined) - Number(b.host !== undefined));
     for (const claim of claims) {
       const step = claim.step(nowMs);
       if (step === "probe") probing.push(claim);
       else if (step === "announce") announced.push(...claim.shared, ...claim.unique);
-      if (step !== undefined) this.zone = undefined;
+      if (step !== undefined) this.claims.touch();
     }
     for (const message of probes(probing)) this.options.send(message);
     const once = [...new Map(announced.map((record) => [record.key, record])).values()];
@@ -344,14 +244,19 @@ export class Responder {
 
   /** Something about our names changed. */
   private touch(): void {
-    this.zone = undefined;
-    this.claimsAtMs = undefined;
+    this.moved();
     this.arm();
+  }
+
+  /** A claim is at another point than it was. */
+  private moved(): void {
+    this.claims.touch();
+    this.claimsAtMs = undefined;
   }
 
   private nextClaimMs(): number {
     let atMs = Number.POSITIVE_INFINITY;
-    for (const { dueMs } of this.claims.values()) atMs = Math.min(atMs, dueMs);
+    for (const { dueMs } of this.claims.all()) atMs = Math.min(atMs, dueMs);
     return atMs;
   }
 
@@ -369,12 +274,6 @@ export class Responder {
     );
   }
 }
-
-const without = (records: readonly OwnRecord[], others: readonly OwnRecord[]) =>
-  records.filter(({ key }) => !others.some((other) => other.key === key));
-
-const sameKeys = (a: readonly OwnRecord[], b: readonly OwnRecord[]) =>
-  a.length === b.length && a.every(({ key }) => b.some((other) => other.key === key));
 
 /** Whether these records show our service as another gateway announces it. `undefined`: without a TXT they do not tell. */
 function isMarked({ name, sdid }: Claim, records: readonly DecodedRecord[]): boolean | undefined {

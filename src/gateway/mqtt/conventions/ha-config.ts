@@ -1,7 +1,8 @@
 /** From a discovery payload of Home Assistant's, in either form, to what it says of its device. */
 
+import { macInName } from "../../hardware-address.js";
 import { type Availability, availabilityOf } from "./availability.js";
-import { ieeeOf, macInName } from "./device-keys.js";
+import { ieeeOf } from "./device-keys.js";
 import { DEVICE_KEYS, ENTITY_KEYS, ORIGIN_KEYS } from "./ha-abbreviations.js";
 import { isObject, type Json, type JsonObject, listOf, member } from "./json.js";
 import { LIMITS } from "./limits.js";

@@ -1,8 +1,8 @@
 /** Homie 4 (and 3): a device is a shower of retained attributes, complete when its state says `ready`. */
 
+import { macInName } from "../../hardware-address.js";
 import type { ConventionContext } from "./convention.js";
 import { DeviceConvention } from "./device-convention.js";
-import { macInName } from "./device-keys.js";
 import { presenceOfState } from "./homie5.js";
 import { payloadText } from "./json.js";
 import { LIMITS } from "./limits.js";

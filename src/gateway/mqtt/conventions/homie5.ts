@@ -1,8 +1,8 @@
 /** Homie 5: a state and one JSON description for each device. */
 
+import { macInName } from "../../hardware-address.js";
 import type { ConventionContext } from "./convention.js";
 import { DeviceConvention } from "./device-convention.js";
-import { macInName } from "./device-keys.js";
 import { isObject, type Json, member, payloadText, readJson } from "./json.js";
 import { LIMITS } from "./limits.js";
 import { refuse } from "./refuse.js";

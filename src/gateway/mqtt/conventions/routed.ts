@@ -9,7 +9,10 @@ import { type Conventions, type ConventionsContext, type ConventionsOptions, con
 export function routedConventions(
   options: ConventionsOptions,
   router: Router,
-  context: Omit<ConventionsContext, "onFiltersChanged" | "isSubscribing">,
+  context: Omit<ConventionsContext, "onFiltersChanged" | "isSubscribing"> & {
+    /** Whether a gateway wrote this out of a directory: it is not to be taken in again. */
+    readonly isOurs: (topic: string, payload: Uint8Array) => boolean;
+  },
 ): Conventions {
   const handlers = new Map<Convention, TopicHandler>();
   const made = conventions(options, {
@@ -30,7 +33,8 @@ export function routedConventions(
         return convention.filters;
       },
       heard(topic: string, payload: Uint8Array, retained: boolean, { userProperties }: Received) {
-        if (Object.hasOwn(userProperties, "sdid")) context.dropped.add("own announcement");
+        if (Object.hasOwn(userProperties, "sdid") || context.isOurs(topic, payload))
+          context.dropped.add("own announcement");
         else convention.heard(topic, payload, retained);
       },
       brokerBack: () => convention.brokerBack(),

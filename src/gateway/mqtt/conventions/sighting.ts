@@ -1,7 +1,8 @@
 /** What one announcement of one convention says of a device. */
 
 import { type Properties, type PropertyValue, sameProperties } from "../../../core/properties.js";
-import { type DeviceKey, ieeeOf, macOf } from "./device-keys.js";
+import { macOf } from "../../hardware-address.js";
+import { type DeviceKey, ieeeOf } from "./device-keys.js";
 import { LIMITS } from "./limits.js";
 import { cleanText } from "./texts.js";
 

@@ -179,7 +179,8 @@ export class Exports {
     }
     const { damping, options } = this;
     const nowMs = options.clock.monotonicMs();
-    if (this.phase === "complete" && damping.isHeld(id, nowMs)) {
+    // What is not there at all is told nevertheless: it may have just moved to this board.
+    if (this.phase === "complete" && this.kept.has(id) && damping.isHeld(id, nowMs)) {
       this.differing.delete(id);
       if (!this.held.has(id)) options.onHeld(id);
       this.held.set(id, nowMs + damping.waitMs(id, nowMs));
@@ -222,7 +223,7 @@ export class Exports {
       const wanted = this.wanted.get(id);
       const result = this.options.publish(id, wanted?.payload ?? "");
       // What is told anew to a broker that has forgotten is no change.
-      if (result !== "not-connected" && this.phase === "complete") this.damping.changed(id, nowMs);
+      if (result !== "not-connected" && this.phase === "complete" && this.kept.has(id)) this.damping.changed(id, nowMs);
       // Without a connection `connected` begins anew; a broker that takes nothing at the moment is tried again.
       if (result === "not-connected") break;
       if (result === "too-large") {

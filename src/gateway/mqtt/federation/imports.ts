@@ -4,11 +4,12 @@
  * is left alone, and what the federation has of it waits in its shadow.
  */
 
-import type { Clock, Timer, Timers } from "../../../core/clock.js";
+import type { Clock, Timers } from "../../../core/clock.js";
 import type { Dropped } from "../../dropped.js";
 import type { Publications } from "../../publications.js";
-import { BOARD, type BoardEffect, type BoardInput, type BoardPhase } from "./boards.js";
-import { Liveness } from "./liveness.js";
+import { BOARD, type BoardEffect, type BoardInput } from "./boards.js";
+import type { Liveness } from "./liveness.js";
+import { OtherBoard } from "./other-board.js";
 import type { Farewell, Word } from "./presence.js";
 import { type FederatedService, isGatewayState, withOrigin } from "./record.js";
 
@@ -22,37 +23,6 @@ export const IMPORT_TIMES = {
   /** A board that is gone for longer is forgotten. */
   forgetMs: 3_600_000,
 } as const;
-
-/** Services of one board that are not taken, and counted: it is more than our own limit, of which it need not know. */
-const MAX_UNUSABLE = 100_000;
-
-/** Bytes of records that one board may have us hold. */
-const BOARD_BYTES = 64 * 1_048_576;
-
-interface Told {
-  readonly service: FederatedService;
-  /** Of its record. */
-  readonly bytes: number;
-  /** Number of the connection to the broker in which it was told last. */
-  connection: number;
-}
-
-interface Board {
-  readonly name: string;
-  readonly liveness: Liveness;
-  phase: BoardPhase;
-  readonly services: Map<bigint, Told>;
-  bytes: number;
-  /** What it told in this connection to the broker and was not taken. */
-  readonly unusable: Set<bigint>;
-  /** How many services it says it has. */
-  claims: number;
-  /** In this connection we heard of fewer than that, and have asked the broker for them. */
-  isDoubted: boolean;
-  timer: Timer | undefined;
-  /** When its services became orphans, the last time. */
-  goneMs: number;
-}
 
 export interface ImportsOptions {
   /** Of the federation, and of this board. */
@@ -75,15 +45,15 @@ export interface ImportsOptions {
 }
 
 export class Imports {
-  private readonly boards = new Map<string, Board>();
+  private readonly boards = new Map<string, OtherBoard>();
   /** Which boards tell a service. */
-  private readonly tellers = new Map<bigint, Set<Board>>();
+  private readonly tellers = new Map<bigint, Set<OtherBoard>>();
   /** Boards that were forgotten, and when we heard of them: what the broker still keeps of them is no news. */
   private readonly forgotten = new Map<string, Liveness>();
   /** Services that the directory has from elsewhere. */
   private readonly local = new Set<bigint>();
   /** What we published, and from which board. */
-  private readonly shown = new Map<bigint, Board>();
+  private readonly shown = new Map<bigint, OtherBoard>();
   private connection = 0;
 
   constructor(private readonly options: ImportsOptions) {}
@@ -94,15 +64,12 @@ export class Imports {
 
   /** Names of the boards that are there (this one not counted). */
   get present(): string[] {
-    return [...this.boards.values()].filter(isThere).map(({ name }) => name);
+    return [...this.boards.values()].filter(({ isThere }) => isThere).map(({ name }) => name);
   }
 
   connected(): void {
     this.connection++;
-    for (const board of this.boards.values()) {
-      board.unusable.clear();
-      board.isDoubted = false;
-    }
+    for (const board of this.boards.values()) board.connected();
   }
 
   /** What is shown stays for a while: the broker may be back in a moment. */
@@ -156,7 +123,6 @@ export class Imports {
   told(name: string, id: bigint, service: FederatedService | undefined, bytes: number): void {
     if (!service) {
       const board = this.boards.get(name);
-      board?.unusable.delete(id);
       if (board) this.untold(board, id);
       return;
     }
@@ -165,9 +131,7 @@ export class Imports {
       this.unusable(name, id);
       return;
     }
-    board.unusable.delete(id);
-    board.bytes += bytes - (board.services.get(id)?.bytes ?? 0);
-    board.services.set(id, { service, bytes, connection: this.connection });
+    board.tells(id, service, bytes, this.connection);
     const tellers = this.tellers.get(id);
     if (tellers) tellers.add(board);
     else this.tellers.set(id, new Set([board]));
@@ -177,13 +141,11 @@ export class Imports {
   /** The board has such a service, but not one that can be shown; what it told of it before is not true any more. */
   unusable(name: string, id: bigint): void {
     const board = this.boards.get(name);
-    if (!board) return;
-    if (board.unusable.size < MAX_UNUSABLE) board.unusable.add(id);
-    this.untold(board, id);
+    if (board) this.untold(board, id, true);
   }
 
   /** The board that tells it; `undefined`: it is dropped. */
-  private acceptable(name: string, id: bigint, service: FederatedService, bytes: number): Board | undefined {
+  private acceptable(name: string, id: bigint, service: FederatedService, bytes: number): OtherBoard | undefined {
     const { dropped, maxServicesPerBoard } = this.options;
     if (service.via.includes(this.options.board)) {
       dropped.add("came from here");
@@ -199,56 +161,42 @@ export class Imports {
     }
     const board = this.boards.get(name) ?? this.create(name);
     if (!board) return undefined;
-    const before = board.services.get(id);
-    if (!before && board.services.size >= maxServicesPerBoard) dropped.add("more services than a board may have");
-    else if (board.bytes - (before?.bytes ?? 0) + bytes > BOARD_BYTES) dropped.add("more bytes than a board may have");
-    else return board;
+    const refusal = board.refusal(id, bytes, maxServicesPerBoard);
+    if (refusal === undefined) return board;
+    dropped.add(refusal);
     return undefined;
   }
 
-  private untold(board: Board, id: bigint): void {
-    const before = board.services.get(id);
-    if (!before) return;
-    board.services.delete(id);
-    board.bytes -= before.bytes;
+  private untold(board: OtherBoard, id: bigint, isUnusable = false): void {
+    if (!board.untells(id, isUnusable)) return;
     const tellers = this.tellers.get(id);
     tellers?.delete(board);
     if (tellers?.size === 0) this.tellers.delete(id);
     this.choose(id);
   }
 
-  private create(name: string): Board | undefined {
+  private create(name: string): OtherBoard | undefined {
     if (this.boards.size >= this.options.maxBoards) {
       this.options.dropped.add("more boards than the limit");
       return undefined;
     }
-    const board: Board = {
-      ...{
-        name,
-        liveness: this.forgotten.get(name) ?? new Liveness(),
-        phase: "unknown",
-        services: new Map(),
-        bytes: 0,
-        unusable: new Set(),
-      },
-      ...{ claims: 0, isDoubted: false, timer: undefined, goneMs: 0 },
-    };
+    const board = new OtherBoard(name, this.forgotten.get(name));
     this.forgotten.delete(name);
     this.boards.set(name, board);
     this.await(board, IMPORT_TIMES.forgetMs);
     return board;
   }
 
-  private happen(board: Board, input: BoardInput): void {
+  private happen(board: OtherBoard, input: BoardInput): void {
     const transition = BOARD[board.phase][input];
     if (!transition) return;
     board.phase = transition.next;
     for (const effect of transition.effects) this.effects[effect](board);
   }
 
-  private readonly effects: Readonly<Record<BoardEffect, (board: Board) => void>> = {
+  private readonly effects: Readonly<Record<BoardEffect, (board: OtherBoard) => void>> = {
     show: (board) => {
-      for (const id of board.services.keys()) this.choose(id);
+      for (const id of board.ids) this.choose(id);
     },
     "await-settled": (board) => this.await(board, IMPORT_TIMES.settleMs),
     "await-settled-too": (board) => {
@@ -258,17 +206,18 @@ export class Imports {
     "await-return": (board) => this.await(board, IMPORT_TIMES.graceMs),
     orphan: (board) => {
       board.goneMs = this.options.clock.monotonicMs();
-      for (const id of board.services.keys()) this.choose(id);
+      for (const id of board.ids) this.choose(id);
     },
     "await-forget": (board) => {
-      const ttls = [...board.services.values()].map(({ service }) => Number(service.ttlSeconds) * 1000);
-      this.await(board, Math.max(IMPORT_TIMES.forgetMs, ...ttls));
+      let longestMs: number = IMPORT_TIMES.forgetMs;
+      for (const id of board.ids) longestMs = Math.max(longestMs, board.ttlMs(id));
+      this.await(board, longestMs);
     },
     forget: (board) => {
       this.boards.delete(board.name);
       this.forgotten.set(board.name, board.liveness);
       if (this.forgotten.size > this.options.maxBoards) this.forgotten.delete(this.forgotten.keys().next().value!);
-      const ids = [...board.services.keys()];
+      const ids = [...board.ids];
       for (const id of ids) this.untold(board, id);
       this.options.onForgotten(board.name, ids);
     },
@@ -279,12 +228,11 @@ export class Imports {
   };
 
   /** Withdraws what the board has not told again; but if we have not heard everything it may be our ears. */
-  private sweep(board: Board): void {
-    const old = [...board.services].filter(([, { connection }]) => connection !== this.connection);
-    const heard = board.services.size - old.length + board.unusable.size;
+  private sweep(board: OtherBoard): void {
+    const { old, heard } = board.inConnection(this.connection);
     if (heard >= board.claims) {
       board.isDoubted = false;
-      for (const [id] of old) this.untold(board, id);
+      for (const id of old) this.untold(board, id);
     } else if (!board.isDoubted) {
       board.isDoubted = true;
       this.options.onMissed();
@@ -292,7 +240,7 @@ export class Imports {
     } else this.options.onIncomplete(board.name, heard, board.claims);
   }
 
-  private await(board: Board, delayMs: number): void {
+  private await(board: OtherBoard, delayMs: number): void {
     board.timer?.cancel();
     // Timers of the event loop end at 2^31 ms; a board that is forgotten a little early does no harm.
     board.timer = this.options.timers.after("federation board", Math.min(delayMs, 2 ** 31 - 1), () => {
@@ -305,8 +253,7 @@ export class Imports {
   private isOrphanElsewhere(id: bigint): boolean {
     const nowMs = this.options.clock.monotonicMs();
     return [...(this.tellers.get(id) ?? [])].some(
-      ({ phase, goneMs, services }) =>
-        phase === "gone" && nowMs - goneMs < Number(services.get(id)?.service.ttlSeconds ?? 0n) * 1000,
+      (board) => board.phase === "gone" && nowMs - board.goneMs < board.ttlMs(id),
     );
   }
 
@@ -322,7 +269,7 @@ export class Imports {
     }
     const board = best(this.tellers.get(id));
     if (board) {
-      const { service } = board.services.get(id)!;
+      const service = board.service(id)!;
       if (publications.publish(id, service.ttlSeconds, withOrigin(name, service))) this.shown.set(id, board);
       else this.options.dropped.add("more services than the federation's limit");
     } else if (before && (this.tellers.get(id)?.has(before) || this.isOrphanElsewhere(id))) {
@@ -334,11 +281,9 @@ export class Imports {
   }
 }
 
-const isThere = ({ phase }: Board): boolean => phase === "arriving" || phase === "present" || phase === "grace";
-
 /** The board whose telling counts: of those that are there the first by name; those in grace only if there is no other. */
-function best(tellers: ReadonlySet<Board> | undefined): Board | undefined {
-  const order = (a: Board, b: Board) =>
+function best(tellers: ReadonlySet<OtherBoard> | undefined): OtherBoard | undefined {
+  const order = (a: OtherBoard, b: OtherBoard) =>
     Number(a.phase === "grace") - Number(b.phase === "grace") || (a.name < b.name ? -1 : 1);
-  return [...(tellers ?? [])].filter(isThere).sort(order)[0];
+  return [...(tellers ?? [])].filter(({ isThere }) => isThere).sort(order)[0];
 }

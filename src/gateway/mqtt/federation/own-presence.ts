@@ -2,11 +2,6 @@
  * That this board is there, as the others hear it (presence.ts): told when it comes, when it has told everything, and from
  * then on once in a heartbeat. It is told until it comes back from the broker, which says that the broker has told all that
  * it keeps; and again when something else stands in its place.
- *
- * Two boards of one name (a copied image) would undo each other's work for ever. Each that hears another instance speak in
- * its name answers it by name, so that the other one knows that it is no leftover: a board that has told everything stays
- * rather than one that has only just come, else the one whose instance is the lower. The other one falls silent, and looks
- * whether the first is still there.
  */
 
 import type { Clock, Timer, Timers } from "../../../core/clock.js";
@@ -15,7 +10,7 @@ import { Damping } from "../../damping.js";
 import { AnnouncementError } from "../announced.js";
 import { TIMES } from "../times.js";
 import type { SendResult } from "./exports.js";
-import { Liveness } from "./liveness.js";
+import { Namesakes } from "./namesakes.js";
 import { farewellOf, HEARTBEAT, readWord, type Word, writeWord } from "./presence.js";
 
 /** In milliseconds. */
@@ -67,11 +62,7 @@ export class OwnPresence {
   private toldSize = 0;
   /** Messages of any kind since the last look at whether there are any. */
   private messages = 0;
-  /** Another instance of our name that was heard last, and the one that stays rather than we. */
-  private namesake: string | undefined;
-  private winner: { readonly instance: string; readonly liveness: Liveness } | undefined;
-  /** The warnings about it that were given: whether we stay. */
-  private readonly warned = new Set<boolean>();
+  private readonly namesakes: Namesakes;
   private heartbeatSeconds: number;
   private timer: Timer | undefined;
   private timerMs = 0;
@@ -83,11 +74,12 @@ export class OwnPresence {
   constructor(private readonly options: OwnPresenceOptions) {
     this.bornMs = options.clock.monotonicMs();
     this.heartbeatSeconds = options.heartbeatSeconds;
+    this.namesakes = new Namesakes(options.board, options.instance, options.log);
   }
 
   /** The broker takes what we say, and nobody else says it in our name. */
   get isHeard(): boolean {
-    return this.hasEcho && !this.winner;
+    return this.hasEcho && !this.namesakes.haveYielded;
   }
 
   connected(): void {
@@ -117,17 +109,16 @@ export class OwnPresence {
   disconnected(): void {
     this.isConnected = false;
     this.hasEcho = false;
-    this.winner = undefined;
-    this.timer?.cancel();
+    this.namesakes.forget();
     this.silenceTimer?.cancel();
-    this.timer = this.silenceTimer = undefined;
-    this.isCorrecting = false;
+    this.silenceTimer = undefined;
+    this.stopTelling();
   }
 
   /** Leaves in order: the last word before the connection is closed. */
   leave(): void {
     const { publish, topic, instance } = this.options;
-    if (this.isConnected && !this.winner) publish(topic, farewellOf(instance));
+    if (this.isConnected && !this.namesakes.haveYielded) publish(topic, farewellOf(instance));
     this.disconnected();
     this.heartbeat?.cancel();
   }
@@ -138,12 +129,15 @@ export class OwnPresence {
    */
   heard(text: string): void {
     const word = understood(text);
-    if (this.winner) this.heardWhileSilent(this.winner, word);
-    else if (!word || word.state === "gone") this.correct();
+    if (word && word.state !== "gone" && word.instance === this.options.instance) {
+      this.heardAge = Math.max(this.heardAge, word.ageSeconds);
+    }
+    if (this.namesakes.haveYielded) {
+      if (word && this.namesakes.isFarewell(word)) this.takeOver();
+    } else if (!word || word.state === "gone") this.correct();
     else if (word.instance !== this.options.instance) this.heardNamesake(word);
     else {
       this.hasEcho = true;
-      this.heardAge = Math.max(this.heardAge, word.ageSeconds);
       this.options.onHeard();
       if (word.ageSeconds < this.toldAge)
         this.correct(); // another broker of a bridge had kept it, unless ours follows
@@ -156,18 +150,23 @@ export class OwnPresence {
   private arrive(): void {
     this.isComplete = false;
     this.hasEcho = false;
-    this.namesake = undefined;
+    this.namesakes.forget();
     this.arrivedMs = this.options.clock.monotonicMs();
     this.tell();
   }
 
   private tell(): void {
-    if (this.winner) return;
+    if (this.namesakes.haveYielded) return;
+    this.say();
+  }
+
+  private say(): void {
     const { topic, instance, clock, publish } = this.options;
     const services = this.options.size();
     const state = this.isComplete && this.arrivingMs <= 0 ? "complete" : "arriving";
     const ageSeconds = Math.max(this.toldAge + 1, Math.floor((clock.monotonicMs() - this.bornMs) / 1000));
-    const { heartbeatSeconds, namesake } = this;
+    const { heartbeatSeconds } = this;
+    const namesake = this.namesakes.named;
     const result = publish(topic, writeWord({ state, instance, ageSeconds, heartbeatSeconds, services, namesake }));
     if (result === "sent") {
       this.toldAge = ageSeconds;
@@ -226,8 +225,8 @@ export class OwnPresence {
       const isAttentive = clock.monotonicMs() - dueMs < TIMES.stalledMs && this.heardAge === this.toldAge;
       this.beat();
       if (!this.isConnected) return;
-      this.namesake = undefined;
-      if (this.winner?.liveness.passed(ms)) this.takeOver();
+      this.namesakes.named = undefined;
+      if (this.namesakes.passed(ms)) this.takeOver();
       else this.tell();
       if (isAttentive) options.onListened(ms);
     });
@@ -236,32 +235,12 @@ export class OwnPresence {
   // --- others of this name ----------------------------------------------------------------------------------------------
 
   private heardNamesake(word: Word): void {
-    const { instance, log, board } = this.options;
-    const wasNamed = this.namesake === word.instance;
-    this.namesake = word.instance;
-    // It may be what is kept of our former life, unless it has heard us.
-    if (word.namesake !== instance) {
+    const verdict = this.namesakes.heard(word, this.toldState);
+    if (verdict === "answer") {
       this.correct();
       return;
     }
-    const stays = word.state === this.toldState ? instance < word.instance : this.toldState === "complete";
-    if (!this.warned.has(stays)) {
-      this.warned.add(stays);
-      const which = stays
-        ? "this one tells its services, that one does not"
-        : "that one tells its services, this one does not";
-      log.warning(
-        () => `Another gateway calls itself ${board}, too: each needs a name of its own (board). By now ${which}.`,
-      );
-    }
-    if (stays) {
-      this.correct();
-      return;
-    }
-    if (!wasNamed) this.tell(); // or it would not know
-    const liveness = new Liveness();
-    liveness.heard(word, false);
-    this.winner = { instance: word.instance, liveness };
+    if (verdict === "last-word") this.say();
     this.stopTelling();
     this.options.onYield();
   }
@@ -273,17 +252,7 @@ export class OwnPresence {
     this.timer = undefined;
   }
 
-  private heardWhileSilent(
-    { instance, liveness }: NonNullable<typeof this.winner>,
-    word: ReturnType<typeof understood>,
-  ) {
-    if (word?.instance !== instance) return;
-    if (word.state === "gone") this.takeOver();
-    else liveness.heard(word, false);
-  }
-
   private takeOver(): void {
-    this.winner = undefined;
     this.options.log.info(
       () => `The other gateway that calls itself ${this.options.board} is gone: this one tells again.`,
     );
@@ -298,7 +267,7 @@ export class OwnPresence {
   private awaitEcho(attempt = 0, isTold = false): void {
     const { timers, log, topic } = this.options;
     this.silenceTimer = timers.after("federation silence", PRESENCE_TIMES.silenceMs, () => {
-      if (this.hasEcho || this.winner) return;
+      if (this.hasEcho || this.namesakes.haveYielded) return;
       const isTroubling = this.messages === 0 || attempt > 0;
       if (isTroubling && !isTold) log.warning(() => noEcho(topic));
       this.messages = 0;

@@ -12,7 +12,7 @@ import { type PublishOptions, payloadRoom } from "../publish-size.js";
 import { TIMES } from "../times.js";
 import type { OutboundTopics } from "../topics.js";
 import { compactFields, cutFields } from "./compact.js";
-import type { KnownService } from "./known-services.js";
+import type { Finding, KnownService } from "./known-services.js";
 import { parseQuery, QUERY_LIMITS, type Query } from "./query.js";
 import { TokenBuckets } from "./token-buckets.js";
 
@@ -20,6 +20,10 @@ export const ANSWER_LIMITS = {
   /** Queries of one device, and of all: so many at once, then so many a second. */
   device: { burst: 5, perSecond: 1 },
   total: { burst: 50, perSecond: 20 },
+  /** Steps of work (filter-work.ts): of one query, and of the queries of one device and of all; 10 million take 30 ms. */
+  steps: 20_000_000,
+  deviceSteps: { burst: 20_000_000, perSecond: 1_000_000 },
+  totalSteps: { burst: 40_000_000, perSecond: 10_000_000 },
   /** Refusals (`!busy`), so that those are no flood either; the rest goes unanswered. */
   busy: { burst: 1, perSecond: 1 },
   totalBusy: { burst: 10, perSecond: 10 },
@@ -35,7 +39,7 @@ export const ANSWER_LIMITS = {
 export interface AnswersOptions {
   readonly topics: OutboundTopics;
   readonly publish: (topic: string, payload: string, options: PublishOptions) => PublishOutcome;
-  readonly find: (filter: Filter, max: number) => readonly KnownService[];
+  readonly find: (filter: Filter, max: number, mostSteps: number) => Finding;
   readonly isMine: (device: string) => boolean;
   /** False: what is known may be old, and answers say so. */
   readonly isReachable: () => boolean;
@@ -64,6 +68,8 @@ export class Answers {
   private readonly deviceRate = new TokenBuckets(ANSWER_LIMITS.device, ANSWER_LIMITS.devices);
   private readonly busyRate = new TokenBuckets(ANSWER_LIMITS.busy, ANSWER_LIMITS.devices);
   private readonly totalRate = new TokenBuckets(ANSWER_LIMITS.total, 1);
+  private readonly deviceWork = new TokenBuckets(ANSWER_LIMITS.deviceSteps, ANSWER_LIMITS.devices);
+  private readonly totalWork = new TokenBuckets(ANSWER_LIMITS.totalSteps, 1);
   private readonly totalBusyRate = new TokenBuckets(ANSWER_LIMITS.totalBusy, 1);
 
   constructor(private readonly options: AnswersOptions) {}
@@ -100,8 +106,16 @@ export class Answers {
       this.send(topic, `${prefix(query)}!filter`, options);
       return;
     }
+    const { services, steps } = find(query.filter, query.max, ANSWER_LIMITS.steps);
+    this.deviceWork.spend(device, nowMs, steps);
+    this.totalWork.spend("", nowMs, steps);
+    if (!services) {
+      dropped.add("query-costly");
+      this.send(topic, `${prefix(query)}!filter`, options);
+      return;
+    }
     this.answered++;
-    this.answer(topic, query, find(query.filter, query.max), options);
+    this.answer(topic, query, services, options);
   }
 
   brokerLost(): void {
@@ -127,6 +141,8 @@ export class Answers {
   private busyFor(device: string, nowMs: number): number {
     if (!this.deviceRate.take(device, nowMs)) return Math.ceil(1 / ANSWER_LIMITS.device.perSecond);
     if (!this.totalRate.take("", nowMs)) return 2;
+    const owedSeconds = Math.max(this.deviceWork.waitSeconds(device, nowMs), this.totalWork.waitSeconds("", nowMs));
+    if (owedSeconds > 0) return owedSeconds;
     if (this.waiting.length + QUERY_LIMITS.replies <= ANSWER_LIMITS.waiting) return 0;
     return Math.ceil((this.waiting.length * TIMES.replyMs) / 1000);
   }

@@ -11,10 +11,11 @@ import { evaluate, FilterCompiler, matches } from "../../../core/filter/program.
 import { type Filter, parseFilter, printFilter } from "../../../core/filter/syntax.js";
 import { PairHash } from "../../../core/pair-hash.js";
 import type { Properties } from "../../../core/properties.js";
-import { RecordBuilder, recordWords } from "../../../core/record.js";
+import { RecordBuilder, recordValues, recordWords } from "../../../core/record.js";
 import type { Dropped } from "../../dropped.js";
 import { expandTemplate } from "../../template.js";
 import { NAME_PATTERN } from "../topics.js";
+import { bothWorks, type FilterWork, stepsOver, workOf } from "./filter-work.js";
 
 /** Which services are mirrored, and as what. The first rule that matches a service decides. */
 export interface MirrorRule {
@@ -42,6 +43,13 @@ export interface KnownService {
   readonly order: readonly string[] | undefined;
 }
 
+export interface Finding {
+  /** `undefined`: it would have taken too much work. */
+  readonly services?: readonly KnownService[];
+  /** The work that was done: see filter-work.ts. */
+  readonly steps: number;
+}
+
 interface Kept {
   readonly service: KnownService;
   readonly block: number;
@@ -64,6 +72,7 @@ export class KnownServices {
   private readonly compiler: FilterCompiler;
   private readonly rules: readonly { readonly rule: MirrorRule; readonly program: number | undefined }[];
   private readonly visible: number | undefined;
+  private readonly visibleWork: FilterWork;
   private subscription: Subscription | undefined;
 
   /** Throws a `FilterSyntaxError` if a filter is none. */
@@ -75,7 +84,9 @@ export class KnownServices {
     const compiled = (filter: string | undefined) =>
       filter === undefined ? undefined : this.compiler.compile(parseFilter(filter));
     this.rules = options.rules.map((rule) => ({ rule, program: compiled(rule.filter) }));
-    this.visible = compiled(options.queries?.filter);
+    const visible = options.queries?.filter;
+    this.visible = compiled(visible);
+    this.visibleWork = visible === undefined ? { perValue: 0, perByte: 0 } : workOf(parseFilter(visible));
   }
 
   get size(): number {
@@ -95,17 +106,29 @@ export class KnownServices {
     return [...this.kept.values()].map(({ service }) => service);
   }
 
-  /** At most `max` of the services that queries may see and `filter` matches; in it, the key `k` is the kind. */
-  find(filter: Filter, max: number): KnownService[] {
+  /**
+   * At most `max` of the services that queries may see and `filter` matches; in it, the key `k` is the kind. Nothing is
+   * found if that takes more than `mostSteps`, which are not exceeded.
+   */
+  find(filter: Filter, max: number, mostSteps: number): Finding {
+    const work = bothWorks(workOf(filter), this.visibleWork);
     const program = this.compiler.compile(filter);
-    const found: KnownService[] = [];
+    const services: KnownService[] = [];
+    let steps = 0;
+    let isCutOff = false;
     for (const { service, block } of this.kept.values()) {
-      if (found.length === max) break;
+      if (services.length === max) break;
+      const [page, at] = [this.store.page(block), this.store.at(block)];
+      steps += stepsOver(work, recordValues(page, at), recordWords(page, at) * 4);
+      if (steps > mostSteps) {
+        isCutOff = true;
+        break;
+      }
       if (this.visible !== undefined && !matches(this.store, this.visible, block)) continue;
-      if (matches(this.store, program, block)) found.push(service);
+      if (matches(this.store, program, block)) services.push(service);
     }
     this.compiler.release(program);
-    return found;
+    return isCutOff ? { steps: mostSteps } : { services, steps };
   }
 
   /** What to ask the directory for: all that a rule or a query may be about. */

@@ -89,7 +89,7 @@ export class NativeOutbound implements TopicHandler {
       this.answers = new Answers({
         ...{ topics, version, maxPacketBytes, clock, timers, dropped, isReachable: options.isReachable },
         publish: (topic, payload, how) => connection.publish(topic, payload, how),
-        find: (filter, max) => this.services?.find(filter, max) ?? [],
+        find: (filter, max, mostSteps) => this.services?.find(filter, max, mostSteps) ?? { services: [], steps: 0 },
         isMine: (device) => this.isMine(device),
       });
     }

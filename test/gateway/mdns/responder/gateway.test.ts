@@ -53,6 +53,7 @@ class Bench {
       { directory, clock, timers: clock, random: () => 0.5, log: SILENT },
       {
         listInterfaces: () => this.interfaces,
+        uptimeSeconds: () => clock.unixSeconds(),
         openLink: (link) => {
           const key = `${link.interface.name}/${link.family}`;
           this.links.set(key, link);
@@ -202,6 +203,37 @@ test("A.3.10: an interface that comes is probed there alone, and the others go o
   const log = bench.during(60_000);
   assert.is(log.filter((line) => line.startsWith("eth0")).join(), "eth0/4 announce", "the answer");
   assert.is(log.filter((line) => line === "eth1/4 announce").length, 3);
+});
+
+test("8: after the machine slept all is probed and announced again; whatever comes in is enough to notice", () => {
+  const bench = new Bench([ETH1]);
+  bench.show(1n, "lamp");
+  bench.during(60_000);
+  bench.clock.sleepMs(60_000);
+  bench.clock.passMs(1000);
+  bench.hear("eth1/4", { type: "query", questions: [{ name: "other.local", type: "A" }] });
+  assert.equal(bench.during(10_000), times(3, "eth1/4 probe").concat(times(3, "eth1/4 announce")));
+});
+
+test("10.2: two interfaces in one subnet show the addresses of both, and one that goes is taken back on the other", () => {
+  const beside = { ...ETH1, addresses: [v4("10.0.0.7"), v6("fd00::7"), v6("fe80::7")] };
+  const bench = new Bench([ETH0, beside]);
+  bench.show(1n, "lamp");
+  bench.during(60_000);
+  const shown = (link: string) => {
+    bench.messages.length = 0;
+    bench.hear(link, { type: "query", questions: [{ name: "pf-gw.local", type: "A" }] });
+    bench.during(10);
+    return bench.addresses().sort();
+  };
+  assert.equal(shown("eth0/4"), ["10.0.0.1", "10.0.0.7", "fe80::1"]);
+  assert.equal(shown("eth1/4"), ["10.0.0.1", "10.0.0.7", "fd00::7", "fe80::7"]);
+  bench.messages.length = 0;
+  bench.interfaces = [ETH0];
+  bench.during(10_000);
+  const goodbyes = bench.messages.flatMap(({ answers = [] }) => answers).filter(({ ttl }) => ttl === 0);
+  assert.equal([...new Set(goodbyes.map(({ data, flush }) => `${data} ${flush}`))], ["10.0.0.7 false"]);
+  assert.equal(shown("eth0/4"), ["10.0.0.1", "fe80::1"]);
 });
 
 test("an interface that is deleted and created anew is served again", () => {

@@ -216,6 +216,25 @@ test("two services of one name in one directory: the second is numbered at once"
   assert.equal(ether.shown(), ["Lamp → pf-a", "lamp (2) → pf-a", "lamp._y._tcp.local → pf-a"]);
 });
 
+test("two services of one name in one directory keep their names over a restart, whichever comes first then", () => {
+  const names = new RememberedNames();
+  const shown = [
+    ["01", "02", "03"],
+    ["03", "02", "01"],
+    ["02", "03", "01"],
+  ].map((order) => {
+    const clock = new FakeClock();
+    const ether = new Ether(clock);
+    const a = new Host("a", clock, random, names);
+    ether.join(a, "10.0.0.1");
+    for (const sdid of order) a.publisher.put(sdid, wanted("lamp", sdid, { port: Number(sdid) }));
+    clock.advanceMs(10_000);
+    const srv = ether.said.flatMap(({ message }) => (message.answers ?? []).filter(({ type }) => type === "SRV"));
+    return [...new Set(srv.map(({ name, data }) => `${name.split(".")[0]} ${(data as { port: number }).port}`))].sort();
+  });
+  assert.equal(shown, Array(3).fill(["lamp (2) 2", "lamp (3) 3", "lamp 1"]));
+});
+
 test("a rename by the user says goodbye to the old name, all of it", () => {
   const clock = new FakeClock();
   const ether = new Ether(clock);

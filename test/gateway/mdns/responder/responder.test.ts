@@ -268,6 +268,20 @@ test("8.1: he who was heard before we asked is asked first", () => {
   assert.equal(bench.responder.phases(), { held: 1, probing: 0, standby: 0 });
 });
 
+test("a change of a service that is left to another gateway does not wake its host, and counts later", () => {
+  const bench = new Bench();
+  bench.responder.put(service("lamp", { host: PROXIED }));
+  bench.skip(100);
+  bench.response(srv(80), txt("sdid=id-lamp"));
+  bench.skip(1000);
+  bench.responder.put(service("lamp", { host: { ...PROXIED, addresses: ["10.0.0.60"] } }));
+  bench.responder.put(service("lamp", { host: { name: "other.local", addresses: ["10.0.0.60"] } }));
+  assert.equal(bench.during(60_000), []);
+  bench.response(srv(80, { ttl: 0 }));
+  bench.skip(10_000);
+  assert.is(bench.messages.at(-1)!.message.answers?.find(({ type }) => type === "A")?.data, "10.0.0.60");
+});
+
 test("a second service on a host that is left to another gateway makes it wanted", () => {
   const bench = new Bench();
   bench.responder.put(service("lamp", { host: PROXIED }));
@@ -276,6 +290,26 @@ test("a second service on a host that is left to another gateway makes it wanted
   bench.skip(1000);
   bench.responder.put(service("tv", { host: PROXIED }));
   assert.match(bench.during(10_000).at(-1)!, /A\.d-id-lamp! PTR=tv/);
+});
+
+test("8.2: what is proposed for a name that is not asked for is no simultaneous probe", () => {
+  const bench = new Bench();
+  bench.responder.put(service("lamp"));
+  bench.skip(300);
+  bench.query([ask("ANY", `tv.${T}`)], { authorities: [srv(81)] });
+  assert.is(bench.during(200)[0], "500 probe h lamp (A.h SRV.lamp TXT.lamp)");
+});
+
+test("8.1: a probe is defended at once, also if its sender is asking something else in parts, or says that more follows", () => {
+  const bench = Bench.held();
+  bench.query([ask("PTR", T)], { truncated: true, answers: [ptr("tv")] });
+  bench.query([ask("ANY", LAMP)], { authorities: [srv(81)] });
+  assert.equal(bench.during(0), ["60000 SRV.lamp! TXT.lamp! + A.h! NSEC.h!"]);
+  bench.skip(399);
+  assert.is(bench.during(1).length, 1, "the other question");
+  bench.skip(10_000);
+  bench.query([ask("ANY", LAMP)], { authorities: [srv(81)], truncated: true });
+  assert.is(bench.during(0).length, 1);
 });
 
 const TIES: readonly [what: string, authorities: OutgoingRecord[], waits: boolean][] = [
@@ -554,6 +588,14 @@ test("A.3.9: QU is answered by unicast if the record was multicast in the last q
   assert.equal(bench.during(0), ["89000 to 10.0.0.2:5353 SRV.lamp! + A.h! NSEC.h!"]);
 });
 
+for (const of of ["IN", "ANY"]) {
+  test(`5.4: the QU bit is seen beside class ${of}`, () => {
+    const bench = Bench.held();
+    bench.query([{ name: LAMP, type: "TXT", class: of, qu: true }]);
+    assert.equal(bench.during(0), ["60000 to 10.0.0.2:5353 TXT.lamp!"]);
+  });
+}
+
 test("A.3.9: a legacy query is answered to its port: id, question, at most 10 s, no flush bit, answers only", () => {
   const bench = Bench.held();
   const question = { name: LAMP, type: "ANY" };
@@ -569,6 +611,35 @@ test("A.3.9: a legacy query is answered to its port: id, question, at most 10 s,
     [10, 10],
   );
   assert.equal(message.additionals, undefined);
+});
+
+test("18.5: a legacy answer that does not fit one message says so", () => {
+  const services = Array.from({ length: 100 }, (_, i) => service(`a lamp with a long name ${i}`));
+  const bench = Bench.held(services);
+  bench.query([ask("PTR", T)], { id: 1 }, { address: "10.0.0.2", port: 40_000 });
+  bench.query([ask("PTR", META)], { id: 2 }, { address: "10.0.0.2", port: 40_000 });
+  bench.skip(1000);
+  assert.equal(
+    bench.messages.map(({ message }) => [message.id, message.truncated]),
+    [
+      [1, true],
+      [2, false],
+    ],
+  );
+});
+
+test("18.14: in a legacy answer the target of an SRV is not compressed", () => {
+  const bench = Bench.held();
+  bench.query([ask("SRV", LAMP)], { id: 1 }, { address: "10.0.0.2", port: 40_000 });
+  bench.query([ask("SRV", LAMP)]);
+  bench.skip(0);
+  const target = Buffer.from("\x01h\x05local\x00", "latin1");
+  const hasTarget = bench.messages.map(({ message }) => encodeMessage(message).includes(target));
+  assert.equal(hasTarget, [false, true]);
+  for (const { message } of bench.messages) {
+    const [answer] = heard(message).answers ?? [];
+    assert.is((answer.data as { target: string }).target, "h.local");
+  }
 });
 
 test("A.3.9: of very many legacy queries no more than 64 wait for their answer", () => {

@@ -328,6 +328,17 @@ test("the one that fell silent for another of its name takes over when nothing n
   assert.equal(await yard.services(), { 100001: "second 0@attic", 100002: "second 1@attic" });
 });
 
+test("a board that is silent for another of its name still notices who falls silent", async () => {
+  const { broker, yard, second, pass } = await namesakes(2, (pass) => pass(40));
+  await yard.publish(7n, 1n, "gate", 3600n);
+  await pass(10);
+  assert.equal(await second.services(), { 7: "gate@yard", 100001: "second 0@here", 100002: "second 1@here" });
+  broker.mayWrite = (board) => board !== "yard";
+  await pass(190);
+  assert.not.ok(second.isHeard);
+  assert.is((await second.services())[7], "gate@yard!");
+});
+
 test("a board that takes less than another one tells withdraws nevertheless what that one has withdrawn", async () => {
   const { clock, broker, boards, pass } = site("attic");
   const [attic] = boards;
@@ -472,6 +483,26 @@ test("services that change without pause do not put off that the board has told 
   assert.match(broker.kept("pf1/site/s/attic/000000000000001e"), /s99/);
   assert.is(attic.log.length, 1);
   assert.match(attic.log[0], /changes all the time; held for a minute/);
+});
+
+test("a service that flaps is held with what was told last, for a minute; one that is not there at all is told", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(2n, 1n, "fan");
+  await pass(5);
+  const { messages } = broker;
+  for (let round = 0; round < 60; round++) {
+    await attic.publish(1n, BigInt(round), `lamp ${round}`);
+    await attic.publish(2n, BigInt(2 + round), `fan ${round}`);
+    await pass(0.4);
+    await attic.local.unpublish(1n);
+    await pass(0.4);
+  }
+  assert.ok(broker.messages - messages <= 24, `${broker.messages - messages} messages`);
+  assert.equal(await cellar.services(), { 1: "lamp 6@attic", 2: "fan 5@attic" });
+  await pass(60);
+  assert.equal(await cellar.services(), { 2: "fan 59@attic" });
 });
 
 test("a board that comes back after it was forgotten, but not cleared, is shown completely", async () => {

@@ -154,6 +154,33 @@ check("a broker that tells a newcomer only a part of what it keeps: it is told, 
   assert.not.ok(cellar.history.some((line) => line.startsWith("disappeared")));
 });
 
+check("two boards with one name on one broker: both stay connected, and one of them is silent", async () => {
+  const mosquitto = await broker();
+  const yard = board("yard", mosquitto);
+  const first = board("attic", mosquitto);
+  await Promise.all([yard.complete(), first.complete()]);
+  await first.publish(1n, 1n, "lamp");
+  await yard.shows(1n, "lamp@attic");
+  const second = board("attic", mosquitto);
+  await second.publish(2n, 1n, "fan");
+  await Promise.all([
+    first.warns(/Another gateway calls itself attic/),
+    second.warns(/Another gateway calls itself attic/),
+  ]);
+  await yard.shows(2n, undefined);
+  await yard.shows(1n, "lamp@attic");
+  assert.equal(
+    [first, second].map(({ log }) => log.count(/connection lost/)),
+    [0, 0],
+  );
+  assert.equal(
+    [first, second].map(({ gateway }) => gateway.state().state),
+    ["running", "waiting"],
+  );
+  await open[2].end(); // the first one
+  await yard.shows(2n, "fan@attic");
+});
+
 check("3,000 services of one board, and a mosquitto with its default settings: a newcomer is told of all", async () => {
   const mosquitto = await broker();
   const attic = board("attic", mosquitto);

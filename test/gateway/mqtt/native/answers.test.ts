@@ -23,7 +23,7 @@ function fixture({ services = [known(0x5f3a, { room: "kitchen" })], version = 5 
   const clock = new FakeClock();
   const dropped = new Dropped();
   const sent: Sent[] = [];
-  const state = { mine: true, reachable: true, services: services as readonly KnownService[] };
+  const state = { mine: true, reachable: true, services: services as readonly KnownService[], steps: 0 };
   const asked: { filter: Filter; max: number }[] = [];
   const answers = new Answers({
     topics: outboundTopicsBelow("sd1"),
@@ -35,7 +35,7 @@ function fixture({ services = [known(0x5f3a, { room: "kitchen" })], version = 5 
     },
     find: (filter, max) => {
       asked.push({ filter, max });
-      return state.services.slice(0, max);
+      return { steps: state.steps, ...(state.steps < 20e6 ? { services: state.services.slice(0, max) } : {}) };
     },
     isMine: () => state.mine,
     isReachable: () => state.reachable,
@@ -68,6 +68,40 @@ test("D.4: one packet per service, with i/n, id, kind and TTL, 20 ms apart", () 
   );
   assert.is(asked[0].max, 3);
   assert.equal(clock.timers(), []);
+});
+
+test("costly queries: the device waits until its work is worked off, and all do when there was too much", () => {
+  const { clock, ask, replies, state, dropped } = fixture();
+  state.steps = 12e6;
+  for (let n = 1; n <= 3; n++) ask(`${n};1;(k=*a*)`);
+  clock.advanceMs(100);
+  assert.equal(replies(), [
+    "sd1/r/dev1 3;!busy;5",
+    "sd1/r/dev1 1;1/1;0000000000005f3a;lamp;600;room=kitchen",
+    "sd1/r/dev1 2;1/1;0000000000005f3a;lamp;600;room=kitchen",
+  ]);
+  clock.advanceMs(4100);
+  ask("4;1;(k=*a*)");
+  clock.advanceMs(100);
+  assert.equal(replies(), ["sd1/r/dev1 4;1/1;0000000000005f3a;lamp;600;room=kitchen"]);
+  for (let n = 0; n < 5; n++) ask("5;1;(k=*a*)", {}, `other${n}`);
+  clock.advanceMs(100);
+  assert.equal(
+    replies().map((reply) => reply.replace(/1\/1.*/, "found")),
+    [3, 4].map((n) => `sd1/r/other${n} 5;!busy;1`).concat([0, 1, 2].map((n) => `sd1/r/other${n} 5;found`)),
+  );
+  assert.equal(dropped.counts, { "query-busy": 3 });
+});
+
+test("a query that would cost too much is refused like a filter that is none, and has cost all the same", () => {
+  const { clock, ask, replies, state, dropped, answers } = fixture();
+  state.steps = 20e6;
+  ask("1;1;(k=*a*)");
+  ask("2;1;(k=lamp)");
+  clock.advanceMs(100);
+  assert.equal(replies(), ["sd1/r/dev1 2;!busy;1", "sd1/r/dev1 1;!filter"]);
+  assert.equal(dropped.counts, { "query-costly": 1, "query-busy": 1 });
+  assert.is(answers.answered, 0);
 });
 
 test("D.4: nothing found, a filter that is none", () => {

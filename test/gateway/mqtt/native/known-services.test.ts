@@ -41,7 +41,7 @@ function fixture({ rules = [{}], queries = {} }: Partial<Pick<KnownServicesOptio
     for (let n = 0; n < 5; n++) await Promise.resolve();
   };
   const find = (filter: string, max = 8) =>
-    services.find(parseFilter(filter), max).map(({ state }) => Number(state.id));
+    services.find(parseFilter(filter), max, 1e6).services!.map(({ state }) => Number(state.id));
   return { directory, dropped, services, publish, news, find, took: () => changes.splice(0) };
 }
 
@@ -141,6 +141,25 @@ test("what changes keeps its place, memory is given back", async () => {
 
 test("a filter that is none is refused at once", () => {
   assert.throws(() => fixture({ rules: [{ filter: "(kind" }] }), /filter "\(kind": /);
+});
+
+test("a query has a budget in work: bytes for a search, values for a comparison, those of the visible ones included", async () => {
+  const { services, publish } = fixture();
+  services.start();
+  for (let id = 0; id < 100; id++) await publish(id, { kind: "lamp", text: "x".repeat(10_000) });
+  const steps = (filter: string, max = 8) => services.find(parseFilter(filter), max, 1e9).steps;
+  const [compared, searched] = [steps("(room=hall)"), steps("(text=*y*)")];
+  assert.ok(compared < 100 * 50, `${compared}`);
+  assert.ok(searched > 100 * 10_000, `${searched}`);
+  assert.ok(steps("(|(text=*y*)(text=*z*z*))") > 2.9 * searched, "each part is searched for");
+  assert.ok(steps("(kind=lamp)", 1) < compared / 50, "what is found is not paid for twice");
+  assert.equal(services.find(parseFilter("(!(text=*y*))"), 8, 50_000), { steps: 50_000 });
+  assert.is(services.find(parseFilter("(!(text=*y*))"), 1, 50_000).services?.length, 1);
+
+  const narrow = fixture({ queries: { filter: "(text=*secret*)" } });
+  narrow.services.start();
+  await narrow.publish(1, { kind: "lamp", text: "x".repeat(10_000) });
+  assert.ok(narrow.services.find(parseFilter("(k=lamp)"), 8, 1e9).steps > 10_000);
 });
 
 test.run();

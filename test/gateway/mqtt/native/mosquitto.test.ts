@@ -252,6 +252,27 @@ check("a gateway that only could not hear the broker for a while takes its devic
   );
 });
 
+check("mappings that match the mirror, our own or that of another root, import nothing of it", async () => {
+  const { mosquitto, site, url } = await start();
+  const text = { format: "text", id: "{id}", properties: { kind: "lamp", text: "{payload}" } } as const;
+  const mappings = ["{a}/{b}/lamp/{id}", "sd1/m/{kind}/{id}", "sd1/a/{id}"].map((announce, at) => {
+    return { name: `mapping${at}`, announce, ...text };
+  });
+  const conventions = { conventions: ["native"], mappings } as const;
+  const one = site.gateway({ url, clientId: "one", presence: { name: "one" }, mirror: [{}], conventions });
+  const two = site.gateway({ url, clientId: "two", root: "hall", presence: { name: "two" }, mirror: [{}] });
+  await one.logged(/: connected/);
+  await two.logged(/: connected/);
+  const lamp = await site.device(mosquitto, { device: "lamp1" });
+  lamp.announce("lamp;600");
+  await mosquitto.publish("my/own/lamp/kitchen", "on");
+  const observer = await site.observer(mosquitto);
+  const [ours, halls] = [() => observer.kept("sd1/m/").size, () => observer.kept("hall/m/").size];
+  await observer.until("both mirrors of both", () => ours() === 2 && halls() === 2);
+  await site.passes(60_000);
+  assert.equal([site.generations.size, ours(), halls()], [2, 2, 2], [...site.names.values()].join());
+});
+
 check("own directories: each gateway publishes every device, one of them mirrors", async () => {
   const { mosquitto, site, url } = await start();
   const other = new Site();

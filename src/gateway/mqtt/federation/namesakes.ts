@@ -1,0 +1,77 @@
+/**
+ * Two boards of one name (a copied image) would undo each other's work for ever. Each that hears another instance speak in its
+ * name answers it by name, so that the other one knows that it is no leftover: a board that has told everything stays rather
+ * than one that has only just come, else the one whose instance is the lower. The other one says a last word, falls silent, and
+ * looks whether the first is still there.
+ */
+
+import type { Logger } from "../../../core/log.js";
+import { Liveness } from "./liveness.js";
+import type { Farewell, Word } from "./presence.js";
+
+/** What is to be done about a word: answer it, answer it and fall silent, or fall silent at once. */
+export type Verdict = "answer" | "last-word" | "yield";
+
+export class Namesakes {
+  /** The instance that was heard last, to be named in what we say. */
+  named: string | undefined;
+  /** The one that stays rather than we. */
+  private winner: { readonly instance: string; readonly liveness: Liveness } | undefined;
+  /** The warnings that were given: whether we stay. */
+  private readonly warned = new Set<boolean>();
+
+  constructor(
+    private readonly board: string,
+    private readonly instance: string,
+    private readonly log: Logger,
+  ) {}
+
+  /** Another one speaks for this board, and we do not. */
+  get haveYielded(): boolean {
+    return this.winner !== undefined;
+  }
+
+  /** We begin (again) to speak. */
+  forget(): void {
+    this.named = undefined;
+    this.winner = undefined;
+  }
+
+  /** A word of another instance; `state`: what we have said last of ourselves. */
+  heard(word: Word, state: Word["state"]): Verdict {
+    const wasNamed = this.named === word.instance;
+    this.named = word.instance;
+    // It may be what is kept of our former life, unless it has heard us.
+    if (word.namesake !== this.instance) return "answer";
+    const stays = word.state === state ? this.instance < word.instance : state === "complete";
+    this.warn(stays);
+    if (stays) return "answer";
+    const liveness = new Liveness();
+    liveness.heard(word, false);
+    this.winner = { instance: word.instance, liveness };
+    return wasNamed ? "yield" : "last-word"; // or it would not know of us
+  }
+
+  /** While we are silent. True: the other one says that it is gone. */
+  isFarewell(word: Word | Farewell): boolean {
+    if (!this.winner || word.instance !== this.winner.instance) return false;
+    this.winner.liveness.heard(word, false);
+    return word.state === "gone";
+  }
+
+  /** We have listened for so long. True: the other one has fallen silent. */
+  passed(ms: number): boolean {
+    return this.winner?.liveness.passed(ms) ?? false;
+  }
+
+  private warn(stays: boolean): void {
+    if (this.warned.has(stays)) return;
+    this.warned.add(stays);
+    const [one, other] = stays ? ["this", "that"] : ["that", "this"];
+    this.log.warning(
+      () =>
+        `Another gateway calls itself ${this.board}, too: each needs a name of its own (board). ` +
+        `Of the two, ${one} one tells its services, ${other} one does not.`,
+    );
+  }
+}
