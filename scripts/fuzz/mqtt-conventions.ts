@@ -65,7 +65,7 @@ function disturbedTopic(random: SeededRandom, topic: string, other: string): str
 export function conventionsTarget(seed: number): boolean {
   corpus ??= recorded();
   const random = new Seeded(seed);
-  const desk = new Desk({ conventions: CONVENTIONS, mappings: BUILT_IN_TABLES.esphome });
+  const desk = new Desk({ conventions: CONVENTIONS, mappings: BUILT_IN_TABLES.esphome }, random.below(2) === 0);
   let most = 0;
   for (let left = 20 + random.below(60); left > 0; left--) {
     const { topic, payload } = random.pick(corpus);

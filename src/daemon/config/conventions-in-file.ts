@@ -33,6 +33,7 @@ export interface ConventionsInFile {
   readonly homie_root?: string;
   readonly zigbee_bases: readonly string[];
   readonly mappings?: readonly TableInFile[];
+  readonly precedence?: readonly string[];
 }
 
 /** Nothing if only the native convention is read, as by default. */
@@ -46,6 +47,7 @@ export function conventionsOptions(gateway: ConventionsInFile): { readonly conve
     ...(gateway.homie_root === undefined ? {} : { homie4Root: gateway.homie_root }),
     zigbee2mqttBases: gateway.zigbee_bases,
     mappings: mappings.map(tableOf),
+    ...(gateway.precedence === undefined ? {} : { precedence: gateway.precedence }),
   };
   return { conventions: options };
 }
@@ -58,6 +60,7 @@ export function conventionsFileKeys(options: ConventionsOptions | undefined) {
     homie_domain: options?.homie5Domain,
     homie_root: options?.homie4Root,
     zigbee_bases: options?.zigbee2mqttBases,
+    precedence: options?.precedence,
     mappings: options?.mappings?.map(({ name, announce, format, needs, id, properties, presence, ...table }) => ({
       ...{ name, announce, format, needs, id, properties },
       presence: presence && {

@@ -168,6 +168,16 @@ export const conventionKeys = {
     what: "a list of base topics",
     description: "Base topics of Zigbee2MQTT, one for each bridge.",
   }),
+  precedence: Type.Optional(
+    Type.Array(text({ what: "a convention, or the name of a mapping", maxLength: 32 }), {
+      maxItems: 64,
+      what: "a list of conventions",
+      examples: [["homeassistant"]],
+      description:
+        "Where several conventions say different things of one device: whose values count, the best first. Those not " +
+        "named follow: mappings, zigbee2mqtt, homie5, homie4, tasmota, esphome, shelly, homeassistant.",
+    }),
+  ),
   ask: Type.Boolean({
     default: false,
     description:
@@ -206,6 +216,11 @@ export function checkConventions(gateway: Partial<ConventionsInFile>, report: Re
   prefixes("homeassistant_prefixes");
   prefixes("zigbee_bases");
   if (gateway.homie_root !== undefined) checkPrefix(gateway.homie_root, "homie_root", report);
+  const names = new Set([...RESERVED_NAMES, ...(gateway.mappings ?? []).map((table) => table?.name)]);
+  for (const [at, name] of (gateway.precedence ?? []).entries()) {
+    if (name === undefined || (names.has(name) && name !== "native")) continue;
+    report(`precedence[${at}]`, `${JSON.stringify(name)} is neither a convention nor the name of a mapping`);
+  }
   const domain = gateway.homie_domain;
   if (domain !== undefined && domain !== "+" && (!usableTopic(domain) || domain.includes("/"))) {
     report("homie_domain", `${JSON.stringify(domain)} is not one topic level (like homie, or + for any)`);

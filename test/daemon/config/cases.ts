@@ -160,7 +160,9 @@ export const RIGHT: readonly (readonly [string, (config: Config) => unknown, unk
   [mqtt("queries: {filter: (a=b)}, broker_max_packet: 2048"), (c) => options(c).brokerMaxPacketBytes, 2048],
   [mqtt("conventions: [native]"), (c) => [options(c).conventions, options(c).ask], [undefined, undefined]],
   [
-    mqtt("conventions: [homeassistant, homie], homeassistant_prefixes: [ha/x], homie_domain: home, ask: true"),
+    mqtt(
+      "conventions: [homeassistant, homie], homeassistant_prefixes: [ha/x], homie_domain: home, precedence: [homie], ask: true",
+    ),
     (c) => [options(c).conventions, options(c).ask],
     [
       {
@@ -169,6 +171,7 @@ export const RIGHT: readonly (readonly [string, (config: Config) => unknown, unk
         homie5Domain: "home",
         zigbee2mqttBases: ["zigbee2mqtt"],
         mappings: [],
+        precedence: ["homie"],
       },
       true,
     ],
@@ -416,6 +419,10 @@ export const WRONG: readonly (readonly [string, ...string[]])[] = [
   [mqtt("broker_max_packet: 2000000"), /broker_max_packet: 2000000 is not a number of bytes/.source],
   [mqtt("conventions: [tasmoto]"), /conventions\[0\]: "tasmoto" is not a convention \(valid values: native /.source],
   [mqtt("homeassistant_prefixes: ['a/#']"), /homeassistant_prefixes\[0\]: MQTT root topic/.source],
+  [
+    mqtt("precedence: [homie, hommie]"),
+    /precedence\[1\]: "hommie" is neither a convention nor the name of a mapping/.source,
+  ],
   [mqtt("homie_domain: a/b"), /homie_domain: "a\/b" is not one topic level/.source],
   [mapped("name: homie5"), /mappings\[0\]\.name: "homie5" is the name of a built-in convention/.source],
   [mapped("announce: '#'"), /mappings\[0\]\.announce: topic filter "#": names stand in braces/.source],

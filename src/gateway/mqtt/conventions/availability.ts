@@ -77,11 +77,12 @@ export function wordOf({ available, notAvailable, path }: AvailabilityTopic, pay
   return word === notAvailable ? "down" : "unknown";
 }
 
-/** `latest`: the topic that was just heard, if any. */
+/** `latest`: the topic that was just heard, if any. `isComplete`: what was not heard yet is not going to be. */
 export function presenceOf(
   { topics, mode }: Availability,
   said: (topic: string) => string | undefined,
   latest: string | undefined,
+  isComplete = false,
 ): Presence {
   const words = topics.map((one) => {
     const text = said(one.topic);
@@ -92,6 +93,7 @@ export function presenceOf(
   if (mode === "any") return words.includes("up") ? "up" : all("down") ? "down" : "unknown";
   const at = topics.findIndex(({ topic }) => topic === latest);
   if (at >= 0 && words[at] !== "unknown") return words[at];
-  // nothing tells which was the latest: what the most of them say together, if they agree
-  return all("up") ? "up" : all("down") ? "down" : "unknown";
+  // nothing tells which was the latest: what all of them say that say anything
+  const known = isComplete ? words.filter((word) => word !== "unknown") : words;
+  return known.length > 0 && known.every((word) => word === known[0]) ? known[0] : "unknown";
 }

@@ -19,8 +19,12 @@ const TASMOTA: readonly MappingTable[] = [
       "mqtt.base": "{/t}",
     },
     presence: {
-      topic: "{/ft}LWT",
-      replace: { "%prefix%": "{/tp/2}", "%topic%": "{/t}", "%hostname%": "{/hn}", "%id%": "{device}" },
+      topic: "{/ft}/LWT",
+      // as Tasmota makes its topics: with a slash in between, whether "ft" ends in one or not
+      replace: {
+        ...{ "%prefix%": "{/tp/2}", "%topic%": "{/t}", "%hostname%": "{/hn}", "%id%": "{device}" },
+        ...{ "#": "", "//": "/" },
+      },
       up: "{/onln}",
       down: "{/ofln}",
     },
@@ -29,7 +33,11 @@ const TASMOTA: readonly MappingTable[] = [
   {
     name: "tasmota",
     announce: "tasmota/discovery/{device}/sensors",
-    properties: { mac: "{device}", cap: "{/sn}" },
+    properties: {
+      mac: "{device}",
+      // names of sensors, and what else stands beside them
+      cap: { value: "{/sn}", without: ["Time", "Epoch", "Uptime", "TempUnit", "PressureUnit", "SpeedUnit"] },
+    },
   },
 ];
 
@@ -52,6 +60,24 @@ const ESPHOME: readonly MappingTable[] = [
     ask: { topic: "esphome/discover", payload: "" },
   },
 ];
+
+/** The source that we name in requests to Shelly; answers come to this topic with `/rpc` behind it. */
+const ASKER = "pathfinder-edge";
+
+const SHELLY_2_ONLINE = { up: "true", down: "false" };
+
+const shelly2Request = (id: number, method: string) => JSON.stringify({ id, src: ASKER, method });
+
+/** Addresses come with Wi-Fi, with Ethernet, or with both; without any a message is about something else. */
+const shelly2Addresses = (announce: string, mac: string, status: string, online: string): MappingTable[] =>
+  ["wifi/sta_ip", "eth/ip"].map((place) => ({
+    name: "shelly",
+    announce,
+    kept: false,
+    needs: [`${status}/${place}`],
+    properties: { mac, addr: `{${status}/${place}}`, url: `http://{${status}/${place}}/` },
+    presence: { topic: online, ...SHELLY_2_ONLINE },
+  }));
 
 const SHELLY: readonly MappingTable[] = [
   {
@@ -80,7 +106,24 @@ const SHELLY: readonly MappingTable[] = [
     presence: { topic: "shellies/{id}/online", up: "true", down: "false" },
   },
   {
-    // second generation and later: the topic is the device's id unless configured otherwise
+    // second generation and later, asked: what it says of itself counts more than what its topic says
+    name: "shelly",
+    announce: `${ASKER}/rpc`,
+    kept: false,
+    needs: ["/result/gen", "/result/id"],
+    properties: {
+      mac: "{/result/mac}",
+      name: "{/result/name|/result/id}",
+      manufacturer: "Shelly",
+      model: "{/result/model}",
+      sw: "{/result/ver}",
+      "mqtt.base": "{/result/id}",
+    },
+    presence: { topic: "{/result/id}/online", ...SHELLY_2_ONLINE },
+  },
+  ...shelly2Addresses(`${ASKER}/rpc`, "{/result/sys/mac}", "/result", "{/src}/online"),
+  {
+    // the topic is the device's id unless configured otherwise
     name: "shelly",
     announce: "shelly{model}-{mac}/online",
     format: "text",
@@ -91,16 +134,13 @@ const SHELLY: readonly MappingTable[] = [
       model: "{model}",
       "mqtt.base": "shelly{model}-{mac}",
     },
-    presence: { topic: "shelly{model}-{mac}/online", up: "true", down: "false" },
+    presence: { topic: "shelly{model}-{mac}/online", ...SHELLY_2_ONLINE },
+    askEach: {
+      topic: "shelly{model}-{mac}/rpc",
+      payloads: [shelly2Request(1, "Shelly.GetDeviceInfo"), shelly2Request(2, "Shelly.GetStatus")],
+    },
   },
-  {
-    name: "shelly",
-    announce: "shelly{model}-{mac}/events/rpc",
-    kept: false,
-    needs: ["/params/wifi/sta_ip"],
-    properties: { mac: "{mac}", addr: "{/params/wifi/sta_ip}", url: "http://{/params/wifi/sta_ip}/" },
-    presence: { topic: "shelly{model}-{mac}/online", up: "true", down: "false" },
-  },
+  ...shelly2Addresses("shelly{model}-{mac}/events/rpc", "{mac}", "/params", "shelly{model}-{mac}/online"),
 ];
 
 export const BUILT_IN_TABLES = { tasmota: TASMOTA, esphome: ESPHOME, shelly: SHELLY } as const;

@@ -1,6 +1,6 @@
 /** Which announcements are about one device. */
 
-import { type DeviceKey, isHardwareKey, isWeakKey } from "./device-keys.js";
+import { betterKey, type DeviceKey, isHardwareKey, isWeakKey } from "./device-keys.js";
 import type { Sighting } from "./sighting.js";
 
 interface Keyed {
@@ -50,4 +50,15 @@ export function devicesAmong<Member extends Keyed>(members: Iterable<Member>): M
   const addressed = parts.filter(has);
   if (addressed.length < 2) return [all];
   return [...addressed, ...connected(parts.filter((part) => !has(part)).flat())];
+}
+
+/**
+ * There is at least one member. What passes counts only if there is nothing that the broker keeps. `isOneOfMany`: a weak key
+ * is not this device's alone, and counts only if there is no other.
+ */
+export function bestKey(members: readonly Keyed[], isOneOfMany: boolean): DeviceKey {
+  const kept = members.filter(({ sighting }) => !sighting.passing);
+  const keys = (kept.length > 0 ? kept : members).flatMap(({ sighting }) => sighting.keys);
+  const strong = isOneOfMany ? keys.filter((key) => !isWeakKey(key)) : [];
+  return (strong.length > 0 ? strong : keys).reduce(betterKey);
 }

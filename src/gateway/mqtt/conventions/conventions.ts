@@ -28,6 +28,8 @@ export interface ConventionsOptions {
   readonly homie4Root?: string;
   readonly zigbee2mqttBases?: readonly string[];
   readonly mappings?: readonly MappingTable[];
+  /** Values of `mqtt.conv` (`homie` for both of its versions) that count more than all others, the best first. */
+  readonly precedence?: readonly string[];
 }
 
 /** What each convention is given, but for what is made here. */
@@ -45,7 +47,8 @@ export interface Conventions {
 
 /** Throws a `MappingError` if a mapping cannot be used. */
 export function conventions(options: ConventionsOptions, context: ConventionsContext): Conventions {
-  const devices = new MergedDevices(context);
+  const precedence = options.precedence?.flatMap((name) => (name === "homie" ? ["homie5", "homie4"] : [name]));
+  const devices = new MergedDevices({ ...context, ...(precedence ? { precedence } : {}) });
   const each: ConventionContext = {
     ...context,
     devices,
@@ -68,7 +71,7 @@ export function conventions(options: ConventionsOptions, context: ConventionsCon
     chosen.has(name) ? BUILT_IN_TABLES[name] : [],
   );
   for (const [at, table] of [...tables, ...(options.mappings ?? [])].entries()) {
-    all.push(new MappedConvention(each, table, String(at)));
+    all.push(new MappedConvention(each, table, String(at).padStart(3, "0")));
   }
   return { all, devices };
 }

@@ -29,6 +29,10 @@ export class HomeAssistant extends DeviceConvention {
         this.configs.delete(subject);
         this.topics.watch(subject, []);
       },
+      settling: (subject) => {
+        const config = this.configs.get(subject);
+        if (config) this.tellPresence(subject, config, undefined, true, true);
+      },
     });
     this.topics = new PresenceTopics([], context.dropped, context.budget, (added, removed) =>
       context.onFiltersChanged(this, added, removed),
@@ -82,9 +86,16 @@ export class HomeAssistant extends DeviceConvention {
   }
 
   /** `latest`: the topic that was heard live just now; nobody knows in which order the broker got what it keeps. */
-  private tellPresence(subject: string, config: HaConfig, latest: string | undefined, retained: boolean): void {
+  private tellPresence(
+    subject: string,
+    config: HaConfig,
+    latest: string | undefined,
+    retained: boolean,
+    isComplete = false,
+  ): void {
     const said = (topic: string) => this.topics.last(topic);
-    const presence = presenceOfAny(config.availabilities.map((one) => presenceOf(one, said, latest)));
+    const words = config.availabilities.map((one) => presenceOf(one, said, latest, isComplete));
+    const presence = presenceOfAny(words);
     if (presence !== "unknown") this.sightings.presence(subject, presence, retained);
   }
 }

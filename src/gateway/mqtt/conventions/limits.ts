@@ -32,6 +32,8 @@ export const LIMITS = {
   components: 200,
   /** Attributes (retained topics) of one Homie 4 device. */
   attributes: 1000,
+  /** Questions to single devices that wait to be sent. */
+  questions: 10_000,
   /** Devices in one list of Zigbee2MQTT's. */
   listedDevices: 2000,
 } as const;
@@ -54,6 +56,8 @@ export const TIMES = {
   settleMs: 30_000,
   /** A broker that was away for longer: nothing is known of its devices any more. */
   awayMs: 600_000,
+  /** Between two questions to single devices, of each table. */
+  questionMs: 100,
   /** A timer this late shows that the whole process stood still. */
   stalledMs: 5_000,
 } as const;

@@ -7,6 +7,7 @@ import { type Json, member, payloadText, pointedTo, readJson } from "./json.js";
 import { TIMES } from "./limits.js";
 import { type MappedPresence, Mapping, type MappingTable } from "./mapping-table.js";
 import { PresenceTopics } from "./presence-topics.js";
+import { type Question, Questions } from "./questions.js";
 import { refuse } from "./refuse.js";
 import { type Presence, Sightings } from "./sightings.js";
 import { cleanText } from "./texts.js";
@@ -18,6 +19,9 @@ interface MappedDevice {
   readonly topic: string;
   presence?: MappedPresence | undefined;
   sleeps: boolean;
+  questions: readonly Question[];
+  /** Since it came, or we did. */
+  isAsked: boolean;
   lastMs?: number;
   readonly intervalsMs: number[];
   /** On which its TTL is based. Follows the observed one only if that is quite another. */
@@ -33,6 +37,7 @@ export class MappedConvention extends DeviceConvention {
   private readonly devices = new Map<string, MappedDevice>();
   private readonly byTopic = new Map<string, Set<string>>();
   private askTimer: Timer | undefined;
+  private readonly questions: Questions | undefined;
 
   /** `prefix` tells its announcements from those of other tables with the same name. Throws a `MappingError`. */
   constructor(
@@ -44,6 +49,7 @@ export class MappedConvention extends DeviceConvention {
     this.mapping = new Mapping(table);
     this.fixed = [this.mapping.topics.filter];
     this.name = table.name;
+    this.questions = context.ask && table.askEach && new Questions(context.timers, context.ask);
     this.sightings = new Sightings(this.name, context, { forgotten: (subject) => this.forget(subject) });
     this.topics = new PresenceTopics(this.fixed, context.dropped, context.budget, (added, removed) =>
       context.onFiltersChanged(this, added, removed),
@@ -60,6 +66,7 @@ export class MappedConvention extends DeviceConvention {
 
   override brokerBack(): void {
     super.brokerBack();
+    for (const device of this.devices.values()) device.isAsked = false;
     const { ask } = this.mapping.table;
     const publish = this.context.ask;
     if (!ask || !publish) return;
@@ -69,11 +76,13 @@ export class MappedConvention extends DeviceConvention {
 
   override brokerLost(): void {
     this.askTimer?.cancel();
+    this.questions?.clear();
     super.brokerLost();
   }
 
   override stop(): void {
     this.askTimer?.cancel();
+    this.questions?.clear();
     super.stop();
     this.devices.clear();
     this.byTopic.clear();
@@ -107,7 +116,7 @@ export class MappedConvention extends DeviceConvention {
     }
     const from = { json, text, levels };
     const subject = `${this.prefix}/${topic}\0${this.mapping.idOf(from) ?? ""}`;
-    const device = this.devices.get(subject) ?? { topic, sleeps: false, intervalsMs: [] };
+    const device = this.devices.get(subject) ?? newDevice(topic);
     if (!retained) this.observe(device);
     const mapped = this.mapping.read(from, device.intervalSeconds);
     if (!mapped) {
@@ -123,6 +132,7 @@ export class MappedConvention extends DeviceConvention {
     if (others) others.add(subject);
     else this.byTopic.set(topic, new Set([subject]));
     device.presence = presence;
+    device.questions = mapped.questions;
     device.sleeps = mapped.sighting.sleeps ?? false;
     this.topics.watch(subject, device.presence ? [device.presence.topic] : []);
     if (device.sleeps || !device.presence) this.sightings.presence(subject, "unknown", retained);
@@ -155,9 +165,17 @@ export class MappedConvention extends DeviceConvention {
     const device = this.devices.get(subject);
     if (!device?.presence) return;
     const presence = wordOf(device.presence, this.topics.last(device.presence.topic));
+    if (presence === "up") this.ask(device);
+    else if (presence === "down") device.isAsked = false;
     if (!device.sleeps) {
       if (presence !== "unknown") this.sightings.presence(subject, presence, retained);
     } else if (presence === "up" && !retained) this.sightings.alive(subject);
+  }
+
+  private ask(device: MappedDevice): void {
+    const { questions } = this;
+    if (!questions || device.isAsked) return;
+    device.isAsked = device.questions.every((question) => questions.add(question));
   }
 
   private forget(subject: string): void {
@@ -170,6 +188,14 @@ export class MappedConvention extends DeviceConvention {
     if (others?.size === 0) this.byTopic.delete(device.topic);
   }
 }
+
+const newDevice = (topic: string): MappedDevice => ({
+  topic,
+  sleeps: false,
+  questions: [],
+  isAsked: false,
+  intervalsMs: [],
+});
 
 function wordOf({ pointer, up, down }: MappedPresence, text: string | undefined): Presence {
   if (text === undefined) return "unknown";

@@ -2,11 +2,19 @@
 
 import { type Announced, type Expression, expression } from "./expression.js";
 import { type Json, pointedTo, pointerTokens } from "./json.js";
+import type { Question } from "./questions.js";
 import { isReserved, type Sighting, SightingCollector } from "./sighting.js";
 import { cleanText, usableTopic } from "./texts.js";
 import { type TopicPattern, topicPattern } from "./topic-pattern.js";
 
-export type PropertyRule = string | { readonly value: string; readonly map: Readonly<Record<string, string>> };
+export type PropertyRule =
+  | string
+  | {
+      readonly value: string;
+      readonly map?: Readonly<Record<string, string>>;
+      /** Values that are left out. */
+      readonly without?: readonly string[];
+    };
 
 /** Texts with braces are expressions (expression.ts). */
 export interface MappingTable {
@@ -35,6 +43,8 @@ export interface MappingTable {
   readonly kept?: boolean;
   /** Published after connecting, if asking is allowed: devices announce themselves upon it. */
   readonly ask?: { readonly topic: string; readonly payload: string };
+  /** Published for each device whose presence says that it is there, once after each coming, if asking is allowed. */
+  readonly askEach?: { readonly topic: string; readonly payloads: readonly string[] };
 }
 
 export interface PresenceRule {
@@ -58,6 +68,7 @@ export interface MappedPresence {
 export interface Mapped {
   readonly sighting: Sighting;
   readonly presence: MappedPresence | undefined;
+  readonly questions: readonly Question[];
 }
 
 /** What is wrong with a table. */
@@ -82,7 +93,9 @@ export class Mapping {
     readonly name: string;
     readonly value: Expression;
     readonly map: ReadonlyMap<string, string> | undefined;
+    readonly without: ReadonlySet<string>;
   }[];
+  private readonly asked: Expression | undefined;
   private readonly asleep: Expression | undefined;
   private readonly presence: ((from: Announced) => MappedPresence | undefined) | undefined;
 
@@ -96,13 +109,15 @@ export class Mapping {
       const key = `properties.${name}`;
       if (isReserved(name)) throw new MappingError(key, "is set by the gateway itself");
       if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) throw new MappingError(key, "expected 1 to 64 of A-Z a-z 0-9 . _ -");
-      if (typeof rule === "string") return { name, value: read(key, rule), map: undefined };
-      return { name, value: read(`${key}.value`, rule.value), map: new Map(Object.entries(rule.map)) };
+      if (typeof rule === "string") return { name, value: read(key, rule), map: undefined, without: NOTHING };
+      const map = rule.map && new Map(Object.entries(rule.map));
+      return { name, value: read(`${key}.value`, rule.value), map, without: new Set(rule.without) };
     });
     if (!this.id && !this.rules.some(({ name }) => identifies(name))) {
       throw new MappingError("id", "missing; needed is what tells devices apart, or a property mac, ieee or mqtt.base");
     }
     this.asleep = table.asleep === undefined ? undefined : read("asleep", table.asleep);
+    this.asked = table.askEach && read("askEach.topic", table.askEach.topic);
     this.presence = table.presence && presenceReader(table.presence, read);
     if (table.ask && !usableTopic(table.ask.topic))
       throw new MappingError("ask.topic", "expected a topic without + and #");
@@ -131,6 +146,7 @@ export class Mapping {
     if (id !== undefined) collector.key("own", `${name}/${id}`);
     for (const rule of this.rules) {
       for (const value of rule.value.values(from)) {
+        if (rule.without.has(String(value))) continue;
         const mapped = rule.map ? rule.map.get(String(value)) : value;
         if (rule.name === "mac") collector.mac(mapped);
         else if (rule.name === "ieee") collector.ieee(mapped);
@@ -145,7 +161,12 @@ export class Mapping {
       ...(asleep ? { sleeps: true } : {}),
       ...(kept === false ? { passing: true } : {}),
     });
-    return sighting && { sighting, presence: this.presence?.(from) };
+    return sighting && { sighting, presence: this.presence?.(from), questions: this.questions(from) };
+  }
+
+  private questions(from: Announced): readonly Question[] {
+    const topic = this.asked?.text(from);
+    return usableTopic(topic) ? this.table.askEach!.payloads.map((payload) => ({ topic, payload })) : [];
   }
 
   private silentSeconds(intervalSeconds: number | undefined): number | undefined {
@@ -154,6 +175,8 @@ export class Mapping {
     return Math.min(Math.max(Math.ceil(ttlIntervals * intervalSeconds), 60), 86_400);
   }
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** Properties that tell devices apart. */
 const identifies = (name: string) => name === "mac" || name === "ieee" || name === "mqtt.base";

@@ -16,11 +16,12 @@ import { type Properties, sameProperties } from "../../../core/properties.js";
 import { Damping } from "../../damping.js";
 import type { Dropped } from "../../dropped.js";
 import { show } from "../announced.js";
-import { connected, devicesAmong } from "./connected.js";
-import { betterKey, type DeviceKey, deviceId, isWeakKey } from "./device-keys.js";
+import { bestKey, connected, devicesAmong } from "./connected.js";
+import { type DeviceKey, deviceId } from "./device-keys.js";
 import { LIMITS, TIMES, TTL_SECONDS } from "./limits.js";
 import { type Described, mergedProperties } from "./merging.js";
 import { type Sighting, sameKeys } from "./sighting.js";
+import { describing, type Standing } from "./standing.js";
 
 /** Where services go: owned-services.ts. */
 export interface ServiceSink {
@@ -30,18 +31,14 @@ export interface ServiceSink {
 
 export interface MergedDevicesOptions {
   readonly site: string;
+  /** Conventions whose values count more than those of others, the best first. Default: the order of merging.ts. */
+  readonly precedence?: readonly string[];
   readonly sink: ServiceSink;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
   readonly dropped: Dropped;
 }
-
-/**
- * What an announcement says of its device's being there: its presence says `up` or `down`; there is no presence, so it is
- * `assumed`, or this is `unsettled` while the broker may still replay one; or it was `silent` for too long.
- */
-export type Standing = "up" | "down" | "assumed" | "unsettled" | "silent";
 
 interface Member extends Described {
   sighting: Sighting;
@@ -175,25 +172,21 @@ export class MergedDevices {
     if (parts.length > 0) {
       this.dropKeys(group);
       group.members.clear();
-      const [first, ...others] = this.byRightToIds(group, parts);
-      for (const one of first) this.enter(group, one);
-      for (const part of others) {
-        const split = newGroup();
-        for (const one of part) this.enter(split, one);
-        for (const id of this.idsAmong(part)) {
-          const properties = group.shown.get(id);
-          if (properties) this.give(id, split, properties);
-        }
-        this.changed(split);
+      const shown = parts.map((part) => this.idsAmong(part).filter((id) => group.shown.has(id)));
+      // one of which an id is shown goes on as the group, if there is one
+      const first = Math.max(
+        0,
+        shown.findIndex((ids) => ids.length > 0),
+      );
+      for (const [at, part] of parts.entries()) {
+        const to = at === first ? group : newGroup();
+        for (const one of part) this.enter(to, one);
+        if (to === group) continue;
+        for (const id of shown[at]) this.give(id, to, group.shown.get(id)!);
+        this.changed(to);
       }
     }
     this.changed(group);
-  }
-
-  /** The part of which an id is shown comes first and goes on as the group. */
-  private byRightToIds(group: Group, parts: readonly (readonly Member[])[]): readonly (readonly Member[])[] {
-    const isShown = (part: readonly Member[]) => this.idsAmong(part).some((id) => group.shown.has(id));
-    return [...parts].sort((a, b) => Number(isShown(b)) - Number(isShown(a)));
   }
 
   private idsAmong(members: Iterable<Member>): bigint[] {
@@ -225,7 +218,7 @@ export class MergedDevices {
   }
 
   private wanted(group: Group): Wanted {
-    const { site } = this.options;
+    const { site, precedence } = this.options;
     const properties = new Map<bigint, Properties>();
     const ids = new Set<bigint>();
     if (group.members.size === 0) return { properties, ids };
@@ -235,7 +228,8 @@ export class MergedDevices {
       const id = deviceId(site, key);
       ids.add(id);
       const live = describing(device, devices.length > 1 ? group.shown.has(id) : group.shown.size > 0);
-      if (live.length > 0) properties.set(id, mergedProperties(site, key.slice(key.indexOf(":") + 1), live));
+      const fallbackName = key.slice(key.indexOf(":") + 1);
+      if (live.length > 0) properties.set(id, mergedProperties(site, fallbackName, live, precedence));
     }
     return { properties, ids };
   }
@@ -291,24 +285,3 @@ export class MergedDevices {
 }
 
 const newGroup = (): Group => ({ members: new Set(), keys: new Set(), shown: new Map(), held: false });
-
-/**
- * There is at least one member. What passes counts only if there is nothing that the broker keeps. `isOneOfMany`: a weak key
- * is not this device's alone, and counts only if there is no other.
- */
-function bestKey(members: readonly Member[], isOneOfMany: boolean): DeviceKey {
-  const kept = members.filter(({ sighting }) => !sighting.passing);
-  const keys = (kept.length > 0 ? kept : members).flatMap(({ sighting }) => sighting.keys);
-  const strong = isOneOfMany ? keys.filter((key) => !isWeakKey(key)) : [];
-  return (strong.length > 0 ? strong : keys).reduce(betterKey);
-}
-
-/**
- * Those that describe a device that is there; none if it is not. One presence that says so is enough; where one says that it
- * is not, those that merely assume it do not count. Nobody is shown on an assumption that is about to be settled.
- */
-function describing(members: readonly Member[], isShown: boolean): Member[] {
-  const has = (wanted: Standing) => members.some(({ standing }) => standing === wanted);
-  if (!has("up") && (has("down") || !has("assumed") || (!isShown && has("unsettled")))) return [];
-  return members.filter(({ standing }) => standing !== "down" && standing !== "unsettled");
-}

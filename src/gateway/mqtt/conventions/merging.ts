@@ -26,8 +26,16 @@ const UNITED: ReadonlySet<string> = new Set(["addr", "cap", "mqtt.topic", "mqtt.
 /** Kinds that say little: any other wins over them, whoever says it; the later of these wins over the earlier. */
 const VAGUE_KINDS: readonly (PropertyValue | undefined)[] = ["device", "sensor"];
 
-function rank(convention: string, property: string): number {
-  return FIRST_FOR.get(property) === convention ? -2 : PRECEDENCE.indexOf(convention); // -1: a mapping
+/** The lower the better. */
+type Rank = (convention: string, property: string) => number;
+
+const usualRank: Rank = (convention, property) =>
+  FIRST_FOR.get(property) === convention ? -2 : PRECEDENCE.indexOf(convention); // -1: a mapping
+
+/** `first`: conventions that the administrator wants to count more than any other, the best first. */
+function rankWith(first: readonly string[]): Rank {
+  const named = new Map(first.map((convention, at) => [convention, at - first.length - 2]));
+  return (convention, property) => named.get(convention) ?? usualRank(convention, property);
 }
 
 /** A kind that says more wins; among equals the order of conventions decides. */
@@ -37,27 +45,34 @@ function vagueness(sighting: Sighting): number {
 }
 
 /** The properties of a device, from at least one live announcement; the order of `described` does not matter. */
-export function mergedProperties(site: string, fallbackName: string, described: readonly Described[]): Properties {
+export function mergedProperties(
+  site: string,
+  fallbackName: string,
+  described: readonly Described[],
+  first: readonly string[] = [],
+): Properties {
+  const rank = rankWith(first);
+  const winner = (property: string) => winnerOf(ordered, property, rank);
   const ordered = [...described].sort(
     (a, b) =>
       rank(a.convention, "") - rank(b.convention, "") ||
       (a.convention === b.convention ? compare(a.subject, b.subject) : compare(a.convention, b.convention)),
   );
   const merged = new Merged();
-  merged.add("name", [winner(ordered, "name")?.sighting.properties.get("name")?.[0] ?? fallbackName]);
+  merged.add("name", [winner("name")?.sighting.properties.get("name")?.[0] ?? fallbackName]);
   merged.add("kind", [kindOf(ordered)]);
   merged.add("mqtt.conv", [...new Set(ordered.map(({ convention }) => convention))].sort());
   merged.add("src", [`mqtt:${site}`]);
   const names = new Set(ordered.flatMap(({ sighting }) => [...sighting.properties.keys()]));
   for (const name of ["name", "kind"]) names.delete(name);
   for (const name of [...names].sort()) {
-    const from = UNITED.has(name) ? ordered : [winner(ordered, name)];
+    const from = UNITED.has(name) ? ordered : [winner(name)];
     for (const one of from) merged.add(name, one?.sighting.properties.get(name) ?? []);
   }
   return merged.properties;
 }
 
-function winner(ordered: readonly Described[], property: string): Described | undefined {
+function winnerOf(ordered: readonly Described[], property: string, rank: Rank): Described | undefined {
   let best: Described | undefined;
   for (const one of ordered) {
     if (!one.sighting.properties.has(property)) continue;

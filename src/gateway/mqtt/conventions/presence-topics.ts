@@ -13,6 +13,8 @@ const PRESENCE_BYTES = 256;
 export class PresenceTopics {
   /** Who waits for a topic. */
   private readonly subjects = new Map<string, Set<string>>();
+  /** The same of topics beyond the limit; who waits longest comes first. */
+  private readonly outside = new Map<string, Set<string>>();
   private readonly topicsOf = new Map<string, readonly string[]>();
   /** What was said where, also where nobody waits yet: it is not replayed when somebody does. */
   private readonly said = new Map<string, string>();
@@ -69,6 +71,7 @@ export class PresenceTopics {
   stop(): void {
     this.folded.stop();
     this.subjects.clear();
+    this.outside.clear();
     this.topicsOf.clear();
     this.said.clear();
   }
@@ -78,24 +81,31 @@ export class PresenceTopics {
   }
 
   private enter(subject: string, topic: string): void {
-    const present = this.subjects.get(topic);
+    const present = this.subjects.get(topic) ?? this.outside.get(topic);
     if (present) {
       present.add(subject);
-      return;
-    }
-    if (this.subjects.size >= LIMITS.presenceTopics) {
+    } else if (this.subjects.size >= LIMITS.presenceTopics) {
       this.dropped.add("too many presence topics");
-      return;
-    }
-    this.subjects.set(topic, new Set([subject]));
+      this.outside.set(topic, new Set([subject]));
+    } else this.hear(topic, new Set([subject]));
+  }
+
+  private hear(topic: string, subjects: Set<string>): void {
+    this.subjects.set(topic, subjects);
     if (!this.folded.add(topic)) this.dropped.add("too many subscriptions");
   }
 
   private leave(subject: string, topic: string): void {
+    const waiting = this.outside.get(topic);
+    if (waiting?.delete(subject) && waiting.size === 0) this.outside.delete(topic);
     const present = this.subjects.get(topic);
     if (!present?.delete(subject) || present.size > 0) return;
     this.subjects.delete(topic);
     this.folded.remove(topic);
+    const [next] = this.outside;
+    if (!next) return;
+    this.outside.delete(next[0]);
+    this.hear(...next);
   }
 }
 

@@ -4,8 +4,8 @@ import type { Timer } from "../../../core/clock.js";
 import type { ConventionContext } from "./convention.js";
 import { type Effect, type Input, LIFE, type Phase, SHOWN } from "./life.js";
 import { LIMITS, TIMES } from "./limits.js";
-import type { Standing } from "./merged-devices.js";
 import { type Sighting, sameSighting } from "./sighting.js";
+import type { Standing } from "./standing.js";
 
 export type Presence = "up" | "down" | "unknown";
 

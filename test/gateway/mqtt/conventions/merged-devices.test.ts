@@ -59,6 +59,22 @@ test("one service with the values of the better convention for each property", (
   assert.equal(ids(desk), [deviceId("lab", `mac:${MAC}`)]);
 });
 
+test("the configured order of conventions comes before the usual one", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "tasmota"], precedence: ["homie", "homeassistant"] });
+  desk.say(haTopic, HA, true);
+  desk.say(tasmotaTopic, TASMOTA, true);
+  desk.say("tele/plug/LWT", "Online", true);
+  desk.wait(2);
+  const { sw, model, area } = desk.shown()["HA's plug"];
+  assert.equal({ sw, model, area }, { sw: ["14.1.0(tasmota)"], model: ["Sonoff"], area: ["Hall"] });
+  const other = new Desk({ conventions: ["homeassistant", "tasmota"], mappings: [BASED], precedence: ["tasmota"] });
+  other.say("based/1", { name: "mapped", mac: MAC }, true);
+  other.say(tasmotaTopic, TASMOTA, true);
+  other.say("tele/plug/LWT", "Online", true);
+  other.wait(2);
+  assert.equal(other.names(), ["Plug"]);
+});
+
 test("split again when one convention withdraws; gone when none is left", () => {
   const desk = new Desk({ conventions: ["homeassistant", "tasmota"] });
   desk.say(haTopic, HA, true);

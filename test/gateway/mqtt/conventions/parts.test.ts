@@ -244,6 +244,24 @@ test("topics for which there was no subscription left are heard when there is on
   }
 });
 
+test("topics beyond the limit are waited for when there is room, the first first", () => {
+  const dropped = new Dropped();
+  const topics = new PresenceTopics([], dropped, new FilterBudget(100), () => {});
+  for (let at = 0; at < LIMITS.presenceTopics; at++) topics.watch(`s${at}`, [`d/${at}/s`]);
+  topics.watch("x", ["late/1"]);
+  topics.watch("y", ["late/2"]);
+  topics.watch("z", ["late/2", "late/3"]);
+  assert.equal(dropped.counts, { "too many presence topics": 3 });
+  assert.is(topics.heard("late/1", "online").size, 0);
+  topics.watch("x", []); // waits no longer
+  topics.watch("s7", []);
+  assert.equal([...topics.heard("late/2", "online")], ["y", "z"]);
+  assert.is(topics.heard("late/3", "online").size, 0);
+  topics.watch("s8", ["d/9/s"]);
+  assert.equal([...topics.heard("late/3", "online")], ["z"]);
+  assert.equal([...topics.heard("d/9/s", "online")], ["s9", "s8"]);
+});
+
 test("what was said where nobody waited yet is remembered, if it was subscribed to", () => {
   const topics = new PresenceTopics(["a/+"], new Dropped(), new FilterBudget(10), () => {});
   assert.is(topics.heard("a/1", "online").size, 0);
@@ -286,6 +304,12 @@ test("availability: what each mode makes of several topics", () => {
   for (const [mode, said, latest, expected] of cases) {
     assert.is(of(mode, said, latest), expected, JSON.stringify([mode, said, latest]));
   }
+  const both = availabilityOf({ availability: [{ topic: "a" }, { topic: "b" }] });
+  const saying = (word: string) => (topic: string) => (topic === "a" ? word : undefined);
+  assert.is(presenceOf(both, saying("offline"), undefined), "unknown", "b may still be heard");
+  assert.is(presenceOf(both, saying("offline"), undefined, true), "down");
+  assert.is(presenceOf(both, saying("online"), undefined, true), "up");
+  assert.is(presenceOf(both, saying("?"), undefined, true), "unknown");
   const templated = (template: string, payload: string) =>
     presenceOf(availabilityOf({ availability_topic: "t", availability_template: template }), () => payload, "t");
   assert.is(templated("{{ value_json.state }}", '{"state":"online"}'), "up");
