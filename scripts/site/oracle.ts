@@ -6,7 +6,8 @@
  * 1. held: while no broker is or was in trouble for BROKER_UNREST, a thing that stays does not disappear, whatever happens to
  *    boards: who publishes it changes without a gap (D.7, D.8 "gateway restart: no flap").
  * 2. shown: a thing that stays is missing on no board for longer than PROPAGATION; except while that board, its home or a
- *    broker is in trouble, and for BOARD_RECOVERY or BROKER_RECOVERY after. The same for its latest version; trouble of any
+ *    broker is in trouble, and for BOARD_RECOVERY or BROKER_RECOVERY after; and a device that comes while its owner may be
+ *    dead, or frozen and nobody has noticed (OWNER_LOST). The same for its latest version; trouble of any
  *    board excuses there.
  * 3. gone: what has ended is not shown after GONE (grace, sleep), if nothing was in trouble meanwhile; else BOARD_LINGER and
  *    BROKER_LINGER after the last trouble.
@@ -16,7 +17,7 @@
  * are idle.
  */
 
-import { firstWithin } from "../scenario/intervals.js";
+import { firstWithin, intersection } from "../scenario/intervals.js";
 import {
   quiet,
   type Shown,
@@ -36,6 +37,7 @@ import {
   BROKER_RECOVERY,
   BROKER_UNREST,
   GONE,
+  OWNER_LOST,
   PROPAGATION,
   REVIVED,
 } from "./times.js";
@@ -122,20 +124,30 @@ function checkShown(
 ): void {
   const brokers = each(LIKE_BROKERS, BROKER_RECOVERY);
   const path = isBroker(home) ? [board] : [board, home];
+  const owned = isBroker(home)
+    ? troubles.filter(({ part }) => !isBroker(part) && part !== board).map(untilNoticed)
+    : [];
   const there = quiet(troubles, { ...brokers, ...each(path, BOARD_RECOVERY) });
+  const newlyThere = intersection(there, quiet(owned, each(BOARDS, OWNER_LOST.takeover)));
   const current = quiet(troubles, { ...brokers, ...each(BOARDS, BOARD_RECOVERY) });
   for (const stay of stays) {
     for (const { from, to, version } of shown) {
       // The first version that should be there and is not.
       const late = stay.versions.find((one) => one.version > (version ?? -1));
       if (!late) continue;
-      const when = version === undefined ? there : current;
+      const isComing = from <= stay.from;
+      const when = version !== undefined ? current : isComing ? newlyThere : there;
       const at = firstWithin(when, Math.max(from, late.at) + PROPAGATION, Math.min(to, stay.to));
       if (at === undefined) continue;
       const what = version === undefined ? "nothing" : `version ${version}`;
       complain("shown", at, `shows ${what}, where version ${late.version} must be`);
     }
   }
+}
+
+/** Any board may be the owner of a device that comes. */
+function untilNoticed(trouble: Trouble): Trouble {
+  return { ...trouble, to: Math.min(trouble.to, trouble.from + OWNER_LOST.noticed) };
 }
 
 function checkGone(

@@ -58,6 +58,14 @@ export const PROPAGATION = SLACK;
  */
 export const BOARD_RECOVERY = CLIENT + LISTEN + TAKEOVER + SWEEP + SLACK;
 
+/** From when a gateway freezes until its broker says so for it (D.8: 11 s were measured for a keep alive of 5 s). */
+const WILL = 1.5 * GATEWAY_KEEPALIVE_SECONDS * 1000 + SLACK;
+/**
+ * A device that comes when its owner is dead or frozen is shown by nobody before the others have noticed, and for so long after
+ * that (D.7, D.8).
+ */
+export const OWNER_LOST = { noticed: WILL, takeover: TAKEOVER + SLACK } as const;
+
 /**
  * From the end of a broker's trouble until everything that lives is shown everywhere as it is: D.8 "broker restart", with the
  * longest pause before a gateway tries again. Bridges: what each broker had kept while they were apart is swapped, and a

@@ -14,6 +14,7 @@ import {
   BROKER_UNREST,
   GRACE,
   idleMessages,
+  OWNER_LOST,
   PROPAGATION,
   REVIVED,
 } from "../../scripts/site/times.js";
@@ -72,6 +73,11 @@ const RIGHT: Record<string, Story> = {
     told: [shown(50), gone(T + 20_000), shown(T + 40_000)],
     troubles: [trouble("north", T, T + 1000)],
   },
+  "a device comes while its owner may be frozen": {
+    deeds: [live(T)],
+    told: [shown(T + OWNER_LOST.noticed + OWNER_LOST.takeover - 2000)],
+    troubles: [{ ...trouble("yard", T - 1000, T + 60_000), what: "freeze" }],
+  },
   "services of a board that is away come late": {
     deeds: [live(T)],
     told: [shown(T + BOARD_RECOVERY)],
@@ -82,6 +88,12 @@ const RIGHT: Record<string, Story> = {
 for (const [title, story] of Object.entries(RIGHT)) test(`right: ${title}`, () => assert.equal(rulesBroken(story), []));
 
 const WRONG: Record<string, Story & { readonly rule: string }> = {
+  "a device came long after its owner may have frozen": {
+    deeds: [live(T)],
+    told: [shown(T + OWNER_LOST.noticed + OWNER_LOST.takeover + 2000)],
+    troubles: [{ ...trouble("yard", T - 1000, T + 60_000), what: "freeze" }],
+    rule: "shown",
+  },
   "never shown": { deeds: [live(T)], told: [], rule: "shown" },
   "shown too late": { deeds: [live(T)], told: [shown(T + PROPAGATION + 100)], rule: "shown" },
   "a change that is not shown": { deeds: [live(10), live(T, 1)], told: [shown(50)], rule: "shown" },

@@ -3,6 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BOARDS, BRIDGE_FAULTS, BROKERS, FAULTS, planOf } from "../../scripts/site/plan.js";
+import { DAMPING } from "../../src/gateway/damping.js";
 
 const OPTIONS = { durationMs: 180_000, devices: 15 } as const;
 const SEEDS = Array.from({ length: 30 }, (_, seed) => seed);
@@ -51,6 +52,18 @@ test("devices do every kind of thing, and rest in between: more than five change
     }
   }
   assert.equal([...kinds].sort(), ["change", "come", "die", "leave", "sleep"]);
+});
+
+test("no service changes so often that a federation would hold it", () => {
+  for (const seed of SEEDS) {
+    const changes = new Map<string, number[]>();
+    for (const step of planOf({ ...OPTIONS, seed })) {
+      if (!("order" in step) || step.order.kind !== "modify") continue;
+      const recent = (changes.get(step.order.key) ?? []).filter((atMs) => atMs > step.atMs - 60_000);
+      changes.set(step.order.key, [...recent, step.atMs]);
+      assert.ok(recent.length < DAMPING.changes, `seed ${seed}: ${step.order.key} at ${step.atMs}`);
+    }
+  }
 });
 
 test("only what is published is changed and withdrawn", () => {

@@ -138,7 +138,11 @@ export class Exports {
   }
 
   /** The broker keeps it of a former life of this board, and it may be published again. */
-  private isLeftover(id: bigint): boolean {
+  isLeftover(id: bigint): boolean {
+    return this.kept.has(id) && this.mayReturn(id);
+  }
+
+  private mayReturn(id: bigint): boolean {
     return this.returning !== undefined && !this.wanted.has(id) && !this.ended.has(id);
   }
 
@@ -171,7 +175,7 @@ export class Exports {
   }
 
   private compare(id: bigint): void {
-    if (this.wanted.get(id)?.digest === this.kept.get(id) || this.isLeftover(id)) {
+    if (this.wanted.get(id)?.digest === this.kept.get(id) || this.mayReturn(id)) {
       this.differing.delete(id);
       this.untold.delete(id);
       this.held.delete(id);

@@ -103,13 +103,10 @@ export class Federation {
     this.imports = new Imports({
       ...{ name, board, clock, timers, dropped, maxBoards, maxServicesPerBoard },
       publications: new Publications({
-        directory,
-        clock,
-        timers,
-        log,
-        limit,
+        ...{ directory, clock, timers, log, limit },
         yieldsTo: (present) => this.isLocal(present),
       }),
+      isLeftover: (id) => this.exports.isLeftover(id),
       onForgotten: (gone, ids) => this.clear(gone, ids),
       onSilent: (silent) =>
         log.warning(() => `Nothing new is heard of board ${silent}: what it had told runs out with its TTL.`),

@@ -66,7 +66,7 @@ class FederationGateway implements Gateway {
     const name = checkedFederationName(options.name ?? "site");
     const board = checkedFederationName(options.board ?? boardNamed(hostname()));
     const { root = "pf1", filter, maxBoards = 64, maxServices: maxServicesPerBoard = 10_000 } = options;
-    const { heartbeatSeconds = HEARTBEAT.leastSeconds } = options;
+    const { heartbeatSeconds = HEARTBEAT.defaultSeconds } = options;
     this.federation = new Federation(
       { name, board, root, filter, heartbeatSeconds, maxBoards, maxServicesPerBoard },
       {

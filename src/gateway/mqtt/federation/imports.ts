@@ -34,6 +34,8 @@ export interface ImportsOptions {
   readonly dropped: Dropped;
   readonly maxBoards: number;
   readonly maxServicesPerBoard: number;
+  /** The broker keeps it of a former life of this board, and the others take it for ours still. */
+  readonly isLeftover: (id: bigint) => boolean;
   /** A board has been gone for so long that the broker need not keep anything of it; `ids`: of its services. */
   readonly onForgotten: (board: string, ids: readonly bigint[]) => void;
   /** Nothing new is heard of a board: its services are orphans now. */
@@ -249,8 +251,12 @@ export class Imports {
     });
   }
 
-  /** A board that is gone told it, and its TTL has not passed since: that another one untells it is not its end. */
+  /**
+   * A board that is gone told it, and its TTL has not passed since: that another one untells it is not its end. Nor is it if it
+   * does so because we seem to tell it.
+   */
   private isOrphanElsewhere(id: bigint): boolean {
+    if (this.options.isLeftover(id)) return true;
     const nowMs = this.options.clock.monotonicMs();
     return [...(this.tellers.get(id) ?? [])].some(
       (board) => board.phase === "gone" && nowMs - board.goneMs < board.ttlMs(id),

@@ -27,8 +27,8 @@ export interface Farewell {
 }
 
 export const HEARTBEAT = {
-  /** Between two words of a board. */
-  leastSeconds: 60,
+  /** Between two words of a board, unless it is configured. */
+  defaultSeconds: 60,
   /** Boards together say so little that each of them is woken once in this time on average. */
   perBoardSeconds: 2,
   /** Somebody who says that it speaks more seldom is believed this. */

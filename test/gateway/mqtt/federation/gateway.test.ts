@@ -55,7 +55,7 @@ function board(name: string, { host, port }: Mosquitto, version: 4 | 5 = 5) {
     look();
   });
   const gateway = federationGateway(
-    { url: `mqtt://${host}:${port}`, board: name, keepaliveSeconds: 5 },
+    { url: `mqtt://${host}:${port}`, board: name, keepaliveSeconds: 5, heartbeatSeconds: 20 },
     { directory, clock, timers: clock, random: Math.random, log },
   );
   if (version === 4)

@@ -56,8 +56,8 @@ export class Broker {
   bridgeTo(other: Broker): void {
     const kept = [...other.retained];
     const ours = [...this.retained];
-    for (const [topic, payload] of kept) this.publish(topic, payload);
-    for (const [topic, payload] of ours) other.publish(topic, payload);
+    for (const [topic, payload] of kept) this.publish(topic, payload, undefined, "", true);
+    for (const [topic, payload] of ours) other.publish(topic, payload, undefined, "", true);
     this.across = other;
     other.across = this;
   }
