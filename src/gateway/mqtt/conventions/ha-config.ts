@@ -70,6 +70,10 @@ export function readHaConfig({ component, object }: HaTopic, json: Json): HaConf
   for (const one of entities) collector.add("mqtt.topic", ...topicsOf(one.entity));
   const presence = presenceOf(entities.map(({ entity }) => entity));
   const { silentSeconds } = presence;
+  for (const { topics } of presence.availabilities) {
+    for (const { topic, available, notAvailable } of topics) collector.weigh(topic, available, notAvailable);
+  }
+  collector.weigh(...presence.signs);
   const sighting = collector.sighting(silentSeconds === undefined ? {} : { silentSeconds });
   return sighting ? { sighting, availabilities: presence.availabilities, signs: presence.signs } : "no identity";
 }

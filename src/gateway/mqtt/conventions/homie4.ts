@@ -26,6 +26,8 @@ export class Homie4 extends DeviceConvention {
   protected readonly sightings: Sightings;
   /** By id. */
   private readonly devices = new Map<string, Homie4Device>();
+  /** Of all their attributes. */
+  private characters = 0;
 
   constructor(
     context: ConventionContext,
@@ -39,7 +41,7 @@ export class Homie4 extends DeviceConvention {
       ...NODE_ATTRIBUTES.map((name) => `${root}/+/+/${name}`),
       `${root}/+/+/+/$datatype`,
     ];
-    this.sightings = new Sightings(this.name, context, { away: () => this.devices.clear() });
+    this.sightings = new Sightings(this.name, context, { away: () => this.forgetAll() });
   }
 
   protected take(topic: string, payload: Uint8Array, retained: boolean): void {
@@ -67,7 +69,12 @@ export class Homie4 extends DeviceConvention {
 
   override stop(): void {
     super.stop();
+    this.forgetAll();
+  }
+
+  private forgetAll(): void {
     this.devices.clear();
+    this.characters = 0;
   }
 
   private admit(id: string): Homie4Device | undefined {
@@ -96,10 +103,18 @@ export class Homie4 extends DeviceConvention {
   }
 
   private attribute(id: string, device: Homie4Device, name: string, text: string, retained: boolean): void {
-    if (device.attributes.get(name) === text) return;
+    const before = device.attributes.get(name);
+    if ((before ?? "") === text) return;
+    const lengthOf = (value: string | undefined) => (value ? name.length + value.length : 0);
+    const more = lengthOf(text) - lengthOf(before);
+    const isFull = before === undefined && device.attributes.size >= LIMITS.attributes;
+    if (isFull || (more > 0 && this.characters + more > LIMITS.announcedCharacters)) {
+      this.context.dropped.add("too many attributes");
+      return;
+    }
+    this.characters += more;
     if (text === "") device.attributes.delete(name);
-    else if (device.attributes.size < LIMITS.attributes) device.attributes.set(name, text);
-    else this.context.dropped.add("too many attributes");
+    else device.attributes.set(name, text);
     // each part of the shower changes the announcement; the devices wait until it is quiet
     if (device.state !== undefined && device.state !== "init") this.announce(id, device, retained);
   }

@@ -31,7 +31,10 @@ export class Homie5 extends DeviceConvention {
     super(context);
     // states first: a replayed description is judged by the state that came before it
     this.fixed = [`${domain}/5/+/$state`, `${domain}/5/+/$description`];
-    this.sightings = new Sightings(this.name, context, { away: () => this.devices.clear() });
+    this.sightings = new Sightings(this.name, context, {
+      forgotten: (base) => this.describe(base, undefined),
+      away: () => this.devices.clear(),
+    });
   }
 
   protected take(topic: string, payload: Uint8Array, retained: boolean): void {
@@ -51,6 +54,7 @@ export class Homie5 extends DeviceConvention {
   }
 
   private state(base: string, payload: Uint8Array, retained: boolean): void {
+    const described = this.devices.get(base)?.described;
     if (payload.length === 0) {
       this.sightings.cleared(base);
       this.update(base, (device) => {
@@ -65,8 +69,7 @@ export class Homie5 extends DeviceConvention {
       });
     }
     this.tell(base, retained);
-    const described = this.devices.get(base)?.described;
-    if (described && this.sightings.isUnannounced(base)) this.sightings.announced(base, described, retained);
+    if (described && this.sightings.isUnannounced(base)) this.announce(base, described, retained);
     for (const child of this.devices.get(base)?.children ?? []) this.tell(child, retained);
   }
 
@@ -74,9 +77,6 @@ export class Homie5 extends DeviceConvention {
     if (payload.length === 0) {
       this.sightings.cleared(base);
       this.setRoot(base, undefined);
-      this.update(base, (device) => {
-        device.described = undefined;
-      });
       return;
     }
     const read = readJson(payload);
@@ -89,11 +89,18 @@ export class Homie5 extends DeviceConvention {
     this.setRoot(base, root === undefined || root === id ? undefined : base.slice(0, -id.length) + root);
     this.tell(base, retained);
     const sighting = sightingOf(base, id, read.json);
-    if (!sighting) return;
+    if (sighting) this.announce(base, sighting, retained);
+  }
+
+  private announce(base: string, sighting: Sighting, retained: boolean): void {
+    if (this.sightings.announced(base, sighting, retained)) this.describe(base, sighting);
+  }
+
+  private describe(base: string, sighting: Sighting | undefined): void {
+    if (this.devices.get(base)?.described === sighting) return;
     this.update(base, (device) => {
       device.described = sighting;
     });
-    this.sightings.announced(base, sighting, retained);
   }
 
   private setRoot(base: string, root: string | undefined): void {

@@ -5,6 +5,8 @@ export const LIMITS = {
   devices: 10_000,
   /** Announcements remembered per convention; a device of Home Assistant's has one for each entity. */
   subjects: 50_000,
+  /** Characters of all the announcements remembered per convention; of all attributes of Homie 4, too. */
+  announcedCharacters: 33_554_432,
   /** Announcements that may be joined into one device. */
   subjectsOfDevice: 256,
   /** Bytes of a payload, and of Zigbee2MQTT's list of all devices. */

@@ -10,6 +10,8 @@ export interface Sighting {
   /** The best one need not come first. There is at least one. */
   readonly keys: readonly DeviceKey[];
   readonly properties: Properties;
+  /** What it takes to remember this: characters, roughly. */
+  readonly size: number;
   /**
    * How long the device may be silent. `undefined`: for ever while its presence says so, else for a day; for 600 s if all
    * that is known of it was kept by the broker.
@@ -21,7 +23,7 @@ export interface Sighting {
   readonly passing?: boolean;
 }
 
-export type SightingTraits = Omit<Sighting, "keys" | "properties">;
+export type SightingTraits = Omit<Sighting, "keys" | "properties" | "size">;
 
 /** Properties that only the gateway itself sets. */
 export function isReserved(name: string): boolean {
@@ -33,6 +35,7 @@ export class SightingCollector {
   private readonly keys = new Set<DeviceKey>();
   private readonly collected = new Map<string, PropertyValue[]>();
   private values = 0;
+  private size = 0;
 
   /** Without effect if `text` is no usable text. */
   key(type: "ha" | "base" | "own", text: unknown): this {
@@ -66,9 +69,16 @@ export class SightingCollector {
       if (present?.includes(clean)) continue;
       if (this.values >= LIMITS.values || (present && present.length >= LIMITS.valuesOfProperty)) continue;
       this.values++;
+      this.weigh(name, String(clean));
       if (present) present.push(clean);
       else this.collected.set(name, [clean]);
     }
+    return this;
+  }
+
+  /** These are remembered with it. */
+  weigh(...texts: readonly string[]): this {
+    for (const text of texts) this.size += text.length;
     return this;
   }
 
@@ -80,11 +90,13 @@ export class SightingCollector {
   /** `undefined` if there is no key: nobody could tell which device it is. */
   sighting(traits: SightingTraits = {}): Sighting | undefined {
     if (this.keys.size === 0) return undefined;
-    return { keys: [...this.keys], properties: this.collected, ...traits };
+    return { keys: [...this.keys], properties: this.collected, size: this.size, ...traits };
   }
 
   private addKey(key: DeviceKey): void {
-    if (this.keys.size < LIMITS.keys) this.keys.add(key);
+    if (this.keys.size >= LIMITS.keys) return;
+    this.keys.add(key);
+    this.weigh(key);
   }
 }
 

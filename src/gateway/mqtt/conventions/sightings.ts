@@ -37,6 +37,8 @@ export class Sightings {
   private readonly droppable = new Set<Life>();
   /** Those that are not shown before the replay is over. */
   private readonly unsettled = new Set<Life>();
+  /** Of all their announcements. */
+  private characters = 0;
   private lostAtMs: number | undefined;
   private awayTimer: Timer | undefined;
   private replayTimer: Timer | undefined;
@@ -66,7 +68,7 @@ export class Sightings {
     const life = this.admit(subject);
     if (!life) return false;
     const same = life.sighting !== undefined && sameSighting(life.sighting, sighting);
-    if (!same) life.sighting = sighting;
+    if (!same && !this.remember(life, sighting)) return false;
     if (!replayed) life.isLive = true;
     const isEarly =
       life.presence === "unknown" && (replayed || expectsPresence) && mayBeEarly(life.phase, replayed, same);
@@ -156,6 +158,7 @@ export class Sightings {
     this.lives.clear();
     this.droppable.clear();
     this.unsettled.clear();
+    this.characters = 0;
   }
 
   private settle(nowMs: number, awayMs: number): void {
@@ -182,6 +185,23 @@ export class Sightings {
     return life;
   }
 
+  /** False: all announcements together are too long, and there is none that may be dropped for this one. */
+  private remember(life: Life, sighting: Sighting): boolean {
+    const more = sighting.size - (life.sighting?.size ?? 0);
+    for (const other of this.droppable) {
+      if (this.characters + more <= LIMITS.announcedCharacters) break;
+      if (other !== life && other.sighting) this.evict(other);
+    }
+    if (this.characters + more > LIMITS.announcedCharacters) {
+      this.context.dropped.add("too many announcements");
+      if (life.phase === "new") this.drop(life);
+      return false;
+    }
+    this.characters += more;
+    life.sighting = sighting;
+    return true;
+  }
+
   private evict(life: Life): void {
     if (life.sighting) this.context.devices.forget(this.convention, life.subject);
     this.drop(life);
@@ -189,6 +209,7 @@ export class Sightings {
 
   private drop(life: Life): void {
     life.timer?.cancel();
+    this.characters -= life.sighting?.size ?? 0;
     this.lives.delete(life.subject);
     this.droppable.delete(life);
     this.unsettled.delete(life);

@@ -19,5 +19,6 @@ export function cleanText(value: unknown): string | undefined {
 /** A topic that may be subscribed to or compared with: no wildcards, no control characters, not below `$`. */
 export function usableTopic(topic: unknown): topic is string {
   if (typeof topic !== "string" || topic === "" || topic.startsWith("$")) return false;
+  if (topic.length > LIMITS.topicBytes) return false;
   return !/[+#\u0000-\u001f\u007f]/.test(topic) && Buffer.byteLength(topic) <= LIMITS.topicBytes;
 }

@@ -356,6 +356,44 @@ test("lists of Zigbee2MQTT's: 100 KB, and more than 1 MB", () => {
   desk.stop();
 });
 
+test("limits of announcements: the length of all together", () => {
+  const desk = new Desk({ conventions: ["homeassistant", "homie"] });
+  const long = "x".repeat(1000);
+  const options = Object.fromEntries(
+    [..."abcdefghijklmnopqrstuvwxyz"].map((letter) => [`${letter}_topic`, letter.repeat(500)]),
+  );
+  const config = (at: number, name: string) => ({
+    ...options,
+    avty_t: `d/${at}/s`,
+    dev: { ids: [`d${at}`], name, mf: long },
+  });
+  const say = (at: number, name = `d${at}`) => desk.say(`homeassistant/sensor/d${at}/config`, config(at, name), true);
+  // what is not shown makes room
+  for (let at = 0; at < 4_000; at++) say(at);
+  desk.wait(5);
+  const shown = desk.services.size;
+  const each = LIMITS.announcedCharacters / shown;
+  assert.ok(each > 13_000 && each < 16_000, `${shown} services`);
+  assert.is(desk.dropped.counts["too many announcements"], undefined);
+  // what is shown does not
+  say(90_000);
+  desk.wait(5);
+  assert.is(desk.services.size, shown);
+  assert.is(desk.dropped.counts["too many announcements"], 1);
+  const [some] = desk.names();
+  desk.say(`homeassistant/sensor/${some}/config`, "", true);
+  say(90_000);
+  desk.wait(5);
+  assert.is(desk.services.size, shown);
+  assert.ok(desk.names().includes("d90000"));
+  for (let at = 0; at < 60; at++) {
+    for (let n = 0; n < 900; n++) desk.say(`homie/h${at}/n/p${n}/$datatype`, long, true);
+  }
+  const refused = desk.dropped.counts["too many attributes"];
+  assert.ok(refused > 54_000 - LIMITS.announcedCharacters / 1000 && refused < 54_000, String(refused));
+  desk.stop();
+});
+
 test("limits of announcements: the oldest that is not shown makes room; none that is shown does", () => {
   const desk = new Desk({ conventions: ["homie"] });
   for (let at = 0; at < LIMITS.devices + 10; at++) desk.say(`homie/d${at}/$name`, "x", true);
