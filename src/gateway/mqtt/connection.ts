@@ -13,6 +13,7 @@ import { type BrokerOptions, loginOf, socketOpener } from "./broker-options.js";
 import { type BrokerAddress, parseBrokerUrl } from "./broker-url.js";
 import { loadMqttClient, publishProperties, type Received, receivedWith } from "./mqtt-client.js";
 import type { OversizedMessage } from "./oversized-messages.js";
+import { ProtocolVersion } from "./protocol-version.js";
 import { type PublishOptions, publishPacketBytes } from "./publish-size.js";
 import { SiftedSocket } from "./sifted-socket.js";
 import { Subscriptions, type TopicSubscription } from "./subscriptions.js";
@@ -33,12 +34,6 @@ const MAX_UNREAD = 65_535;
 
 /** Messages that are too large are logged for so many topics. */
 const MAX_TOPICS_TOLD = 100;
-
-/** CONNACK codes for a protocol version that the broker does not speak: MQTT 3.1.1, MQTT 5. */
-const VERSION_REFUSED: ReadonlySet<unknown> = new Set([1, 132]);
-
-/** How some brokers react to a version they do not know instead: the connection just ends. */
-const SILENTLY_ENDED: ReadonlySet<unknown> = new Set([undefined, "ECONNRESET"]);
 
 /**
  * `not-connected`: there is no connection, or the broker takes nothing at the moment (1 MiB or 1,000 acknowledgements
@@ -68,8 +63,7 @@ export class BrokerConnection {
   private client: MqttClient | undefined;
   private retry: Timer | undefined;
   private stopped = false;
-  private version: 5 | 4 = 5;
-  private fiveRefused = false;
+  private readonly protocol = new ProtocolVersion();
   private failures = 0;
   private connectedAtMs: number | undefined;
   /** Why the last connection, or attempt, ended. */
@@ -100,7 +94,7 @@ export class BrokerConnection {
 
   /** The version of MQTT that is spoken, while there is a connection. */
   get protocolVersion(): 4 | 5 | undefined {
-    return this.client?.connected ? this.version : undefined;
+    return this.client?.connected ? this.protocol.current : undefined;
   }
 
   get lastError(): { readonly text: string; readonly unixSeconds: number } | undefined {
@@ -128,7 +122,8 @@ export class BrokerConnection {
 
   /** Hands a message to the broker, or says why not. Never throws, never keeps anything for later. */
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): PublishOutcome {
-    const { client, version } = this;
+    const { client } = this;
+    const version = this.protocol.current;
     if (!client?.connected || this.stopped) return "not-connected";
     if (publishPacketBytes(version, topic, payload, options) > this.maxPacketBytes) return "too-large";
     const { retain = false, qos = 0 } = options;
@@ -203,7 +198,7 @@ export class BrokerConnection {
           ...login,
           clientId: this.options.clientId,
           clean: true,
-          protocolVersion: this.version,
+          protocolVersion: this.protocol.current,
           ...this.will(),
           keepalive: this.options.keepaliveSeconds,
           connectTimeout: TIMES.connectMs,
@@ -212,7 +207,7 @@ export class BrokerConnection {
           queueQoSZero: false,
           // mqtt.js would write user names and packets to stderr if DEBUG were set
           log: () => {},
-          ...(this.version === 5
+          ...(this.protocol.current === 5
             ? { properties: { maximumPacketSize: MAX_PACKET_BYTES, receiveMaximum: MAX_UNREAD } }
             : {}),
         },
@@ -243,7 +238,7 @@ export class BrokerConnection {
     this.unacknowledged = 0;
     this.maxPacketBytes = Math.min(maxPacketBytes, this.options.maxPacketBytes ?? MAX_PACKET_BYTES, MAX_PACKET_BYTES);
     this.events.up();
-    const five = this.version === 5;
+    const five = this.protocol.current === 5;
     this.subscriptions.connected(
       {
         subscribe: ({ filter, qos = 0, noLocal = false }, done) => {
@@ -293,15 +288,10 @@ export class BrokerConnection {
     this.connectedAtMs = undefined;
     if (wasConnected) this.events.down();
     if (this.stopped) return;
-    if (wasConnected) this.version = this.fiveRefused ? 4 : 5;
-    else if (VERSION_REFUSED.has(refusal) && this.version === 5) {
-      this.fiveRefused = true;
-      this.version = 4;
+    if (wasConnected) this.protocol.connectionLost();
+    else if (this.protocol.attemptFailed(refusal)) {
       void this.attempt();
       return;
-    } else if (VERSION_REFUSED.has(refusal) || SILENTLY_ENDED.has(refusal)) {
-      this.fiveRefused = false;
-      this.version = this.version === 5 ? 4 : 5;
     }
     const complaint = `${wasConnected ? "connection lost" : "cannot connect"}: ${reason}`;
     this.failure = { text: complaint, unixSeconds: clock.unixSeconds() };

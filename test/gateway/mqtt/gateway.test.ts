@@ -30,7 +30,10 @@ function started(options: MqttGatewayOptions, directory = new RecordingDirectory
   const clock = new FastClock(speed);
   const gateway: Gateway = mqttGateway(options, { directory, clock, timers: clock, random: Math.random, log });
   if (version === 4)
-    Object.assign((gateway as unknown as { connection: object }).connection, { version, fiveRefused: true });
+    Object.assign((gateway as unknown as { connection: { protocol: object } }).connection.protocol, {
+      current: version,
+      fiveRefused: true,
+    });
   gateway.start();
   const stop = () => gateway.stop();
   open.push({ end: stop });

@@ -59,7 +59,10 @@ function board(name: string, { host, port }: Mosquitto, version: 4 | 5 = 5) {
     { directory, clock, timers: clock, random: Math.random, log },
   );
   if (version === 4)
-    Object.assign((gateway as unknown as { connection: object }).connection, { version, fiveRefused: true });
+    Object.assign((gateway as unknown as { connection: { protocol: object } }).connection.protocol, {
+      current: version,
+      fiveRefused: true,
+    });
   gateway.start();
   open.push({ end: () => gateway.stop() });
   const until = (condition: () => boolean) =>

@@ -51,8 +51,7 @@ export class Site {
     const gateway = mqttGateway(options, context) as SiteGateway["gateway"];
     const inside = (gateway as unknown as { connection: Inside }).connection;
     if (version === 4) {
-      inside.version = 4;
-      inside.fiveRefused = true;
+      Object.assign(inside.protocol, { current: 4, fiveRefused: true });
     }
     gateway.start();
     let ended = false;
@@ -141,8 +140,7 @@ export class Site {
 }
 
 interface Inside {
-  version: number;
-  fiveRefused: boolean;
+  readonly protocol: object;
   stopped: boolean;
   client?: { stream: { destroy(): void } };
 }
