@@ -15,6 +15,7 @@ import type { Conventions, ConventionsOptions } from "./conventions/conventions.
 import { OwnedServices } from "./conventions/owned-services.js";
 import { routedConventions } from "./conventions/routed.js";
 import { Devices, type OnLoss } from "./devices.js";
+import { ORIGIN } from "./federation/record.js";
 import { gatewayTopics } from "./gateway-topics.js";
 import { NativeInbound, serviceProperties } from "./native/inbound.js";
 import type { MirrorRule } from "./native/known-services.js";
@@ -131,7 +132,12 @@ class MqttGateway implements Gateway {
     const root = checkedRoot(options.root ?? "sd1");
     const { presence, mirror = [], queries } = options;
     const limit = options.maxDevices ?? 10_000;
-    this.publications = new Publications({ directory, clock, timers, log, limit, continues: true });
+    this.publications = new Publications({
+      ...{ directory, clock, timers, log, limit },
+      continues: true,
+      // what a federation shows of another board came from a gateway that shares this broker's devices with us
+      isEcho: ({ properties }) => properties.has(ORIGIN.name),
+    });
     this.clearing = new OutboundQueue({
       name: "mqtt clearing",
       publish: (topic, payload, how) => this.connection.publish(topic, payload, how),
