@@ -149,9 +149,9 @@ export class RemoteDirectory implements Directory {
     const answer = held.answer;
     held.answer = undefined;
     if (!refusal) answer?.("ok");
-    else if (held.orphanTimer)
-      return; // who refuses it has another one, or will not have it when the time is up
     else if (answer) answer(isPublishOutcome(reason) ? reason : "insufficient-resources");
+    else if (held.orphanTimer)
+      return; // it is to run out there, too
     else if (reason === "old-generation" || reason === "same-generation-but-different") void this.reclaim(held);
   }
 

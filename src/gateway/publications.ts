@@ -64,6 +64,8 @@ export interface PublicationsOptions {
   readonly onRoom?: () => void;
   /** A service that is there already and is neither replaced nor removed, although it has the id of one of ours. */
   readonly yieldsTo?: (present: ServiceState) => boolean;
+  /** A service of another owner that is no evidence of its own: ours takes its place even if it is hearsay. */
+  readonly isEcho?: (present: ServiceState) => boolean;
   /**
    * Somebody else may have published these services before: the first publish goes on from what is there, with the same
    * generation if nothing differs, which takes one question more. Default: false.
@@ -148,7 +150,7 @@ export class Publications {
   async removeOrphan(id: bigint): Promise<void> {
     const { directory, log } = this.options;
     try {
-      if (!this.publications.has(id)) await directory.unpublish(id, isOrphan);
+      if (!this.publications.has(id)) await directory.unpublish(id, (present) => this.isNobodys(present));
     } catch (error) {
       log.error(() => `Service ${id.toString(16)}: ${String(error)}`);
     }
@@ -241,7 +243,7 @@ export class Publications {
     const present = await directory.find(id);
     if (!present) return "free";
     const isOurs = present.owner === directory.clientId;
-    if (claim === "hearsay" && !isOurs && !isOrphan(present)) return "taken";
+    if (claim === "hearsay" && !isOurs && !this.isNobodys(present)) return "taken";
     const same = present.ttlSeconds === ttlSeconds && sameProperties(present.properties, properties);
     if (same) publication.generation = present.generation;
     else if (publication.generation <= present.generation) publication.generation = present.generation + 1n;
@@ -258,6 +260,10 @@ export class Publications {
         if (pending && wanted.state === "published") this.want(id, publication, { ...wanted, claim: "hearsay" });
       }
     });
+  }
+
+  private isNobodys(present: ServiceState): boolean {
+    return isOrphan(present) || (this.options.isEcho?.(present) ?? false);
   }
 
   private yieldsTo(present: ServiceState): boolean {

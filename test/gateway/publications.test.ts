@@ -322,6 +322,20 @@ test("hearsay is left to the owner that lives; when that one has given it up, or
   }
 });
 
+test("what only echoes another directory is taken over though ours is hearsay, and removed like an orphan", async () => {
+  const { directory, clock } = new Bench();
+  const isEcho = ({ properties: shown }: ServiceState) => shown.has("echo");
+  const publications = new Publications({ directory, clock, timers: clock, log: SILENT, limit: 9, isEcho });
+  const echo = { id: 1n, generation: 7n, ttlSeconds: 60n, properties: properties({ echo: 1 }), owner: 2n };
+  directory.services.set(1n, echo);
+  publications.publish(1n, 60n, A, "hearsay");
+  await answered();
+  assert.equal(directory.services.get(1n)?.properties, A);
+  directory.services.set(2n, { ...echo, id: 2n });
+  await publications.removeOrphan(2n);
+  assert.equal([...directory.services.keys()], [1n]);
+});
+
 test("what was refused is tried again, with one timer, until it is there, not wanted any more, or all ends", async () => {
   const { publications, directory, clock, complaints } = new Bench();
   directory.refusal = "permission-denied"; // the orphan of another user

@@ -15,6 +15,7 @@ import type { Conventions, ConventionsOptions } from "./conventions/conventions.
 import { OwnedServices } from "./conventions/owned-services.js";
 import { routedConventions } from "./conventions/routed.js";
 import { Devices, type OnLoss } from "./devices.js";
+import { ORIGIN } from "./federation/record.js";
 import { gatewayTopics } from "./gateway-topics.js";
 import { NativeInbound, serviceProperties } from "./native/inbound.js";
 import type { MirrorRule } from "./native/known-services.js";
@@ -135,6 +136,8 @@ class MqttGateway implements Gateway {
       ...{ directory, clock, timers, log, limit },
       continues: true,
       onRoom: () => this.ownedServices.roomForOne(), // native devices say again what they are, and are tried again then
+      // what a federation shows of another board came from a gateway that shares this broker's devices with us
+      isEcho: ({ properties }) => properties.has(ORIGIN.name),
     });
     this.clearing = new OutboundQueue({
       name: "mqtt clearing",
