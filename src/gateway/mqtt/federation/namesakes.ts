@@ -15,6 +15,8 @@ export type Verdict = "answer" | "last-word" | "yield";
 export class Namesakes {
   /** The instance that was heard last, to be named in what we say. */
   named: string | undefined;
+  /** The instance that was named last in what we did say. */
+  private told: string | undefined;
   /** The one that stays rather than we. */
   private winner: { readonly instance: string; readonly liveness: Liveness } | undefined;
   /** The warnings that were given: whether we stay. */
@@ -34,12 +36,17 @@ export class Namesakes {
   /** We begin (again) to speak. */
   forget(): void {
     this.named = undefined;
+    this.told = undefined;
     this.winner = undefined;
+  }
+
+  /** Something was said, with `named` in it. */
+  said(): void {
+    this.told = this.named ?? this.told;
   }
 
   /** A word of another instance; `state`: what we have said last of ourselves. */
   heard(word: Word, state: Word["state"]): Verdict {
-    const wasNamed = this.named === word.instance;
     this.named = word.instance;
     // It may be what is kept of our former life, unless it has heard us.
     if (word.namesake !== this.instance) return "answer";
@@ -49,7 +56,7 @@ export class Namesakes {
     const liveness = new Liveness();
     liveness.heard(word, false);
     this.winner = { instance: word.instance, liveness };
-    return wasNamed ? "yield" : "last-word"; // or it would not know of us
+    return this.told === word.instance ? "yield" : "last-word"; // or it would not know of us
   }
 
   /** While we are silent. True: the other one says that it is gone. */

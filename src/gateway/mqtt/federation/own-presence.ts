@@ -169,6 +169,7 @@ export class OwnPresence {
     const namesake = this.namesakes.named;
     const result = publish(topic, writeWord({ state, instance, ageSeconds, heartbeatSeconds, services, namesake }));
     if (result === "sent") {
+      this.namesakes.said();
       this.toldAge = ageSeconds;
       this.toldSize = services;
       this.toldState = state;
