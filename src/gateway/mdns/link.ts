@@ -95,7 +95,8 @@ export function openLink(options: LinkOptions): Link {
   };
   return {
     send(message, to = { address: GROUP[family], port: MDNS_PORT }) {
-      if (isClosed) return;
+      // A packet may claim to come from port 0. There is no way back to it, and Node.js throws where it is to go there.
+      if (isClosed || to.port === 0) return;
       let packet: Buffer;
       try {
         packet = encodeMessage(message);

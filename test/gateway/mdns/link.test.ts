@@ -157,6 +157,16 @@ test("what the link sends does not come back to it, and goes out although it is 
   await bench.close();
 });
 
+test("a peer that asked from port 0 cannot be answered, and ends nothing", async () => {
+  const bench = new Bench();
+  const [mdns] = await bench.open(() => true);
+  await bench.last(mdns); // the link is open
+  bench.link.send(OWN, { address: "127.0.0.1", port: 0 });
+  mdns.send(response("still-heard"), 5353, GROUP);
+  assert.equal(await bench.last(mdns), ["still-heard"]);
+  await bench.close();
+});
+
 test("an open link has no timer: it wakes nobody while the network is silent", async () => {
   const active = process as unknown as { getActiveResourcesInfo(): string[] }; // not among the types of Node.js 18
   const timers = () => active.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
