@@ -86,9 +86,15 @@ export class BrokerConnection {
     private readonly context: ConnectionContext,
   ) {
     this.address = parseBrokerUrl(options.url);
-    this.subscriptions = new Subscriptions((filter) =>
-      context.log.warning(() => `MQTT broker ${this.address.text}: refused the subscription to ${filter}.`),
-    );
+    const warn = (text: string) => context.log.warning(() => `MQTT broker ${this.address.text}: ${text}`);
+    this.subscriptions = new Subscriptions(context.timers, {
+      refused: (filter) => warn(`refused the subscription to ${filter}.`),
+      unanswered: (filter) =>
+        warn(
+          `no answer for ${filter} within ${TIMES.answerMs / 1000} s. If it drops what does not fit into its queue for us, ` +
+            "some of what it keeps is missing (mosquitto: max_queued_messages 0).",
+        ),
+    });
     for (const filter of filters) this.subscribe(typeof filter === "string" ? { filter } : filter);
   }
 

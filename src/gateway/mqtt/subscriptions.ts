@@ -4,6 +4,9 @@
  * announcements).
  */
 
+import type { Timer, Timers } from "../../core/clock.js";
+import { TIMES } from "./times.js";
+
 export interface TopicSubscription {
   readonly filter: string;
   /** Do not send us what we publish ourselves. MQTT 5 only; with 3.1.1 it comes back. */
@@ -18,6 +21,12 @@ export interface SubscriptionRequests {
   unsubscribe(filter: string, done: () => void): void;
 }
 
+export interface SubscriptionEvents {
+  refused(filter: string): void;
+  /** No answer within `TIMES.answerMs`: a mosquitto whose queue for us is full drops answers, too. The next one is asked. */
+  unanswered(filter: string): void;
+}
+
 /** Topic filters are 65,535 bytes at most; we use far shorter ones. */
 const MAX_SUBSCRIPTIONS = 1000;
 
@@ -26,14 +35,18 @@ export class Subscriptions {
   /** What the broker was told, refused ones included. */
   private readonly told = new Set<string>();
   private requests: SubscriptionRequests | undefined;
-  private busy = false;
+  /** For an answer. */
+  private waiting: Timer | undefined;
   private onComplete: (() => void) | undefined;
 
-  constructor(private readonly onRefused: (filter: string) => void) {}
+  constructor(
+    private readonly timers: Timers,
+    private readonly events: SubscriptionEvents,
+  ) {}
 
   /** The broker has been asked for something that it has not answered. */
   get isBusy(): boolean {
-    return this.requests !== undefined && this.busy;
+    return this.requests !== undefined && this.waiting !== undefined;
   }
 
   /** Throws a `RangeError` if there are too many. A filter that is there already stays as it is. */
@@ -62,43 +75,55 @@ export class Subscriptions {
   connected(requests: SubscriptionRequests, onComplete: () => void): void {
     this.told.clear();
     this.requests = requests;
-    this.busy = false;
+    this.endWaiting();
     this.onComplete = onComplete;
     this.next();
   }
 
   lost(): void {
     this.requests = undefined;
+    this.endWaiting();
+  }
+
+  private endWaiting(): void {
+    this.waiting?.cancel();
+    this.waiting = undefined;
+  }
+
+  /** Returns what carries out `then` and goes on, at the answer; without it, time does. Late answers count for nothing. */
+  private awaitAnswer(filter: string): (then: () => void) => void {
+    const waiting = this.timers.after("mqtt answer", TIMES.answerMs, () =>
+      answered(() => this.events.unanswered(filter)),
+    );
+    const answered = (then: () => void) => {
+      if (this.waiting !== waiting) return;
+      this.endWaiting();
+      then();
+      this.next();
+    };
+    this.waiting = waiting;
+    return answered;
   }
 
   private next(): void {
     const { requests } = this;
-    if (!requests || this.busy) return;
-    /** The answer belongs to this session only. */
-    const answered = (then: () => void) => () => {
-      if (this.requests !== requests) return;
-      this.busy = false;
-      then();
-      this.next();
-    };
+    if (!requests || this.waiting) return;
     for (const filter of this.told) {
       if (this.wanted.has(filter)) continue;
-      this.busy = true;
       this.told.delete(filter);
-      requests.unsubscribe(
-        filter,
-        answered(() => {}),
-      );
+      const answered = this.awaitAnswer(filter);
+      requests.unsubscribe(filter, () => answered(() => {}));
       return;
     }
     for (const subscription of this.wanted.values()) {
-      if (this.told.has(subscription.filter)) continue;
-      this.busy = true;
-      this.told.add(subscription.filter);
+      const { filter } = subscription;
+      if (this.told.has(filter)) continue;
+      this.told.add(filter);
+      const answered = this.awaitAnswer(filter);
       requests.subscribe(subscription, (refused) =>
         answered(() => {
-          if (refused) this.onRefused(subscription.filter);
-        })(),
+          if (refused) this.events.refused(filter);
+        }),
       );
       return;
     }

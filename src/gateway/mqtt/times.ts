@@ -38,6 +38,8 @@ export const TIMES = {
   stableMs: 30_000,
   /** From the begin of an attempt to the broker's answer to CONNECT. */
   connectMs: 20_000,
+  /** For the broker's answer to a subscription; then the next one is asked for all the same. */
+  answerMs: 20_000,
   /** For leaving in order when the gateway stops. */
   disconnectMs: 2_000,
 } as const;

@@ -1,13 +1,20 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Subscriptions } from "../../../src/gateway/mqtt/subscriptions.js";
+import { TIMES } from "../../../src/gateway/mqtt/times.js";
+import { FakeClock } from "../../support/fake-clock.js";
 
 function fixture() {
   const requests: string[] = [];
   const refused: string[] = [];
   let answer: ((refused: boolean) => void) | undefined;
   let completed = 0;
-  const subscriptions = new Subscriptions((filter) => refused.push(filter));
+  const unanswered: string[] = [];
+  const clock = new FakeClock();
+  const subscriptions = new Subscriptions(clock, {
+    refused: (filter) => refused.push(filter),
+    unanswered: (filter) => unanswered.push(filter),
+  });
   const connect = () =>
     subscriptions.connected(
       {
@@ -28,7 +35,7 @@ function fixture() {
     assert.ok(done, `nothing to answer: ${requests}`);
     done(isRefused);
   };
-  return { subscriptions, requests, refused, connect, answered, completed: () => completed };
+  return { subscriptions, clock, requests, refused, unanswered, connect, answered, completed: () => completed };
 }
 
 test("one after the other, in the order in which they were added, again after each reconnect", () => {
@@ -88,6 +95,34 @@ test("an answer of a session that is lost counts for nothing", () => {
   connect();
   answered();
   assert.equal(requests, ["x", "x", "y"]);
+});
+
+test("a broker that does not answer is asked for the next one all the same, and its late answer counts for nothing", () => {
+  const { subscriptions, clock, requests, unanswered, connect, answered, completed } = fixture();
+  for (const filter of ["x", "y", "z"]) subscriptions.add({ filter });
+  let late: (() => void) | undefined;
+  subscriptions.connected(
+    { subscribe: (_subscription, done) => (late ??= () => done(true)), unsubscribe: () => {} },
+    () => {},
+  );
+  subscriptions.lost();
+  clock.advanceMs(2 * TIMES.answerMs);
+  assert.equal(unanswered, [], "nobody waits for a lost session");
+  connect();
+  clock.advanceMs(TIMES.answerMs - 1);
+  late?.();
+  assert.equal(requests, ["x"]);
+  assert.ok(subscriptions.isBusy);
+  clock.advanceMs(1);
+  assert.equal(requests, ["x", "y"]);
+  assert.equal(unanswered, ["x"]);
+  answered();
+  answered();
+  assert.equal(requests, ["x", "y", "z"]);
+  assert.is(completed(), 1);
+  assert.not.ok(subscriptions.isBusy);
+  clock.advanceMs(2 * TIMES.answerMs);
+  assert.equal(unanswered, ["x"], "an answer ends the waiting");
 });
 
 test("at most 1,000 filters", () => {
