@@ -857,6 +857,35 @@ test("while the broker is frozen, or we are, nobody is silent", async () => {
   assert.equal(cellar.log, []);
 });
 
+test("a word that somebody forges in a board's name, with an age to come, makes it neither silent nor deaf", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(5);
+  broker.publish("pf1/site/b/attic", word(1, { instance: attic.instance, age: 5000 }));
+  await pass(300);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.equal(cellar.log, []);
+  broker.publish("pf1/site/s/yard/0000000000000009", record("fan", "yard"));
+  broker.publish("pf1/site/b/yard", word(1));
+  await pass(240);
+  for (const board of boards) assert.equal(await board.services().then((all) => all["9"]), undefined);
+});
+
+test("the highest age that somebody can forge leaves a board with ears, and its words can be understood", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic] = boards;
+  for (const board of boards) board.connect();
+  await pass(5);
+  broker.publish("pf1/site/b/attic", word(1, { instance: attic.instance, age: 9_999_999_999 }));
+  broker.publish("pf1/site/s/yard/0000000000000009", record("fan", "yard"));
+  broker.publish("pf1/site/b/yard", word(1));
+  await pass(240);
+  assert.equal(await attic.services(), {});
+  assert.match(broker.kept("pf1/site/b/attic"), /;9999999999;/);
+});
+
 test("the will of a former process does not count when the board is back", async () => {
   const { boards, pass } = site("cellar");
   const [cellar] = boards;
