@@ -317,6 +317,31 @@ test("two boards with one name start at once: one of them stays, always the same
   }
 });
 
+for (const secondsBetween of [0, 1, 7]) {
+  test(`64 boards with one name, ${secondsBetween} s after each other: one stays, after few messages`, async () => {
+    const { clock, broker, boards, pass } = site("yard");
+    boards[0].connect();
+    const copies = Array.from({ length: 64 }, () => new Board("attic", clock, broker));
+    for (const [i, copy] of copies.entries()) {
+      for (let n = 1; n <= 5; n++) await copy.publish(BigInt(100 * i + n), 1n, `of ${i}`);
+      copy.connect();
+      if (secondsBetween > 0) await pass(secondsBetween);
+    }
+    await pass(secondsBetween === 0 ? 40 : 130);
+    assert.is(copies.filter(({ isHeard }) => isHeard).length, 1);
+    const messages = () => broker.messages + broker.heartbeats;
+    assert.ok(messages() < 64 * 200, `${messages()} messages`);
+    assert.is(Object.keys(await boards[0].services()).length, 5);
+    const before = messages();
+    await pass(600);
+    assert.is(messages() - before, 2 * 10);
+    copies.find(({ isHeard }) => isHeard)!.die();
+    await pass(40);
+    assert.is(copies.filter(({ isHeard }) => isHeard).length, 1);
+    assert.is(Object.keys(await boards[0].services()).length, 5);
+  });
+}
+
 for (let round = 0; round < 6; round++) {
   test(`two boards with one name, each long there on its side of a bridge that is mended: one stays (${round})`, async () => {
     const { clock, broker: north, boards, pass } = site("yard");
