@@ -601,6 +601,28 @@ test("a broker that replays only a part: what was not heard again stays, and it 
   assert.is(cellar.log.length, 1);
 });
 
+test("a board that claims now more, now fewer services than it tells causes one replay, and one warning", async () => {
+  const { broker, boards, pass } = site("cellar");
+  const [cellar] = boards;
+  let replays = -1; // but for that of the connection
+  const { replay } = broker;
+  broker.replay = (...said) => {
+    replays++;
+    replay.apply(broker, said);
+  };
+  cellar.connect();
+  for (let age = 1; age <= 19; age++) {
+    cellar.hear("pf1/site/b/attic", word(age % 2 === 0 ? 0 : 50 + age, { age }));
+    await pass(25);
+  }
+  for (let age = 20; age < 30; age++) {
+    cellar.hear("pf1/site/b/attic", word(50 + age, { age }));
+    await pass(25);
+  }
+  assert.is(replays, 1);
+  assert.is(cellar.log.length, 1);
+});
+
 test("a board whose number of services was old when we came is not doubted for long, and nothing is told", async () => {
   const { boards, pass } = site("attic", "cellar");
   const [attic, cellar] = boards;
