@@ -20,6 +20,8 @@ export const IMPORT_TIMES = {
   settleMs: 5_000,
   /** How long a board that we have heard less of than it has may take to tell the rest, or to correct its number. */
   doubtMs: 15_000,
+  /** Least time between two replays for the sake of one board: the broker tells everything, of all boards. */
+  askMs: 600_000,
   /** A board that is gone for longer is forgotten. */
   forgetMs: 3_600_000,
 } as const;
@@ -237,9 +239,20 @@ export class Imports {
       for (const id of old) this.untold(board, id);
     } else if (!board.isDoubted) {
       board.isDoubted = true;
-      this.options.onMissed();
+      this.ask(board);
       this.await(board, IMPORT_TIMES.doubtMs);
-    } else this.options.onIncomplete(board.name, heard, board.claims);
+    } else if (!board.isIncompleteTold) {
+      board.isIncompleteTold = true;
+      this.options.onIncomplete(board.name, heard, board.claims);
+    }
+  }
+
+  /** Not often: a board that claims now more, now fewer than it tells would have the broker repeat everything all the time. */
+  private ask(board: OtherBoard): void {
+    const nowMs = this.options.clock.monotonicMs();
+    if (nowMs - board.askedMs < IMPORT_TIMES.askMs) return;
+    board.askedMs = nowMs;
+    this.options.onMissed();
   }
 
   private await(board: OtherBoard, delayMs: number): void {

@@ -25,6 +25,10 @@ export class OtherBoard {
   claims = 0;
   /** In this connection we heard of fewer than that, and have asked the broker for them. */
   isDoubted = false;
+  /** That it did not help was told in this connection. */
+  isIncompleteTold = false;
+  /** When the broker was asked for what was missing, the last time. */
+  askedMs = Number.NEGATIVE_INFINITY;
   timer: Timer | undefined;
   /** When its services became orphans, the last time. */
   goneMs = 0;
@@ -81,6 +85,7 @@ export class OtherBoard {
   connected(): void {
     this.unusable.clear();
     this.isDoubted = false;
+    this.isIncompleteTold = false;
   }
 
   /** What it has not told in this connection, and how much it has. */

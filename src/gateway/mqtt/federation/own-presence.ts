@@ -130,6 +130,10 @@ export class OwnPresence {
   heard(text: string): void {
     const word = understood(text);
     if (word && word.state !== "gone" && word.instance === this.options.instance) {
+      if (word.ageSeconds > this.toldAge) {
+        this.heardForged(word);
+        return;
+      }
       this.heardAge = Math.max(this.heardAge, word.ageSeconds);
     }
     if (this.namesakes.haveYielded) {
@@ -143,6 +147,12 @@ export class OwnPresence {
         this.correct(); // another broker of a bridge had kept it, unless ours follows
       else if (this.isCorrecting) this.stopCorrecting();
     }
+  }
+
+  /** We never said that, but the others take what we say for old until we are as old as that. */
+  private heardForged({ ageSeconds }: Word): void {
+    this.toldAge = Math.min(ageSeconds, HEARTBEAT.oldestSeconds - 1);
+    this.correct();
   }
 
   // --- telling ----------------------------------------------------------------------------------------------------------
@@ -164,7 +174,8 @@ export class OwnPresence {
     const { topic, instance, clock, publish } = this.options;
     const services = this.options.size();
     const state = this.isComplete && this.arrivingMs <= 0 ? "complete" : "arriving";
-    const ageSeconds = Math.max(this.toldAge + 1, Math.floor((clock.monotonicMs() - this.bornMs) / 1000));
+    const ageMs = clock.monotonicMs() - this.bornMs;
+    const ageSeconds = Math.min(Math.max(this.toldAge + 1, Math.floor(ageMs / 1000)), HEARTBEAT.oldestSeconds);
     const { heartbeatSeconds } = this;
     const namesake = this.namesakes.named;
     const result = publish(topic, writeWord({ state, instance, ageSeconds, heartbeatSeconds, services, namesake }));

@@ -33,6 +33,8 @@ export const HEARTBEAT = {
   perBoardSeconds: 2,
   /** Somebody who says that it speaks more seldom is believed this. */
   mostSeconds: 3600,
+  /** The highest age that can be said. */
+  oldestSeconds: 9_999_999_999,
 } as const;
 
 const INSTANCE = "[0-9a-f]{12}";

@@ -317,6 +317,31 @@ test("two boards with one name start at once: one of them stays, always the same
   }
 });
 
+for (const secondsBetween of [0, 1, 7]) {
+  test(`64 boards with one name, ${secondsBetween} s after each other: one stays, after few messages`, async () => {
+    const { clock, broker, boards, pass } = site("yard");
+    boards[0].connect();
+    const copies = Array.from({ length: 64 }, () => new Board("attic", clock, broker));
+    for (const [i, copy] of copies.entries()) {
+      for (let n = 1; n <= 5; n++) await copy.publish(BigInt(100 * i + n), 1n, `of ${i}`);
+      copy.connect();
+      if (secondsBetween > 0) await pass(secondsBetween);
+    }
+    await pass(secondsBetween === 0 ? 40 : 130);
+    assert.is(copies.filter(({ isHeard }) => isHeard).length, 1);
+    const messages = () => broker.messages + broker.heartbeats;
+    assert.ok(messages() < 64 * 200, `${messages()} messages`);
+    assert.is(Object.keys(await boards[0].services()).length, 5);
+    const before = messages();
+    await pass(600);
+    assert.is(messages() - before, 2 * 10);
+    copies.find(({ isHeard }) => isHeard)!.die();
+    await pass(40);
+    assert.is(copies.filter(({ isHeard }) => isHeard).length, 1);
+    assert.is(Object.keys(await boards[0].services()).length, 5);
+  });
+}
+
 for (let round = 0; round < 6; round++) {
   test(`two boards with one name, each long there on its side of a bridge that is mended: one stays (${round})`, async () => {
     const { clock, broker: north, boards, pass } = site("yard");
@@ -573,6 +598,28 @@ test("a broker that replays only a part: what was not heard again stays, and it 
   cellar.connect();
   await pass(20);
   assert.is(Object.keys(await cellar.services()).length, 4);
+  assert.is(cellar.log.length, 1);
+});
+
+test("a board that claims now more, now fewer services than it tells causes one replay, and one warning", async () => {
+  const { broker, boards, pass } = site("cellar");
+  const [cellar] = boards;
+  let replays = -1; // but for that of the connection
+  const { replay } = broker;
+  broker.replay = (...said) => {
+    replays++;
+    replay.apply(broker, said);
+  };
+  cellar.connect();
+  for (let age = 1; age <= 19; age++) {
+    cellar.hear("pf1/site/b/attic", word(age % 2 === 0 ? 0 : 50 + age, { age }));
+    await pass(25);
+  }
+  for (let age = 20; age < 30; age++) {
+    cellar.hear("pf1/site/b/attic", word(50 + age, { age }));
+    await pass(25);
+  }
+  assert.is(replays, 1);
   assert.is(cellar.log.length, 1);
 });
 
@@ -855,6 +902,35 @@ test("while the broker is frozen, or we are, nobody is silent", async () => {
   await pass(100);
   assert.equal(await cellar.services(), { 1: "lamp@attic" });
   assert.equal(cellar.log, []);
+});
+
+test("a word that somebody forges in a board's name, with an age to come, makes it neither silent nor deaf", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic, cellar] = boards;
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(5);
+  broker.publish("pf1/site/b/attic", word(1, { instance: attic.instance, age: 5000 }));
+  await pass(300);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.equal(cellar.log, []);
+  broker.publish("pf1/site/s/yard/0000000000000009", record("fan", "yard"));
+  broker.publish("pf1/site/b/yard", word(1));
+  await pass(240);
+  for (const board of boards) assert.equal(await board.services().then((all) => all["9"]), undefined);
+});
+
+test("the highest age that somebody can forge leaves a board with ears, and its words can be understood", async () => {
+  const { broker, boards, pass } = site("attic", "cellar");
+  const [attic] = boards;
+  for (const board of boards) board.connect();
+  await pass(5);
+  broker.publish("pf1/site/b/attic", word(1, { instance: attic.instance, age: 9_999_999_999 }));
+  broker.publish("pf1/site/s/yard/0000000000000009", record("fan", "yard"));
+  broker.publish("pf1/site/b/yard", word(1));
+  await pass(240);
+  assert.equal(await attic.services(), {});
+  assert.match(broker.kept("pf1/site/b/attic"), /;9999999999;/);
 });
 
 test("the will of a former process does not count when the board is back", async () => {
