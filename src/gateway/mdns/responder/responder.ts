@@ -55,7 +55,7 @@ export class Responder {
   constructor(private readonly options: ResponderOptions) {
     const { random, send, addressesOf } = options;
     this.answering = new Answering({ random, send, zone: () => this.claims.zone });
-    this.farewells = new Farewells({ send, zone: () => this.claims.zone });
+    this.farewells = new Farewells({ send, isOurs: (record) => this.claims.own(record, record.key) !== undefined });
     this.claims = new Claims({
       addressesOf,
       now: () => this.now,
@@ -208,10 +208,9 @@ export class Responder {
   }
 
   /** A record of ours, maybe, from somebody else. */
-  private hearOwn({ ttl = 0, type, name }: DecodedRecord, key: string): void {
-    if (type !== "PTR" && !this.claims.get(name)) return;
-    const ours = this.claims.zone.answers({ name, type }).find((record) => record.key === key);
-    if (ours) this.answering.heard(ours, ttl, this.now);
+  private hearOwn(record: DecodedRecord, key: string): void {
+    const ours = this.claims.own(record, key);
+    if (ours) this.answering.heard(ours, record.ttl ?? 0, this.now);
   }
 
   private wake(): void {

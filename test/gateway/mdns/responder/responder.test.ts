@@ -6,6 +6,7 @@ import { encodeMessage, type Peer } from "../../../../src/gateway/mdns/link.js";
 import type { OutgoingMessage, OutgoingRecord } from "../../../../src/gateway/mdns/messages.js";
 import { dnsPacket } from "../../../../src/gateway/mdns/name-codec.js";
 import type { DecodedMessage } from "../../../../src/gateway/mdns/records.js";
+import { IncomingQueries } from "../../../../src/gateway/mdns/responder/incoming-queries.js";
 import { Responder } from "../../../../src/gateway/mdns/responder/responder.js";
 import {
   addressesOn,
@@ -781,6 +782,21 @@ test("nothing published: nothing is sent, and no timer is set", () => {
   bench.response(srv(80), ptr());
   bench.responder.restart();
   assert.equal([bench.during(100_000), bench.clock.timers()], [[], []]);
+});
+
+test("a question that a query repeats costs as much as one", () => {
+  const queries = new IncomingQueries(() => 0);
+  const asked = Array.from({ length: 300 }, (_, i) => ask("PTR", i % 2 ? T : T.toUpperCase()));
+  const message = heard({ type: "query", questions: [...asked, ask("SRV", LAMP), ask("SRV", LAMP, true)] });
+  const { questions } = queries.take(message, PEER, 0)!;
+  assert.equal(
+    questions.map(({ type, qu = false }) => [type, qu]),
+    [
+      ["PTR", false],
+      ["SRV", false],
+      ["SRV", true],
+    ],
+  );
 });
 
 test.run();
