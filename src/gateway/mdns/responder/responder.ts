@@ -40,6 +40,8 @@ export interface ResponderOptions {
 const STANDBY_MS = { least: 120_000, most: 180_000 } as const;
 /** After that gateway's goodbye. */
 const TAKE_OVER_MS = { least: 1000, most: 2000 } as const;
+/** Those whose time comes within this begin together and share packets: a gateway may leave hundreds of services. */
+const STANDBY_GRID_MS = 200;
 
 export class Responder {
   private readonly claims: Claims;
@@ -197,7 +199,8 @@ export class Responder {
   }
 
   private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
-    claim.standBy(this.now + least + this.options.random() * (most - least));
+    const atMs = this.now + least + this.options.random() * (most - least);
+    claim.standBy(Math.ceil(atMs / STANDBY_GRID_MS) * STANDBY_GRID_MS);
     if (claim.host) this.claims.rest(claim.host);
     this.moved();
   }
