@@ -113,7 +113,9 @@ export class Responder {
     const { questions = [], authorities = [] } = message;
     // A probe asks for what it proposes (RFC 6762, 8.2); what else stands there means nothing.
     if (authorities.length > 0) {
-      for (const key of new Set(questions.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+      const asked = new Map(questions.map(({ name }) => [nameKey(name), [] as DecodedRecord[]]));
+      for (const record of authorities) asked.get(nameKey(record.name))?.push(record);
+      for (const [key, proposed] of asked) if (proposed.length > 0) this.compare(key, proposed);
     }
     this.answering.query(message, from, this.now);
     this.arm();
@@ -157,11 +159,9 @@ export class Responder {
   }
 
   /** Another host probes for the same name at the same time. */
-  private compare(nameAsKey: string, authorities: readonly DecodedRecord[]): void {
+  private compare(nameAsKey: string, theirs: readonly DecodedRecord[]): void {
     const claim = this.claims.get(nameAsKey);
     if (claim?.phase !== "probing") return;
-    const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
-    if (theirs.length === 0) return;
     if (compareProposals(claim.unique, theirs) >= 0) return;
     claim.lostTie(this.now);
     this.claimsAtMs = undefined;
