@@ -24,6 +24,8 @@ export class Claim {
   private againMs = Number.POSITIVE_INFINITY;
   /** It has been announced, under this name, on this link. */
   isAnnounced = false;
+  /** Of a host: another gateway states it, as far as is known. */
+  private isOthers = false;
   private probes = 0;
   private openAnswers = 0;
   private gapsMs: readonly number[] = [];
@@ -43,10 +45,14 @@ export class Claim {
     this.nextMs = startMs;
   }
 
-  /** Others may be told of it. A host that was ours and is probed anew is no reason to fall silent. */
+  /** Others may be told of it. */
   get isReady(): boolean {
-    const { phase, host } = this;
-    return phase === "held" && (!host || host.phase === "held" || (host.phase === "probing" && host.isAnnounced));
+    return this.phase === "held" && (!this.host || this.host.isStated);
+  }
+
+  /** Of a host: it is ours, maybe probed anew; or another gateway's, which is no reason to keep silent about ours on it. */
+  private get isStated(): boolean {
+    return this.isOthers || this.phase === "held" || (this.phase === "probing" && this.isAnnounced);
   }
 
   /** When `step` is due. A held name whose host is not ours yet waits. */
@@ -69,6 +75,7 @@ export class Claim {
         return "probe";
       }
       this.phase = "held";
+      this.isOthers = false;
       this.openAnswers = 0;
       this.gapsMs = ANNOUNCEMENT_GAPS_MS;
     }
@@ -113,6 +120,7 @@ export class Claim {
   standBy(untilMs = Number.POSITIVE_INFINITY): void {
     this.phase = "standby";
     this.isAnnounced = false;
+    this.isOthers = untilMs < Number.POSITIVE_INFINITY;
     this.openAnswers = 0;
     this.nextMs = untilMs;
     this.againMs = Number.POSITIVE_INFINITY;

@@ -4,6 +4,8 @@
  */
 
 import { nameKey } from "../names.js";
+import type { DecodedRecord } from "../records.js";
+import { META_QUERY } from "../service-names.js";
 import { Claim } from "./claim.js";
 import type { OwnRecord } from "./own-records.js";
 import { hostRecordsOf, type OutboundHost, type OutboundService, serviceRecords } from "./service-records.js";
@@ -57,6 +59,20 @@ export class Claims {
   get zone(): Zone {
     this.currentZone ??= new Zone(this.all().filter((claim) => claim.isReady && claim.isAnnounced));
     return this.currentZone;
+  }
+
+  /**
+   * The record of this key, if it is ours now. Told by what it belongs to: of the pointers to a type there are as many as
+   * there are services, and others may state hundreds of records in a packet.
+   */
+  own({ name, type, data }: Pick<DecodedRecord, "name" | "type" | "data">, key: string): OwnRecord | undefined {
+    if (nameKey(name) === META_QUERY || type === "NSEC") {
+      return this.zone.answers({ name, type }).find((record) => record.key === key);
+    }
+    const claim = this.get(type === "PTR" ? (data as string) : name);
+    if (!claim?.isReady || !claim.isAnnounced) return undefined;
+    const isIt = (record: OwnRecord) => record.key === key;
+    return type === "PTR" ? claim.shared.find(isIt) : claim.unique.find(isIt);
   }
 
   /** A claim got further, or fell back. */
@@ -123,10 +139,18 @@ export class Claims {
     this.services.delete(serviceKey);
     this.byName.delete(nameKey(claim.name));
     this.touch();
-    const kept = new Set([...this.services.values()].flatMap((other) => other.claim.shared.map(({ key }) => key)));
-    const shared = isContested ? [] : claim.shared.filter(({ key }) => !kept.has(key));
+    // Of its pointers only the one to its type may be another's, too.
+    const isKept = ({ name, key }: OwnRecord) =>
+      nameKey(name) === META_QUERY &&
+      this.hasService((other) => other.claim.shared.some((record) => record.key === key));
+    const shared = isContested ? [] : claim.shared.filter((record) => !isKept(record));
     if (claim.isAnnounced) this.options.sayGoodbye([...shared, ...claim.unique], isContested);
     this.options.forget([...shared, ...claim.unique]);
+  }
+
+  private hasService(fits: (claimed: Claimed) => boolean): boolean {
+    for (const claimed of this.services.values()) if (fits(claimed)) return true;
+    return false;
   }
 
   private claim(service: OutboundService, startMs: number): void {
@@ -184,7 +208,7 @@ export class Claims {
   }
 
   private dropUnusedHost(host: Claim | undefined): void {
-    if (!host || this.servicesOn(host).length > 0) return;
+    if (!host || this.hasService(({ claim }) => claim.host === host)) return;
     this.byName.delete(nameKey(host.name));
     this.touch();
     if (host.isAnnounced) this.options.sayGoodbye(host.unique, host.phase !== "held");

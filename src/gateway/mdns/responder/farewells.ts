@@ -3,12 +3,10 @@
 import type { OutgoingMessage } from "../messages.js";
 import type { OwnRecord } from "./own-records.js";
 import { goodbyes } from "./packing.js";
-import type { Zone } from "./zone.js";
 
 export interface FarewellsOptions {
   readonly send: (message: OutgoingMessage) => void;
-  /** What is ours now. */
-  readonly zone: () => Zone;
+  readonly isOurs: (record: OwnRecord) => boolean;
 }
 
 interface Farewell {
@@ -49,8 +47,7 @@ export class Farewells {
 
   /** Not for what is claimed again meanwhile. */
   private send({ records, isPartial }: Farewell): void {
-    const zone = this.options.zone();
-    const gone = records.filter((record) => !zone.answers(record).some(({ key }) => key === record.key));
+    const gone = records.filter((record) => !this.options.isOurs(record));
     for (const message of goodbyes(gone, isPartial)) this.options.send(message);
   }
 }

@@ -5,6 +5,7 @@
 
 import type { Random } from "../../../core/clock.js";
 import type { Peer } from "../link.js";
+import { nameKey } from "../names.js";
 import type { DecodedMessage, DecodedQuestion } from "../records.js";
 import { heardKey } from "./own-records.js";
 
@@ -22,6 +23,8 @@ export interface IncomingQuery {
 
 interface Incomplete {
   readonly query: IncomingQuery & { questions: DecodedQuestion[]; known: Map<string, number> };
+  /** Its questions: each is answered once, however often it stands there. */
+  readonly asked: Set<string>;
   dueMs: number;
   readonly latestMs: number;
 }
@@ -56,10 +59,15 @@ export class IncomingQueries {
     const isFollowing = part !== undefined;
     if (!part) {
       const query = { questions: [], known: new Map(), from, id, isProbe, isLate: isTruncated && !isProbe };
-      part = { query, dueMs: nowMs, latestMs: nowMs + WHOLE_WAIT_MS };
+      part = { query, asked: new Set(), dueMs: nowMs, latestMs: nowMs + WHOLE_WAIT_MS };
     }
-    const { query } = part;
-    for (const question of questions) if (query.questions.length < QUESTIONS_LIMIT) query.questions.push(question);
+    const { query, asked } = part;
+    for (const question of questions) {
+      if (asked.size >= QUESTIONS_LIMIT) break;
+      const key = `${nameKey(question.name)} ${question.type} ${question.class} ${question.qu}`;
+      if (!asked.has(key)) query.questions.push(question);
+      asked.add(key);
+    }
     for (const record of answers) {
       if (query.known.size >= KNOWN_LIMIT) break;
       const key = heardKey(record);

@@ -5,6 +5,7 @@
 
 import type { Clock, Random, Timers } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
+import { isLinkLocal } from "../addresses.js";
 import { nameKey } from "../names.js";
 import { DOMAIN } from "../service-names.js";
 import { ConflictRate } from "./conflict-rate.js";
@@ -52,8 +53,7 @@ export class Publisher {
   private readonly services = new Map<string, Published>();
   /** The keys of services by the key of their full name: two of ours do not have one name. */
   private readonly taken = new Map<string, string>();
-  /** With the name of their interface. */
-  private readonly responders = new Map<Responder, string>();
+  private readonly responders = new Map<Responder, PublisherLink>();
   private readonly conflicts = new ConflictRate();
 
   constructor(private readonly options: PublisherOptions) {}
@@ -97,7 +97,8 @@ export class Publisher {
   }
 
   /** One more link; everything is published there, too. */
-  add({ linkName, interfaceName, addresses, send }: PublisherLink): Responder {
+  add(link: PublisherLink): Responder {
+    const { linkName, interfaceName, addresses, send } = link;
     const { clock, timers, random, isOwnAddress } = this.options;
     const responder = new Responder({
       linkName,
@@ -107,9 +108,9 @@ export class Publisher {
       send,
       isOwnAddress,
       addressesOf: (host) => addressesOn(interfaceName, addresses(), host),
-      onConflict: (name) => this.rename(name, interfaceName),
+      onConflict: (name) => this.rename(name, link),
     });
-    this.responders.set(responder, interfaceName);
+    this.responders.set(responder, link);
     for (const [key, published] of this.services) responder.put(this.outbound(key, published));
     return responder;
   }
@@ -162,16 +163,16 @@ export class Publisher {
     return wanted.sdid;
   }
 
-  /** Somebody on this interface has the name. */
-  private rename(name: string, interfaceName: string): void {
+  /** Somebody on this link has the name. */
+  private rename(name: string, link: PublisherLink): void {
     const nowMs = this.options.clock.monotonicMs();
     const notBeforeMs = nowMs + this.conflicts.conflict(nowMs);
     const key = this.taken.get(nameKey(name));
-    if (key !== undefined) this.renameService(key, interfaceName, notBeforeMs);
+    if (key !== undefined) this.renameService(key, link, notBeforeMs);
     else this.renameHost(name, notBeforeMs);
   }
 
-  private renameService(key: string, interfaceName: string, notBeforeMs: number): void {
+  private renameService(key: string, link: PublisherLink, notBeforeMs: number): void {
     const published = this.services.get(key)!;
     const { wanted, label: before } = published;
     this.taken.delete(nameKey(nameOf(published)));
@@ -185,8 +186,8 @@ export class Publisher {
     this.remember(published);
     this.options.log.info(() => `"${before}" is somebody else's ${wanted.type}; ours is "${label}" from now on.`);
     for (const [responder, of] of this.responders) {
-      // On other interfaces nobody else has the name.
-      responder.put(this.outbound(key, published), notBeforeMs, of === interfaceName);
+      // On other links nobody else has the name.
+      responder.put(this.outbound(key, published), notBeforeMs, isSameLink(of, link));
     }
   }
 
@@ -208,6 +209,12 @@ export class Publisher {
       for (const responder of this.responders.keys()) responder.put(this.outbound(key, published), notBeforeMs);
     }
   }
+}
+
+/** By both families of an interface, or by two interfaces: then each shows the addresses of both. */
+function isSameLink(a: PublisherLink, b: PublisherLink): boolean {
+  const shown = new Set(a.addresses());
+  return a.interfaceName === b.interfaceName || b.addresses().some((own) => shown.has(own) && !isLinkLocal(own));
 }
 
 const nameOf = ({ wanted, label }: Published) => `${asLabel(label)}.${wanted.type}.${DOMAIN}`;

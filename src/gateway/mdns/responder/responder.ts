@@ -40,6 +40,8 @@ export interface ResponderOptions {
 const STANDBY_MS = { least: 120_000, most: 180_000 } as const;
 /** After that gateway's goodbye. */
 const TAKE_OVER_MS = { least: 1000, most: 2000 } as const;
+/** Those whose time comes within this begin together and share packets: a gateway may leave hundreds of services. */
+const STANDBY_GRID_MS = 200;
 
 export class Responder {
   private readonly claims: Claims;
@@ -55,7 +57,7 @@ export class Responder {
   constructor(private readonly options: ResponderOptions) {
     const { random, send, addressesOf } = options;
     this.answering = new Answering({ random, send, zone: () => this.claims.zone });
-    this.farewells = new Farewells({ send, zone: () => this.claims.zone });
+    this.farewells = new Farewells({ send, isOurs: (record) => this.claims.own(record, record.key) !== undefined });
     this.claims = new Claims({
       addressesOf,
       now: () => this.now,
@@ -111,7 +113,9 @@ export class Responder {
     const { questions = [], authorities = [] } = message;
     // A probe asks for what it proposes (RFC 6762, 8.2); what else stands there means nothing.
     if (authorities.length > 0) {
-      for (const key of new Set(questions.map(({ name }) => nameKey(name)))) this.compare(key, authorities);
+      const asked = new Map(questions.map(({ name }) => [nameKey(name), [] as DecodedRecord[]]));
+      for (const record of authorities) asked.get(nameKey(record.name))?.push(record);
+      for (const [key, proposed] of asked) if (proposed.length > 0) this.compare(key, proposed);
     }
     this.answering.query(message, from, this.now);
     this.arm();
@@ -155,11 +159,9 @@ export class Responder {
   }
 
   /** Another host probes for the same name at the same time. */
-  private compare(nameAsKey: string, authorities: readonly DecodedRecord[]): void {
+  private compare(nameAsKey: string, theirs: readonly DecodedRecord[]): void {
     const claim = this.claims.get(nameAsKey);
     if (claim?.phase !== "probing") return;
-    const theirs = authorities.filter((record) => nameKey(record.name) === nameAsKey);
-    if (theirs.length === 0) return;
     if (compareProposals(claim.unique, theirs) >= 0) return;
     claim.lostTie(this.now);
     this.claimsAtMs = undefined;
@@ -197,7 +199,8 @@ export class Responder {
   }
 
   private standBy(claim: Claim, { least, most }: { least: number; most: number }): void {
-    claim.standBy(this.now + least + this.options.random() * (most - least));
+    const atMs = this.now + least + this.options.random() * (most - least);
+    claim.standBy(Math.ceil(atMs / STANDBY_GRID_MS) * STANDBY_GRID_MS);
     if (claim.host) this.claims.rest(claim.host);
     this.moved();
   }
@@ -208,10 +211,9 @@ export class Responder {
   }
 
   /** A record of ours, maybe, from somebody else. */
-  private hearOwn({ ttl = 0, type, name }: DecodedRecord, key: string): void {
-    if (type !== "PTR" && !this.claims.get(name)) return;
-    const ours = this.claims.zone.answers({ name, type }).find((record) => record.key === key);
-    if (ours) this.answering.heard(ours, ttl, this.now);
+  private hearOwn(record: DecodedRecord, key: string): void {
+    const ours = this.claims.own(record, key);
+    if (ours) this.answering.heard(ours, record.ttl ?? 0, this.now);
   }
 
   private wake(): void {

@@ -192,6 +192,42 @@ test("the same proxied service, of which each knows another address, a hundred t
   }
 });
 
+for (const [where, eth1, isTheirs] of [
+  ["also if we are on their link twice", ["10.0.0.2", "10.0.0.1", "fe80::1"], true],
+  ["and on another link they go", ["10.1.0.1", "fe80::1"], false],
+] as const) {
+  test(`pointers to a name that somebody else has are not taken back when ours is renamed; ${where}`, () => {
+    const clock = new FakeClock();
+    const { publisher } = new Host("a", clock, random);
+    const said: OutgoingMessage[][] = [[], []];
+    const [eth0] = [["10.0.0.1", "fe80::1"], eth1].map((addresses, i) =>
+      publisher.add({
+        linkName: `eth${i}`,
+        interfaceName: `eth${i}`,
+        addresses: () => addresses,
+        send: (message) => said[i].push(message),
+      }),
+    );
+    publisher.put("1", wanted("lamp", "01"));
+    clock.advanceMs(10_000);
+    const packet = encodeMessage({ type: "response", answers: foreign("lamp") });
+    const theirs = dnsPacket.decode(packet) as DecodedMessage;
+    for (const delayMs of [0, 100]) {
+      clock.advanceMs(delayMs);
+      eth0.response(theirs);
+    }
+    clock.advanceMs(10_000);
+    const goodbyes = said.map((messages) =>
+      messages.flatMap(({ answers = [] }) => answers.filter(({ type, ttl }) => type === "PTR" && ttl === 0)),
+    );
+    assert.is(publisher.counts.published, 1);
+    assert.equal(
+      goodbyes.map(({ length }) => length > 0),
+      [false, !isTheirs],
+    );
+  });
+}
+
 test("two hosts of one name: one takes another, and its services say so", () => {
   const { clock, ether, a, b } = two({ hostLabel: "pf-x" });
   a.publisher.put("1", wanted("lamp", "01"));
