@@ -64,7 +64,7 @@ export function attachDirectory(
 ): RemoteDirectory {
   const onOutcome: DomainOptions["onOutcome"] = (operation, refusal) => directory.outcome(operation, refusal);
   const attached = attachDomain(domain, options, { onOutcome, ...(log ? { log } : {}) });
-  const directory: RemoteDirectory = new RemoteDirectory(attached, eventLoop().timers);
+  const directory: RemoteDirectory = new RemoteDirectory(attached, eventLoop());
   return directory;
 }
 

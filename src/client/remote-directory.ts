@@ -9,7 +9,7 @@
  * first, so that who takes it over in the time of that answer loses it.
  */
 
-import type { Timer, Timers } from "../core/clock.js";
+import type { Clock, Timer, Timers } from "../core/clock.js";
 import type { Directory, Match, Service, ServiceState, Subscription } from "../core/directory-access.js";
 import type { PublishOutcome, UnpublishOutcome } from "../core/fail-reason.js";
 import type { AttachedDomain, ServerServices } from "./attached-domain.js";
@@ -26,8 +26,8 @@ interface Held {
   service: Service;
   /** Waits for the first answer to this state. */
   answer: ((outcome: PublishOutcome) => void) | undefined;
-  /** Set while it runs out. */
-  orphanTimer: Timer | undefined;
+  /** Set while it runs out; `since`: in seconds since 1970. */
+  orphan: { readonly since: number; readonly timer: Timer } | undefined;
 }
 
 type RemoteDomain = Pick<
@@ -47,7 +47,7 @@ export class RemoteDirectory implements Directory {
 
   constructor(
     private readonly domain: RemoteDomain,
-    private readonly timers: Timers,
+    private readonly time: { readonly clock: Clock; readonly timers: Timers },
   ) {}
 
   /** Services that were published here and not taken back, orphans included. */
@@ -73,10 +73,10 @@ export class RemoteDirectory implements Directory {
     const present = this.seen.get(service.id);
     if (yieldsTo && present && present.owner !== this.domain.clientId && yieldsTo(present)) return "yielded";
     const before = this.held.get(service.id);
-    before?.orphanTimer?.cancel();
+    before?.orphan?.timer.cancel();
     before?.answer?.("ok"); // it counts no more
     return new Promise((answer) => {
-      this.held.set(service.id, { service, answer, orphanTimer: undefined });
+      this.held.set(service.id, { service, answer, orphan: undefined });
       this.domain.put(service);
     });
   }
@@ -91,23 +91,29 @@ export class RemoteDirectory implements Directory {
       if (!takes(present)) return "yielded";
       // A server lets go only of what this client has told it of.
       const outcome = await this.publish(present);
-      if (outcome !== "ok") return outcome === "permission-denied" ? outcome : "yielded";
+      if (this.held.get(serviceId)?.service !== present) return "yielded"; // it was published here meanwhile
+      if (outcome !== "ok") {
+        this.forget(serviceId); // or the next connection would publish it
+        return outcome === "permission-denied" ? outcome : "yielded";
+      }
     }
     return this.takeBack(serviceId, takes);
   }
 
   async orphan(serviceId: bigint): Promise<void> {
     const held = this.held.get(serviceId);
-    if (!held || held.orphanTimer) return;
+    if (!held || held.orphan) return;
     const ttlMs = Math.min(Number(held.service.ttlSeconds) * 1000, LONGEST_DELAY_MS);
     this.domain.lapse(serviceId);
-    held.orphanTimer = this.timers.after("remote orphan", ttlMs, () => void this.takeBack(serviceId));
+    const { clock, timers } = this.time;
+    const timer = timers.after("remote orphan", ttlMs, () => void this.takeBack(serviceId));
+    held.orphan = { since: Math.floor(clock.unixSeconds()), timer };
   }
 
   forget(serviceId: bigint): void {
     const held = this.held.get(serviceId);
     if (!held) return;
-    held.orphanTimer?.cancel();
+    held.orphan?.timer.cancel();
     held.answer?.("ok"); // it counts no more
     this.held.delete(serviceId);
     this.domain.forget(serviceId);
@@ -119,7 +125,9 @@ export class RemoteDirectory implements Directory {
       const present = services.get(serviceId);
       if (present && !(latest && latest.generation >= present.generation)) latest = present;
     }
-    return latest;
+    // The servers can not know that we have given it up.
+    const orphan = latest?.owner === this.clientId ? this.held.get(serviceId)?.orphan : undefined;
+    return latest && orphan ? { ...latest, orphanSince: orphan.since } : latest;
   }
 
   subscribe(filter: string | undefined, onMatch: (match: Match) => void): Subscription {
@@ -150,7 +158,7 @@ export class RemoteDirectory implements Directory {
     held.answer = undefined;
     if (!refusal) answer?.("ok");
     else if (answer) answer(isPublishOutcome(reason) ? reason : "insufficient-resources");
-    else if (held.orphanTimer)
+    else if (held.orphan)
       return; // it is to run out there, too
     else if (reason === "old-generation" || reason === "same-generation-but-different") void this.reclaim(held);
   }
@@ -159,8 +167,8 @@ export class RemoteDirectory implements Directory {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    for (const { orphanTimer, answer } of this.held.values()) {
-      orphanTimer?.cancel();
+    for (const { orphan, answer } of this.held.values()) {
+      orphan?.timer.cancel();
       answer?.("ok");
     }
     this.held.clear();
@@ -199,7 +207,7 @@ export class RemoteDirectory implements Directory {
     takes: (present: ServiceState) => boolean = () => false,
   ): Promise<"ok" | "yielded"> {
     const held = this.held.get(serviceId);
-    held?.orphanTimer?.cancel();
+    held?.orphan?.timer.cancel();
     held?.answer?.("ok"); // it counts no more
     this.held.delete(serviceId);
     this.domain.lapse(serviceId);

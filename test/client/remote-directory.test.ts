@@ -7,7 +7,9 @@ import { eventLoop } from "../../src/client/event-loop.js";
 import { Session } from "../../src/client/index.js";
 import type { RemoteDirectory } from "../../src/client/remote-directory.js";
 import type { Match, Service, ServiceState } from "../../src/core/directory-access.js";
+import { SILENT } from "../../src/core/log.js";
 import { properties } from "../../src/core/properties.js";
+import { Publications } from "../../src/gateway/publications.js";
 import { endSoon, Watch } from "../support/transport-peers.js";
 import { ENV, RestartableServer } from "./attached.js";
 
@@ -47,6 +49,11 @@ const service = (generation: bigint, name: string, ttlSeconds = 60n): Service =>
   ttlSeconds,
   properties: properties({ name }),
 });
+
+const runningOut = () =>
+  eventLoop()
+    .timers.list()
+    .filter(({ name }) => name === "remote orphan");
 
 /** What a subscription tells, as text. */
 class Follower extends Watch {
@@ -187,15 +194,69 @@ test("an orphan runs out with its TTL, unless it is published again", async () =
   await directory.orphan(7n);
   await directory.orphan(7n);
   assert.is(await directory.publish(service(1n, "one", 1n)), "ok");
-  assert.equal(
-    eventLoop()
-      .timers.list()
-      .filter(({ name }) => name === "remote orphan"),
-    [],
-  );
+  assert.equal(runningOut(), []);
   await directory.orphan(7n);
   await follower.hears("disappeared 7");
   await directory.orphan(7n);
+});
+
+test("what a gateway gave up and then wants again stays: its TTL no longer runs", async () => {
+  const directory = open(a);
+  await directory.publish({ ...service(1n, "connected"), id: 8n });
+  const gateway = () => new Publications({ directory, ...eventLoop(), log: SILENT, limit: 1, continues: true });
+  for (const claim of ["fresh", "usual", "hearsay"] as const) {
+    const publications = gateway();
+    const settled = async (done: () => boolean) => {
+      while (!done()) await directory.find(7n);
+    };
+    publications.publish(7n, 60n, properties({ name: "one" }), claim);
+    await settled(() => directory.serviceCount === 2);
+    publications.release(7n);
+    await settled(() => publications.size === 0);
+    assert.type((await directory.find(7n))?.orphanSince, "number", "to us, though the server can not know it");
+    publications.publish(7n, 60n, properties({ name: "one" }), claim);
+    for (let i = 0; i < 10; i++) await directory.find(7n);
+    assert.equal(runningOut(), [], claim);
+    assert.is((await directory.find(7n))?.orphanSince, undefined);
+    await directory.unpublish(7n);
+  }
+});
+
+test("who publishes again what is just being removed as another one's orphan keeps it", async () => {
+  const other = await session(a, 1n);
+  await other.publish(service(1n, "other"));
+  const directory = open(a);
+  await new Follower(directory).hears("appeared other g1 t60");
+  other.close();
+  while ((await directory.find(7n))?.orphanSince === undefined);
+  let back: Promise<unknown> | undefined;
+  const removal = directory.unpublish(7n, () => {
+    queueMicrotask(() => {
+      back = directory.publish(service(2n, "back"));
+    });
+    return true;
+  });
+  assert.is(await removal, "yielded");
+  assert.is(await back, "ok");
+  assert.is((await directory.find(7n))?.generation, 2n);
+  assert.is(directory.serviceCount, 1);
+});
+
+test("of an orphan that can not be removed, because somebody was faster, nothing is kept", async () => {
+  const other = await session(a, 1n);
+  await other.publish(service(1n, "other"));
+  const directory = open(a);
+  await new Follower(directory).hears("appeared other g1 t60");
+  const faster = await session(a, 2n);
+  other.close();
+  while ((await directory.find(7n))?.orphanSince === undefined);
+  const removal = directory.unpublish(7n, () => {
+    void faster.publish(service(2n, "faster"));
+    return true;
+  });
+  assert.is(await removal, "yielded");
+  assert.is((await directory.find(7n))?.owner, 2n);
+  assert.is(directory.serviceCount, 0, "or it would be published by the next connection");
 });
 
 test("an orphan that somebody else has taken over meanwhile is left to them", async () => {

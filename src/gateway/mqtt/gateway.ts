@@ -1,6 +1,5 @@
 /** The MQTT gateway: one connection to a broker, and those who read from it or write to it. */
 
-import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import type { Timer, Timers } from "../../core/clock.js";
 import { logStack } from "../../core/log.js";
@@ -8,107 +7,32 @@ import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { show } from "./announced.js";
-import type { BrokerTls } from "./broker-options.js";
 import { Complaints } from "./complaints.js";
 import { BrokerConnection } from "./connection.js";
-import type { Conventions, ConventionsOptions } from "./conventions/conventions.js";
+import type { Conventions } from "./conventions/conventions.js";
 import { OwnedServices } from "./conventions/owned-services.js";
 import { routedConventions } from "./conventions/routed.js";
 import { Devices, type OnLoss } from "./devices.js";
 import { ORIGIN } from "./federation/record.js";
+import { defaultClientId, gatewayName, type MqttGatewayOptions } from "./gateway-options.js";
 import { gatewayTopics } from "./gateway-topics.js";
 import { NativeInbound, serviceProperties } from "./native/inbound.js";
-import type { MirrorRule } from "./native/known-services.js";
 import { NativeOutbound } from "./native/outbound.js";
 import { type DeviceTarget, OwnedDevices } from "./native/owned-devices.js";
 import { OutboundQueue } from "./outbound-queue.js";
 import { Router } from "./router.js";
 import { TIMES } from "./times.js";
-import { checkedRoot, checkedSite, NAME_PATTERN, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
+import { checkedRoot, checkedSite, outboundTopicsBelow, serviceId, topicsBelow } from "./topics.js";
 
-export type { BrokerTls, MirrorRule, OnLoss };
-
-/** What the configuration says of one broker. Only `url` is needed. */
-export interface MqttGatewayOptions {
-  /** `mqtt://host[:1883]` or `mqtts://host[:8883]`. */
-  readonly url: string;
-  readonly user?: string;
-  /** One of both at most. `passwordFile`: its first line, read at each attempt to connect. */
-  readonly password?: string;
-  readonly passwordFile?: string;
-  readonly tls?: BrokerTls;
-  /** Default: see `defaultClientId`. Two clients with the same one throw each other out. */
-  readonly clientId?: string;
-  /** A hung broker is noticed within 1.5 times this. Default: 60, 5 at least. */
-  readonly keepaliveSeconds?: number;
-  /** The topic below which devices announce themselves. Default: `sd1`. */
-  readonly root?: string;
-  /** Gateways of one site give a device the same id. Default: `local`. */
-  readonly site?: string;
-  /** For kinds not named in `onLossOfKind`. Default: `withdraw`. */
-  readonly onLoss?: OnLoss;
-  readonly onLossOfKind?: Readonly<Record<string, OnLoss>>;
-  /** Remove what the broker keeps of devices long gone: this writes to the broker. Default: false. */
-  readonly clearStale?: boolean;
-  /** Default: 10,000. */
-  readonly maxDevices?: number;
-  /** The largest packet that the broker takes; an MQTT 5 broker tells. Default: 1,048,576 bytes. */
-  readonly brokerMaxPacketBytes?: number;
-  /** The largest packet that devices take. Default: 256 bytes. */
-  readonly maxPacketBytes?: number;
-  /** Several gateways share the work. Given anyway if there is a mirror or queries. */
-  readonly presence?: PresenceSettings;
-  /** What of the directory is mirrored for devices: this writes to the broker. Default: nothing. */
-  readonly mirror?: readonly MirrorRule[];
-  /** What else is read than the native convention. Default: nothing else. */
-  readonly conventions?: ConventionsOptions;
-  /** Devices of these conventions are asked to announce themselves: this writes to the broker. Default: false. */
-  readonly ask?: boolean;
-  /** Answers queries of devices: this writes to the broker. `filter`: what they may find. Default: no answers. */
-  readonly queries?: { readonly filter?: string };
-}
-
-export interface PresenceSettings {
-  /** 1 to 20 of `A-Z a-z 0-9 _ -`; different for each gateway at the broker. Default: made from the host name. */
-  readonly name?: string;
-  /** 0 to 255: only gateways of the highest priority act; the others stand by. Default: 10. */
-  readonly priority?: number;
-  /**
-   * `shared`: the gateways serve one directory (or directories that are joined), and each device is published by one of
-   * them. `own`: each serves its own directory, and publishes all devices there. Default: `shared`.
-   */
-  readonly directory?: "shared" | "own";
-}
+export type { MqttGatewayOptions, OnLoss };
 
 /** Throws a `RangeError` if an option cannot be used. */
 export function mqttGateway(options: MqttGatewayOptions, context: GatewayContext): Gateway {
   return new MqttGateway(options, context);
 }
 
-/** A name that a gateway can have, made from that of its host: the same one, or the begin of it and a hash. */
-export function gatewayName(hostName: string): string {
-  if (NAME_PATTERN.test(hostName)) return hostName;
-  return `${hostName.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 13)}-${shortHash(hostName)}`;
-}
-
-/**
- * `pathfinder-edge-<site>-<host name>`, and six hexadecimal digits of a hash where root or presence name are not the
- * usual ones: gateways of one host that differ in them may use the same broker.
- */
-export function defaultClientId(
-  { site = "local", root = "sd1", presence }: Pick<MqttGatewayOptions, "site" | "root" | "presence">,
-  hostName: string,
-): string {
-  const usual = `pathfinder-edge-${site}-${hostName}`;
-  const name = presence?.name ?? gatewayName(hostName);
-  if (root === "sd1" && name === gatewayName(hostName)) return usual;
-  return `${usual}-${shortHash(`${root}\0${name}`)}`;
-}
-
 /** Leftovers of devices long gone that are removed in any second, two messages each. */
 const CLEARED_PER_SECOND = 50;
-
-const shortHash = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex").slice(0, 6);
 
 class MqttGateway implements Gateway {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseBrokerUrl } from "../../../src/gateway/mqtt/broker-url.js";
-import { defaultClientId, gatewayName } from "../../../src/gateway/mqtt/gateway.js";
+import { defaultClientId, gatewayName } from "../../../src/gateway/mqtt/gateway-options.js";
 import { parseState } from "../../../src/gateway/mqtt/native/inbound.js";
 import { PacketSizeLimit } from "../../../src/gateway/mqtt/packet-size.js";
 import {
