@@ -67,14 +67,26 @@ function templatePath(template: Json): readonly string[] | undefined {
 /** What a payload on this topic means. */
 export function wordOf({ available, notAvailable, path }: AvailabilityTopic, payload: string): Presence {
   let word = payload.trim();
-  const parsed = path || word.startsWith("{") ? readJson(Buffer.from(payload)) : undefined;
-  if (parsed && "json" in parsed) {
+  const json = path || word.startsWith("{") ? jsonIn(payload) : undefined;
+  if (json !== undefined) {
     // without a template that we understand, this is still what all do who write JSON here
-    const value = pointedTo(parsed.json, path ?? ["state"]);
+    const value = pointedTo(json, path ?? ["state"]);
     word = cleanText(value) ?? word;
   }
   if (word === available) return "up";
   return word === notAvailable ? "down" : "unknown";
+}
+
+/** What was read last. Thousands of announcements may name one topic, and each looks into all of its own. */
+const read = new Map<string, Json | undefined>();
+
+function jsonIn(payload: string): Json | undefined {
+  if (read.has(payload)) return read.get(payload);
+  if (read.size >= LIMITS.availabilityTopics) read.clear();
+  const parsed = readJson(Buffer.from(payload));
+  const json = "json" in parsed ? parsed.json : undefined;
+  read.set(payload, json);
+  return json;
 }
 
 /** `latest`: the topic that was just heard, if any. `isComplete`: what was not heard yet is not going to be. */

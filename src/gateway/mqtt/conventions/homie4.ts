@@ -5,6 +5,7 @@ import type { ConventionContext } from "./convention.js";
 import { DeviceConvention } from "./device-convention.js";
 import { presenceOfState } from "./homie5.js";
 import { payloadText } from "./json.js";
+import { SHOWN } from "./life.js";
 import { LIMITS } from "./limits.js";
 import { refuse } from "./refuse.js";
 import { type Sighting, SightingCollector } from "./sighting.js";
@@ -80,13 +81,25 @@ export class Homie4 extends DeviceConvention {
   private admit(id: string): Homie4Device | undefined {
     const present = this.devices.get(id);
     if (present) return present;
-    if (this.devices.size >= LIMITS.devices) {
+    if (this.devices.size >= LIMITS.devices && !this.makeRoom(id)) {
       this.context.dropped.add("too many announcements");
       return undefined;
     }
     const device: Homie4Device = { state: undefined, attributes: new Map() };
     this.devices.set(id, device);
     return device;
+  }
+
+  /** Drops the oldest device that is not shown and is another one. False: there is none. */
+  private makeRoom(id: string): boolean {
+    for (const [other, { attributes }] of this.devices) {
+      if (other === id || SHOWN.has(this.sightings.phase(other))) continue;
+      this.devices.delete(other);
+      for (const [name, text] of attributes) this.characters -= name.length + text.length;
+      this.sightings.cleared(other);
+      return true;
+    }
+    return false;
   }
 
   private state(id: string, device: Homie4Device, state: string, retained: boolean): void {
@@ -108,7 +121,9 @@ export class Homie4 extends DeviceConvention {
     const lengthOf = (value: string | undefined) => (value ? name.length + value.length : 0);
     const more = lengthOf(text) - lengthOf(before);
     const isFull = before === undefined && device.attributes.size >= LIMITS.attributes;
-    if (isFull || (more > 0 && this.characters + more > LIMITS.announcedCharacters)) {
+    const isTooLong = () => more > 0 && this.characters + more > LIMITS.announcedCharacters;
+    while (!isFull && isTooLong() && this.makeRoom(id));
+    if (isFull || isTooLong()) {
       this.context.dropped.add("too many attributes");
       return;
     }

@@ -4,6 +4,7 @@ import { macInName } from "../../hardware-address.js";
 import type { ConventionContext } from "./convention.js";
 import { DeviceConvention } from "./device-convention.js";
 import { isObject, type Json, member, payloadText, readJson } from "./json.js";
+import { SHOWN } from "./life.js";
 import { LIMITS } from "./limits.js";
 import { refuse } from "./refuse.js";
 import { type Sighting, SightingCollector } from "./sighting.js";
@@ -120,9 +121,21 @@ export class Homie5 extends DeviceConvention {
     const { state, root, described, children } = device;
     if (state === undefined && root === undefined && described === undefined && children.size === 0) {
       this.devices.delete(base);
-    } else if (this.devices.has(base) || this.devices.size < LIMITS.subjects) {
+    } else if (this.devices.has(base) || this.devices.size < LIMITS.subjects || this.makeRoom()) {
       this.devices.set(base, device);
     } else this.context.dropped.add("too many announcements");
+  }
+
+  /** Drops the oldest device that is neither shown nor anybody's root. False: there is none. */
+  private makeRoom(): boolean {
+    for (const [base, { root, children }] of this.devices) {
+      if (children.size > 0 || SHOWN.has(this.sightings.phase(base))) continue;
+      this.devices.delete(base);
+      if (root !== undefined) this.update(root, (device) => device.children.delete(base));
+      this.sightings.cleared(base);
+      return true;
+    }
+    return false;
   }
 
   private tell(base: string, retained: boolean): void {

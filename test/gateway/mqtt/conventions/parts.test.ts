@@ -387,6 +387,8 @@ test("limits of announcements: the length of all together", () => {
   assert.is(desk.services.size, shown);
   assert.ok(desk.names().includes("d90000"));
   for (let at = 0; at < 60; at++) {
+    desk.say(`homie/h${at}/$homie`, "4.0.0", true);
+    desk.say(`homie/h${at}/$state`, "ready", true);
     for (let n = 0; n < 900; n++) desk.say(`homie/h${at}/n/p${n}/$datatype`, long, true);
   }
   const refused = desk.dropped.counts["too many attributes"];
@@ -394,9 +396,15 @@ test("limits of announcements: the length of all together", () => {
   desk.stop();
 });
 
-test("limits of announcements: the oldest that is not shown makes room; none that is shown does", () => {
+test("limits of announcements: none that is shown makes room", () => {
   const desk = new Desk({ conventions: ["homie"] });
-  for (let at = 0; at < LIMITS.devices + 10; at++) desk.say(`homie/d${at}/$name`, "x", true);
+  for (let at = 0; at < LIMITS.devices; at++) {
+    desk.say(`homie/d${at}/$homie`, "4.0.0", true);
+    desk.say(`homie/d${at}/$state`, "ready", true);
+  }
+  desk.wait(3);
+  assert.is(desk.services.size, LIMITS.devices);
+  for (let at = 0; at < 10; at++) desk.say(`homie/e${at}/$name`, "x", true);
   assert.equal(desk.dropped.counts, { "too many announcements": 10 });
   desk.stop();
 });
