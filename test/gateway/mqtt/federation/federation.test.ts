@@ -958,6 +958,24 @@ test("the highest age that somebody can forge leaves a board with ears, and its 
   assert.match(broker.kept("pf1/site/b/attic"), /;9999999999;/);
 });
 
+test("a board that may not write notices who falls silent, as long as it hears anybody", async () => {
+  const { broker, boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  const silent = new Set(["cellar"]);
+  broker.mayWrite = (board) => !silent.has(board);
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await yard.publish(2n, 1n, "fan");
+  await pass(70);
+  assert.equal(await cellar.services(), { 1: "lamp@attic", 2: "fan@yard" });
+  silent.add("attic"); // and no will
+  await pass(240);
+  assert.equal(await cellar.services(), { 2: "fan@yard" });
+  silent.add("yard"); // or the broker is frozen
+  await pass(600);
+  assert.equal(await cellar.services(), { 2: "fan@yard" });
+});
+
 test("the will of a former process does not count when the board is back", async () => {
   const { boards, pass } = site("cellar");
   const [cellar] = boards;
