@@ -6,15 +6,15 @@
  * 1. held: while no broker is or was in trouble for BROKER_UNREST, a thing that stays does not disappear, whatever happens to
  *    boards: who publishes it changes without a gap (D.7, D.8 "gateway restart: no flap").
  * 2. shown: a thing that stays is missing on no board for longer than PROPAGATION; except while that board, its home or a
- *    broker is in trouble, and for BOARD_RECOVERY or BROKER_RECOVERY after; and a device that comes while its owner may be
- *    dead, or frozen and nobody has noticed (OWNER_LOST). The same for its latest version; trouble of any
- *    board excuses there.
+ *    broker is in trouble, and for BOARD_RECOVERY or BROKER_RECOVERY after; and a device that comes while its owner may have
+ *    just died, or be frozen and nobody has noticed (OWNER_LOST). The same for its latest version; trouble of any board excuses
+ *    there.
  * 3. gone: what has ended is not shown after GONE (grace, sleep), if nothing was in trouble meanwhile; else BOARD_LINGER and
  *    BROKER_LINGER after the last trouble.
  * 4. true: what is shown is a version that had been announced; and always with one id.
  *
- * The bridge is as a broker in all of this. In the end: all boards show the same, and it is right (`differences`); run.ts checks what the brokers keep, and that they
- * are idle.
+ * The bridge is as a broker in all of this. In the end: all boards show the same, and it is right (`differences`); run.ts
+ * checks what the brokers keep, and that they are idle.
  */
 
 import { firstWithin, intersection } from "../scenario/intervals.js";
@@ -145,9 +145,11 @@ function checkShown(
   }
 }
 
-/** Any board may be the owner of a device that comes. */
+/** Any board may be the owner of a device that comes. That one has died is noticed at once, unless it is back by then. */
 function untilNoticed(trouble: Trouble): Trouble {
-  return { ...trouble, to: Math.min(trouble.to, trouble.from + OWNER_LOST.noticed) };
+  const { what, from, to } = trouble;
+  if (what === "freeze") return { ...trouble, to: Math.min(to, from + OWNER_LOST.noticed) };
+  return { ...trouble, to: to - from < OWNER_LOST.takeover ? to : from };
 }
 
 function checkGone(

@@ -61,8 +61,8 @@ export const BOARD_RECOVERY = CLIENT + LISTEN + TAKEOVER + SWEEP + SLACK;
 /** From when a gateway freezes until its broker says so for it (D.8: 11 s were measured for a keep alive of 5 s). */
 const WILL = 1.5 * GATEWAY_KEEPALIVE_SECONDS * 1000 + SLACK;
 /**
- * A device that comes when its owner is dead or frozen is shown by nobody before the others have noticed, and for so long after
- * that (D.7, D.8).
+ * A device that comes when its owner is dead or frozen is shown by nobody before the others have noticed (at once if it is dead),
+ * and for so long after that (D.7, D.8; docs/conventions/native.md).
  */
 export const OWNER_LOST = { noticed: WILL, takeover: TAKEOVER + SLACK } as const;
 

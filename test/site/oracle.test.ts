@@ -78,6 +78,11 @@ const RIGHT: Record<string, Story> = {
     told: [shown(T + OWNER_LOST.noticed + OWNER_LOST.takeover - 2000)],
     troubles: [{ ...trouble("yard", T - 1000, T + 60_000), what: "freeze" }],
   },
+  "a device comes when its owner may have just died": {
+    deeds: [live(T)],
+    told: [shown(T + OWNER_LOST.takeover - 200)],
+    troubles: [trouble("yard", T - 100, T + 60_000)],
+  },
   "services of a board that is away come late": {
     deeds: [live(T)],
     told: [shown(T + BOARD_RECOVERY)],
@@ -92,6 +97,12 @@ const WRONG: Record<string, Story & { readonly rule: string }> = {
     deeds: [live(T)],
     told: [shown(T + OWNER_LOST.noticed + OWNER_LOST.takeover + 2000)],
     troubles: [{ ...trouble("yard", T - 1000, T + 60_000), what: "freeze" }],
+    rule: "shown",
+  },
+  "a device came long after its owner may have died": {
+    deeds: [live(T)],
+    told: [shown(T + OWNER_LOST.takeover + 1000)],
+    troubles: [trouble("yard", T - 1000, T + 60_000)],
     rule: "shown",
   },
   "never shown": { deeds: [live(T)], told: [], rule: "shown" },

@@ -39,8 +39,8 @@ export interface FederationContext {
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Logger;
-  /** Sends a retained message. */
-  readonly publish: (topic: string, payload: string) => SendResult;
+  /** Sends a retained message; with `expirySeconds` (MQTT 5 only) nobody gets it later than that. */
+  readonly publish: (topic: string, payload: string, expirySeconds?: number) => SendResult;
   /** Has the broker tell once more what it keeps of the boards' services. */
   readonly replay: () => void;
 }
@@ -50,6 +50,12 @@ const REPLAY_MS = 1000;
 
 /** Messages a second with which the leftovers of a board that is gone for good are removed. */
 const CLEARED_PER_SECOND = 50;
+
+/**
+ * A bridge that was cut for so long keeps them in its queue, and hands them on when it is mended: to the board itself, which
+ * has only been cut off, and to all that show what it tells.
+ */
+const CLEARING_EXPIRES_SECONDS = 60;
 
 export class Federation {
   readonly topics: FederationTopics;
@@ -257,7 +263,7 @@ export class Federation {
     this.clearing = this.clearing.filter(({ of }) => !back.has(of));
     let sent = 0;
     for (const { topic } of this.clearing.slice(0, CLEARED_PER_SECOND)) {
-      if (this.context.publish(topic, "") === "not-connected") break;
+      if (this.context.publish(topic, "", CLEARING_EXPIRES_SECONDS) === "not-connected") break;
       sent++;
     }
     this.clearing.splice(0, sent);

@@ -72,7 +72,12 @@ class FederationGateway implements Gateway {
       {
         ...{ directory, clock, timers, random, log },
         // At least once: a record that is lost would be missing until the next change of it.
-        publish: (topic, payload) => this.connection.publish(topic, payload, { qos: 1, retain: true }),
+        publish: (topic, payload, messageExpirySeconds) =>
+          this.connection.publish(topic, payload, {
+            qos: 1,
+            retain: true,
+            ...(messageExpirySeconds === undefined ? {} : { messageExpirySeconds }),
+          }),
         replay: () => this.connection.renew(this.federation.topics.filters[0]),
       },
     );

@@ -62,6 +62,8 @@ export class OwnPresence {
   private toldSize = 0;
   /** Messages of any kind since the last look at whether there are any. */
   private messages = 0;
+  /** Since the last heartbeat. */
+  private hasHeard = false;
   private readonly namesakes: Namesakes;
   private heartbeatSeconds: number;
   private timer: Timer | undefined;
@@ -104,6 +106,7 @@ export class OwnPresence {
   /** The broker has said something, whatever it is. */
   noteMessage(): void {
     this.messages++;
+    this.hasHeard = true;
   }
 
   disconnected(): void {
@@ -233,8 +236,11 @@ export class OwnPresence {
     const ms = this.heartbeatSeconds * 1000;
     const dueMs = clock.monotonicMs() + ms;
     this.heartbeat = timers.after("federation heartbeat", ms, () => {
-      // Who stood still has not read yet what others said meanwhile; and a broker that is frozen tells nothing.
-      const isAttentive = clock.monotonicMs() - dueMs < TIMES.stalledMs && this.heardAge === this.toldAge;
+      // Who stood still has not read yet what others said meanwhile; and a broker that is frozen tells nothing. Where we are
+      // not allowed to write, it has to have told something else.
+      const hearsBroker = this.hasEcho ? this.heardAge === this.toldAge : this.hasHeard;
+      const isAttentive = clock.monotonicMs() - dueMs < TIMES.stalledMs && hearsBroker;
+      this.hasHeard = false;
       this.beat();
       if (!this.isConnected) return;
       this.namesakes.named = undefined;

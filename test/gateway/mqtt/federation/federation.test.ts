@@ -486,6 +486,31 @@ test("a board that is gone for good is forgotten, and one of the others tidies u
   assert.equal(yard.counts, { boards: 1, imported: 0, exported: 0 });
 });
 
+test("a bridge that was cut for hours is mended: what was tidied up meanwhile does not go where it is alive", async () => {
+  const { clock, broker: north, boards, pass } = site("attic", "yard");
+  const south = new Broker();
+  const cellar = new Board("cellar", clock, south);
+  const [attic, yard] = boards;
+  south.bridgeTo(north);
+  for (const board of [attic, yard, cellar]) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await pass(5);
+  south.cut();
+  for (let i = 0; i < 500; i++) {
+    clock.advanceMs(10_000);
+    await settled();
+  }
+  assert.equal(await cellar.services(), {});
+  assert.equal([...south.retained.keys()], ["pf1/site/b/cellar"]);
+  const seen: string[] = [];
+  yard.local.subscribe(undefined, (match) => seen.push(match.type));
+  await settled();
+  south.mend(north, clock.monotonicMs());
+  await pass(30);
+  assert.equal(await cellar.services(), { 1: "lamp@attic" });
+  assert.equal(seen, ["appeared"]);
+});
+
 test("a broker that takes nothing for a while gets everything afterwards, and the end of the telling", async () => {
   const { broker, boards, pass } = site("attic", "cellar");
   const [attic, cellar] = boards;
@@ -931,6 +956,24 @@ test("the highest age that somebody can forge leaves a board with ears, and its 
   await pass(240);
   assert.equal(await attic.services(), {});
   assert.match(broker.kept("pf1/site/b/attic"), /;9999999999;/);
+});
+
+test("a board that may not write notices who falls silent, as long as it hears anybody", async () => {
+  const { broker, boards, pass } = site("attic", "cellar", "yard");
+  const [attic, cellar, yard] = boards;
+  const silent = new Set(["cellar"]);
+  broker.mayWrite = (board) => !silent.has(board);
+  for (const board of boards) board.connect();
+  await attic.publish(1n, 1n, "lamp");
+  await yard.publish(2n, 1n, "fan");
+  await pass(70);
+  assert.equal(await cellar.services(), { 1: "lamp@attic", 2: "fan@yard" });
+  silent.add("attic"); // and no will
+  await pass(240);
+  assert.equal(await cellar.services(), { 2: "fan@yard" });
+  silent.add("yard"); // or the broker is frozen
+  await pass(600);
+  assert.equal(await cellar.services(), { 2: "fan@yard" });
 });
 
 test("the will of a former process does not count when the board is back", async () => {

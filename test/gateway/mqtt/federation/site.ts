@@ -34,6 +34,7 @@ export class Broker {
   /** Whether this board may write there. */
   mayWrite: (board: string, topic: string, instance: string) => boolean = () => true;
   private across: Broker | undefined;
+  private queue: { readonly topic: string; readonly payload: string; readonly untilMs: number }[] | undefined;
 
   kept(topic: string): string {
     return this.retained.get(topic) ?? "";
@@ -62,12 +63,30 @@ export class Broker {
     other.across = this;
   }
 
+  /** The bridge is cut; what this side would hand on waits in its queue (as mosquitto's does by default). */
+  cut(): void {
+    if (this.across) this.across.across = undefined;
+    this.across = undefined;
+    this.queue = [];
+  }
+
+  /** What waited is handed on, but for what has expired; then both tell what they keep. */
+  mend(other: Broker, nowMs: number): void {
+    const queue = this.queue ?? [];
+    this.queue = undefined;
+    for (const { topic, payload, untilMs } of queue) {
+      if (nowMs < untilMs) other.publish(topic, payload, undefined, "", true);
+    }
+    this.bridgeTo(other);
+  }
+
   publish(
     topic: string,
     payload: string,
     board?: string,
     instance = "",
     isBridged = false,
+    untilMs = Number.POSITIVE_INFINITY,
   ): "sent" | "too-large" | "not-connected" {
     if (this.isBusy) return "not-connected";
     if (board !== undefined && !this.mayWrite(board, topic, instance)) return "sent";
@@ -78,6 +97,7 @@ export class Broker {
     else this.retained.set(topic, payload);
     for (const peer of [...this.peers])
       queueMicrotask(() => this.peers.has(peer) && peer.deliver(topic, Buffer.from(payload), false));
+    this.queue?.push({ topic, payload, untilMs });
     if (!isBridged) queueMicrotask(() => this.across?.publish(topic, payload, undefined, "", true));
     return "sent";
   }
@@ -134,8 +154,10 @@ export class Board {
       },
       {
         ...{ directory: this.access, clock, timers: clock, random: unit, log },
-        publish: (topic, payload) =>
-          this.peer ? this.broker.publish(topic, payload, name, this.instance) : "not-connected",
+        publish: (topic, payload, expirySeconds = Number.POSITIVE_INFINITY) => {
+          const untilMs = clock.monotonicMs() + expirySeconds * 1000;
+          return this.peer ? this.broker.publish(topic, payload, name, this.instance, false, untilMs) : "not-connected";
+        },
         replay: () => this.peer && this.broker.replay(this.peer, this.peer.filters.slice(0, 1)),
       },
     );
