@@ -31,6 +31,16 @@ const BARE = "attach_bare g eth1 br1";
 const COMES = "mdns: browsing on eth1.";
 const GOES = "mdns: eth1 is gone.";
 
+events("a port of a bridge is left out: the bridge hears and speaks", async () => {
+  await says(COMES, BARE, "on g ip addr add fd00:78::1/64 dev eth1 nodad");
+  await lab.run(
+    "on g ip link add lan0 type bridge && on g ip link set lan0 addrgenmode none && on g ip link set lan0 up",
+  );
+  await says("mdns: browsing on lan0.", "on g ip addr add 10.78.0.1/24 dev lan0");
+  await says(GOES, "on g ip link set eth1 master lan0");
+  await says("mdns: lan0 is gone.", "on g ip link del lan0 && on g ip link del eth1");
+});
+
 events("an address is added and removed, IPv4 and IPv6", async () => {
   await says(COMES, BARE, "on g ip addr add 10.78.0.1/24 dev eth1");
   await says(GOES, "on g ip addr del 10.78.0.1/24 dev eth1");

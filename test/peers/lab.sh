@@ -41,11 +41,12 @@ on() {
   nsenter -t "${NS[$h]}" -n -- "$@"
 }
 
-# on_exec: the same for `on_exec NAME COMMAND… &`, so that $! is the command itself
+# on_exec: the same for `on_exec NAME COMMAND… &`, so that $! is the command itself; and with the host's own /sys
 on_exec() {
   local h=$1
   shift
-  exec nsenter -t "${NS[$h]}" -n -- "$@"
+  exec nsenter -t "${NS[$h]}" -n -- unshare -m --propagation private \
+    sh -c 'mount -t sysfs sysfs /sys && exec "$@"' sh "$@"
 }
 
 # avahi_start NAME [SERVER-LINE…]: returns when it has its host name

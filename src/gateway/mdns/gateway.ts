@@ -223,7 +223,9 @@ class MdnsGateway implements Gateway {
       const found = this.environment.listInterfaces();
       this.isListTroubleTold = false;
       this.ownAddresses = new Set(found.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
-      return found.filter(({ name, isLoopback }) => (interfaces ? interfaces.includes(name) : !isLoopback));
+      if (interfaces) return found.filter(({ name }) => interfaces.includes(name));
+      // a port of a bridge still has a link-local address, but what comes in goes to the bridge
+      return found.filter(({ isLoopback, isBridgePort }) => !isLoopback && !isBridgePort);
     } catch (error) {
       const text = `cannot list the interfaces: ${(error as Error).message}`;
       if (!this.isListTroubleTold) this.log.warning(() => text);

@@ -1,6 +1,6 @@
 /** The network interfaces of this machine that are up, and which source addresses belong to each one's link. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { isLinkLocal, subnet } from "./addresses.js";
@@ -16,6 +16,8 @@ export interface NetworkInterface {
   /** The kernel's number; another one means that the interface was deleted and created anew. 0: unknown. */
   readonly index: number;
   readonly isLoopback: boolean;
+  /** It is a port of a bridge, which is the interface that hears and speaks on the link. */
+  readonly isBridgePort?: true;
   /** How often the link went up or down, if the system tells: another number means that it was away between two looks. */
   readonly carrierChanges?: number;
   readonly addresses: readonly InterfaceAddress[];
@@ -40,6 +42,7 @@ export function listInterfaces(): NetworkInterface[] {
         name,
         index,
         isLoopback: entry.internal,
+        ...(known?.isBridgePort || (!known && isBridgePort(name)) ? { isBridgePort: true } : {}),
         ...(known ? carrier(known.carrierChanges) : carrier(readCarrierChanges(name))),
         addresses: [...(known?.addresses ?? []), address],
       });
@@ -47,6 +50,8 @@ export function listInterfaces(): NetworkInterface[] {
   }
   return [...found.values()];
 }
+
+const isBridgePort = (name: string): boolean => existsSync(`/sys/class/net/${name}/brport`);
 
 const carrier = (carrierChanges: number | undefined) => (carrierChanges === undefined ? {} : { carrierChanges });
 
