@@ -3,11 +3,11 @@
 import { hostname } from "node:os";
 import type { Timer, Timers } from "../../core/clock.js";
 import { logStack } from "../../core/log.js";
+import { Complaints } from "../complaints.js";
 import { Dropped } from "../dropped.js";
 import type { Gateway, GatewayContext, GatewayState } from "../gateway.js";
 import { Publications } from "../publications.js";
 import { show } from "./announced.js";
-import { Complaints } from "./complaints.js";
 import { BrokerConnection } from "./connection.js";
 import type { Conventions } from "./conventions/conventions.js";
 import { OwnedServices } from "./conventions/owned-services.js";

@@ -2,8 +2,8 @@
 
 import type { Clock } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
+import { Complaints } from "../../complaints.js";
 import type { Dropped } from "../../dropped.js";
-import { Complaints } from "../../mqtt/complaints.js";
 import { isLoop, type LeftOut, type Refusal } from "./publish-rule.js";
 
 /** Of a name or a value. */

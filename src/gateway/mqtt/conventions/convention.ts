@@ -2,8 +2,8 @@
 
 import type { Clock, Random, Timers } from "../../../core/clock.js";
 import type { Logger } from "../../../core/log.js";
+import type { Complaints } from "../../complaints.js";
 import type { Dropped } from "../../dropped.js";
-import type { Complaints } from "../complaints.js";
 import type { FilterBudget } from "./filter-budget.js";
 import type { MergedDevices } from "./merged-devices.js";
 import type { Replay } from "./replay.js";

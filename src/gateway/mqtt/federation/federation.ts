@@ -7,11 +7,11 @@
 import type { Clock, Random, Timer, Timers } from "../../../core/clock.js";
 import type { Directory, Match, ServiceState, Subscription } from "../../../core/directory-access.js";
 import { type Logger, logStack } from "../../../core/log.js";
+import { Complaints } from "../../complaints.js";
 import { Dropped } from "../../dropped.js";
 import { Publications } from "../../publications.js";
 import { responsible } from "../../rendezvous.js";
 import { AnnouncementError, show } from "../announced.js";
-import { Complaints } from "../complaints.js";
 import { Exports, type SendResult } from "./exports.js";
 import { Imports } from "./imports.js";
 import { OwnPresence } from "./own-presence.js";

@@ -2,10 +2,10 @@
 
 import { type Logger, logStack } from "../../../core/log.js";
 import type { Properties, PropertyValue } from "../../../core/properties.js";
+import type { Complaints } from "../../complaints.js";
 import type { Dropped } from "../../dropped.js";
 import { type Announcement, AnnouncementError, show } from "../announced.js";
 import { parseAnnouncement } from "../announcement.js";
-import type { Complaints } from "../complaints.js";
 import type { DeviceState, Devices } from "../devices.js";
 import type { Received } from "../mqtt-client.js";
 import type { TopicHandler } from "../router.js";

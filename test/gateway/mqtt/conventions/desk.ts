@@ -1,8 +1,8 @@
 /** A broker and a directory on paper: what is said on topics, and the services that come of it. */
 
 import { type Properties, type PropertyValue, sameProperties } from "../../../../src/core/properties.js";
+import { Complaints } from "../../../../src/gateway/complaints.js";
 import { Dropped } from "../../../../src/gateway/dropped.js";
-import { Complaints } from "../../../../src/gateway/mqtt/complaints.js";
 import type { Convention } from "../../../../src/gateway/mqtt/conventions/convention.js";
 import {
   type Conventions,

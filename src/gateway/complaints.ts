@@ -1,7 +1,7 @@
 /** Warnings about what strangers send: all are counted, one a minute is written. */
 
-import type { Clock } from "../../core/clock.js";
-import type { Logger } from "../../core/log.js";
+import type { Clock } from "../core/clock.js";
+import type { Logger } from "../core/log.js";
 
 const INTERVAL_MS = 60_000;
 
