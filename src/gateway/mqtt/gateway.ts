@@ -34,6 +34,12 @@ export function mqttGateway(options: MqttGatewayOptions, context: GatewayContext
 /** Leftovers of devices long gone that are removed in any second, two messages each. */
 const CLEARED_PER_SECOND = 50;
 
+/**
+ * A bridge that is cut keeps what it is to hand on: an hour later the device may be there again, and what it has announced
+ * meanwhile would be removed. (MQTT 3.1.1 knows no expiry.)
+ */
+const CLEARING_EXPIRES_SECONDS = 60;
+
 class MqttGateway implements Gateway {
   readonly name: string;
   private readonly connection: BrokerConnection;
@@ -231,7 +237,8 @@ class MqttGateway implements Gateway {
       clearRetained: (device) => {
         log.info(() => `MQTT: clearing what the broker keeps of ${device}, which is long gone.`);
         for (const tree of ["a", "s"] as const) {
-          this.clearing.put(topics.of(tree, device), "", { retain: true, qos: 1 });
+          const how = { retain: true, qos: 1, messageExpirySeconds: CLEARING_EXPIRES_SECONDS } as const;
+          this.clearing.put(topics.of(tree, device), "", how);
         }
       },
     };

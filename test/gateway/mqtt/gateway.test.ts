@@ -360,18 +360,25 @@ check("clear_stale waits for a broker that takes nothing, and clears nothing tha
   await cleaning.directory.until("it is back", () => cleaning.directory.history.includes("appeared back"));
   assert.ok(refused > 0);
   const { default: mqtt } = await import("mqtt");
-  const witness = await mqtt.connectAsync(url(mosquitto));
+  const witness = await mqtt.connectAsync(url(mosquitto), { protocolVersion: 5 });
   open.push({ end: () => witness.endAsync() });
+  const expiry: (number | undefined)[] = [];
   const cleared = new Promise<void>((resolve) => {
     const left = new Set(["sd1/a/old", "sd1/s/old"]);
-    witness.on("message", (topic, payload) => {
-      if (payload.length === 0) left.delete(topic);
+    witness.on("message", (topic, payload, { properties }) => {
+      if (payload.length > 0) return;
+      expiry.push(properties?.messageExpiryInterval);
+      left.delete(topic);
       if (left.size === 0) resolve();
     });
   });
   await witness.subscribeAsync("sd1/+/old");
   connection.publish = publish;
   await cleared;
+  assert.ok(
+    expiry.every((seconds) => seconds! <= 60),
+    `a bridge that is mended hands nothing on after ${expiry} s`,
+  );
   const third = started({ url: url(mosquitto), clientId: "third" });
   await third.connected();
   await third.directory.until("what is kept", () => third.directory.history.length > 0);
