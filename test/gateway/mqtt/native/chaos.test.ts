@@ -98,9 +98,10 @@ for (const seed of [1, 2]) {
       await site.passes(40_000);
       const written = observer.client.received.slice(before).filter(({ topic }) => !topic.startsWith("sd1/a/"));
       const told = written.map(({ topic, payload }) => `${topic} ${payload}`).join(", ");
-      const words = written.filter(({ topic }) => topic.startsWith("sd1/g/")).length; // one a minute is usual
-      assert.ok(words <= 2 * GATEWAYS.length, `presence of ${GATEWAYS.length} gateways, in 40 s of theirs: ${told}`);
-      assert.ok(written.length - words <= ids.size, `for ${ids.size} devices, in 40 s of the gateways: ${told}`);
+      assert.ok(
+        written.length <= ids.size,
+        `for ${ids.size} devices, in 40 s of the gateways, beside renewals: ${told}`,
+      );
       assert.equal(observer.kept("sd1/m/"), mirrors, "nothing changes any more");
       assert.equal(observer.kept("sd1/g/"), presence);
       assert.is(missing(), "");
